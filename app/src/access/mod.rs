@@ -1,0 +1,196 @@
+//! Access: who a person is to the cluster, and which binding gives them which role where.
+
+#[cfg(feature = "ssr")]
+pub mod api;
+#[cfg(feature = "ssr")]
+pub mod page;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A name that may be used for impersonation: not empty, visible ASCII, not one of the cluster's own
+/// (`system:`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KubeName(String);
+
+/// Why a name from the identity provider is not used for impersonation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KubeNameError {
+    /// Nothing given.
+    #[error("the name is empty")]
+    Empty,
+    /// Begins with `system:`, which the cluster keeps for itself.
+    #[error("names that begin with `system:` belong to the cluster")]
+    Reserved,
+    /// Spaces, control characters, or anything that a header would carry differently.
+    #[error("the name holds a character that is not visible ASCII")]
+    NotVisibleAscii,
+}
+
+impl TryFrom<String> for KubeName {
+    type Error = KubeNameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.is_empty() {
+            Err(KubeNameError::Empty)
+        } else if !text.bytes().all(|b| b.is_ascii_graphic()) {
+            Err(KubeNameError::NotVisibleAscii)
+        } else if text.to_ascii_lowercase().starts_with("system:") {
+            Err(KubeNameError::Reserved)
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+impl From<KubeName> for String {
+    fn from(name: KubeName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for KubeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for KubeName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who a person is to the cluster. There are never groups without a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KubeIdentity {
+    /// The user.
+    pub user: KubeName,
+    /// The groups that the portal may impersonate.
+    pub groups: Vec<KubeName>,
+}
+
+/// Who a binding is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// One person, by the cluster's user name.
+    User(String),
+    /// Everyone in a group.
+    Group(String),
+}
+
+/// A RoleBinding or ClusterRoleBinding as seen by one of its subjects.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Binding {
+    /// The namespace it acts in; `None` for a ClusterRoleBinding.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The role it gives, for example `admin`.
+    pub role: String,
+    /// Whether the role is a ClusterRole.
+    pub cluster_role: bool,
+    /// Through whom it reaches the person.
+    pub subject: Subject,
+}
+
+impl Binding {
+    /// The kind of object that it is.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        if self.namespace.is_some() { "RoleBinding" } else { "ClusterRoleBinding" }
+    }
+}
+
+/// What a person may do in one namespace, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceAccess {
+    /// The namespace.
+    pub namespace: String,
+    /// The bindings that give it, RoleBindings first.
+    pub bindings: Vec<Binding>,
+}
+
+/// Groups bindings by namespace, in order of name. Only RoleBindings name a namespace; what
+/// ClusterRoleBindings give holds everywhere and is [`cluster_wide`].
+#[must_use]
+pub fn by_namespace(bindings: &[Binding]) -> Vec<NamespaceAccess> {
+    let mut namespaces: BTreeMap<String, Vec<Binding>> = BTreeMap::new();
+    for binding in bindings {
+        if let Some(namespace) = &binding.namespace {
+            namespaces.entry(namespace.clone()).or_default().push(binding.clone());
+        }
+    }
+    namespaces
+        .into_iter()
+        .map(|(namespace, mut bindings)| {
+            bindings.sort();
+            NamespaceAccess { namespace, bindings }
+        })
+        .collect()
+}
+
+/// The bindings that hold in the whole cluster.
+#[must_use]
+pub fn cluster_wide(bindings: &[Binding]) -> Vec<Binding> {
+    let mut found: Vec<Binding> = bindings.iter().filter(|binding| binding.namespace.is_none()).cloned().collect();
+    found.sort();
+    found
+}
+
+/// What a role lets a person do, in words, for the roles every cluster has.
+#[must_use]
+pub fn role_in_words(role: &str) -> Option<&'static str> {
+    match role {
+        "cluster-admin" => Some("everything, everywhere"),
+        "admin" => Some("run and change everything in the namespace, and give others access"),
+        "edit" => Some("run and change everything in the namespace"),
+        "view" => Some("look at everything but secrets"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_cluster_keeps_for_itself_are_refused() {
+        for (text, error) in [
+            ("", KubeNameError::Empty),
+            ("system:masters", KubeNameError::Reserved),
+            ("SYSTEM:masters", KubeNameError::Reserved),
+            ("system:serviceaccount:kube-system:default", KubeNameError::Reserved),
+            ("with space", KubeNameError::NotVisibleAscii),
+            ("line\nbreak", KubeNameError::NotVisibleAscii),
+            ("tab\t", KubeNameError::NotVisibleAscii),
+            ("grön", KubeNameError::NotVisibleAscii),
+            ("nul\0", KubeNameError::NotVisibleAscii),
+        ] {
+            assert_eq!(KubeName::try_from(text.to_owned()), Err(error), "{text:?}");
+        }
+        assert!(KubeName::try_from("dev@example.com".to_owned()).is_ok());
+    }
+
+    fn binding(namespace: Option<&str>, name: &str) -> Binding {
+        Binding {
+            namespace: namespace.map(str::to_owned),
+            name: name.to_owned(),
+            role: "admin".to_owned(),
+            cluster_role: true,
+            subject: Subject::Group("team".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_namespace_is_listed_once_with_every_binding_that_gives_it() {
+        let access = by_namespace(&[binding(Some("b"), "two"), binding(Some("a"), "one"), binding(Some("b"), "one"), binding(None, "all")]);
+        let shown: Vec<_> = access.iter().map(|entry| (entry.namespace.as_str(), entry.bindings.len())).collect();
+        assert_eq!(shown, [("a", 1), ("b", 2)]);
+        assert_eq!(cluster_wide(&[binding(None, "all"), binding(Some("a"), "one")]).len(), 1);
+    }
+}

@@ -1,0 +1,113 @@
+//! `/access`: who you are, what you reach, and why.
+
+use super::api::load_access;
+use super::{Binding, NamespaceAccess, Subject, role_in_words};
+use crate::actor::Profile;
+use crate::ui::{Empty, Fact, Page, Section, page};
+use leptos::prelude::*;
+
+/// The page.
+#[component]
+pub fn AccessPage() -> impl IntoView {
+    page(Section::Access, |request| async move {
+        let actor = request.actor()?;
+        let access = load_access(&request.state, actor)?;
+        let policy = &request.state.policy;
+        let nothing = access.namespaces.is_empty() && access.everywhere.is_empty();
+        let body = view! {
+            <h1>"Your access"</h1>
+            <ProfileFacts profile=actor.profile.clone()/>
+            {if nothing {
+                view! { <Newcomer platform=policy.platform.name.clone() support=policy.platform.support.clone() email=actor.profile.email.clone()/> }.into_any()
+            } else {
+                view! { <Namespaces namespaces=access.namespaces/> <Everywhere bindings=access.everywhere/> }.into_any()
+            }}
+        };
+        Ok(Page::new("Your access", body))
+    })
+}
+
+#[component]
+fn ProfileFacts(profile: Profile) -> impl IntoView {
+    let groups = if profile.groups.is_empty() {
+        view! { <span>"none"</span> }.into_any()
+    } else {
+        let items = profile.groups.into_iter().map(|group| view! { <li><code>{group}</code></li> }).collect_view();
+        view! { <ul class="inline-list">{items}</ul> }.into_any()
+    };
+    view! {
+        <dl class="facts">
+            <Fact term="Name">{profile.name}</Fact>
+            <Fact term="E-mail">{profile.email}</Fact>
+            <Fact term="Groups">{groups}</Fact>
+        </dl>
+    }
+}
+
+#[component]
+fn Newcomer(platform: String, support: String, email: String) -> impl IntoView {
+    view! {
+        <Empty title="You have no access yet">
+            <p>"Access to " {platform} " comes from groups at your identity provider, and none of yours is bound to a namespace."</p>
+            <p>"Ask the person who keeps your team's groups to add " <strong>{email}</strong> " to the team's group. If you do not know who that is, ask " {support} "."</p>
+            <p>"Once you have been added, sign out and in again: nothing else is needed."</p>
+            <p><a href="/faq/give-access">"How access is given"</a></p>
+        </Empty>
+    }
+}
+
+#[component]
+fn Namespaces(namespaces: Vec<NamespaceAccess>) -> impl IntoView {
+    let rows = namespaces
+        .into_iter()
+        .flat_map(|access| access.bindings.into_iter().map(move |binding| (access.namespace.clone(), binding)))
+        .map(|(namespace, binding)| {
+            view! {
+                <tr>
+                    <th scope="row"><a href=format!("/namespaces/{namespace}")>{namespace.clone()}</a></th>
+                    <BindingCells binding=binding/>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <h2>"Namespaces"</h2>
+        <div class="table-scroll" role="region" aria-label="Namespaces you can reach" tabindex="0">
+            <table>
+                <thead><tr><th scope="col">"Namespace"</th><th scope="col">"Role"</th><th scope="col">"Given by"</th><th scope="col">"Through"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}
+
+#[component]
+fn Everywhere(bindings: Vec<Binding>) -> impl IntoView {
+    (!bindings.is_empty()).then(|| {
+        let rows = bindings.into_iter().map(|binding| view! { <tr><BindingCells binding=binding/></tr> }).collect_view();
+        view! {
+            <h2>"In the whole cluster"</h2>
+            <div class="table-scroll" role="region" aria-label="Access in the whole cluster" tabindex="0">
+                <table>
+                    <thead><tr><th scope="col">"Role"</th><th scope="col">"Given by"</th><th scope="col">"Through"</th></tr></thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        }
+    })
+}
+
+#[component]
+fn BindingCells(binding: Binding) -> impl IntoView {
+    let kind = binding.kind();
+    let words = role_in_words(&binding.role).map(|words| view! { <span class="quiet">{format!(" {words}")}</span> });
+    let through = match binding.subject {
+        Subject::Group(group) => view! { "your group " <code>{group}</code> }.into_any(),
+        Subject::User(_) => view! { "you by name" }.into_any(),
+    };
+    view! {
+        <td><strong>{binding.role}</strong>{words}</td>
+        <td>{kind}" "<code>{binding.name}</code></td>
+        <td>{through}</td>
+    }
+}

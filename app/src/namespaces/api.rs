@@ -1,0 +1,185 @@
+//! Listing and creating namespaces.
+
+use super::{Namespace, NamespaceName, NamespaceTemplate, Origins};
+use crate::access::{Binding, by_namespace};
+use crate::actor::Actor;
+use crate::audit::Action;
+use crate::audit::api::audited;
+use crate::error::AppError;
+use crate::form::{FormErrors, FormOutcome, decode};
+use crate::ports::Right;
+use crate::state::AppState;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::response::Response;
+use review::Manifest;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::time::Duration;
+
+/// A namespace the person reaches, with what gives it.
+pub struct ReachableNamespace {
+    /// The namespace.
+    pub namespace: Namespace,
+    /// What gives it.
+    pub bindings: Vec<Binding>,
+}
+
+/// The namespaces a person reaches, by name.
+///
+/// # Errors
+/// When the cluster has never been reached.
+pub fn load_namespaces(state: &AppState, actor: &Actor) -> Result<Vec<ReachableNamespace>, AppError> {
+    let bindings = state.cluster.bindings_of(&actor.kube)?;
+    let mut found = Vec::new();
+    for access in by_namespace(&bindings) {
+        if let Some(namespace) = state.cluster.namespace(&access.namespace)? {
+            found.push(ReachableNamespace { namespace, bindings: access.bindings });
+        }
+    }
+    Ok(found)
+}
+
+/// One namespace.
+///
+/// # Errors
+/// [`AppError::NotFound`] where it does not exist or the person does not reach it.
+pub fn load_namespace(state: &AppState, actor: &Actor, name: &str) -> Result<ReachableNamespace, AppError> {
+    load_namespaces(state, actor)?.into_iter().find(|reachable| reachable.namespace.name == name).ok_or(AppError::NotFound)
+}
+
+/// Names of the namespaces in which the cluster lets the person do something.
+///
+/// # Errors
+/// When the cluster is away.
+pub async fn namespaces_where(state: &AppState, actor: &Actor, right: impl Fn(String) -> Right) -> Result<Vec<String>, AppError> {
+    let mut names = Vec::new();
+    for reachable in load_namespaces(state, actor)? {
+        let name = reachable.namespace.name;
+        if state.cluster.allows(&actor.kube, &right(name.clone())).await? {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The right that makes a namespace usable for someone who runs things in it.
+#[must_use]
+pub fn deploy_right(namespace: String) -> Right {
+    Right { verb: "create", group: "apps", resource: "deployments", namespace: Some(namespace) }
+}
+
+fn anchor_right(namespace: String) -> Right {
+    Right { verb: "create", group: "hnc.x-k8s.io", resource: "subnamespaceanchors", namespace: Some(namespace) }
+}
+
+/// Where the person may have a new namespace.
+///
+/// # Errors
+/// When the cluster is away.
+pub async fn load_origins(state: &AppState, actor: &Actor) -> Result<Origins, AppError> {
+    if state.cluster.serves_hierarchy().await? {
+        return Ok(Origins::Parents(namespaces_where(state, actor, anchor_right).await?));
+    }
+    let owners = &state.policy.namespace_template.owner_groups;
+    Ok(Origins::OwnerGroups(actor.profile.groups.iter().filter(|group| owners.contains(group)).cloned().collect()))
+}
+
+/// The form, as typed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamespaceForm {
+    /// Parent namespace or owning group.
+    pub origin: String,
+    /// The new name.
+    pub name: String,
+}
+
+/// `POST /namespaces/new`.
+///
+/// # Errors
+/// Whatever is not the form's fault.
+pub async fn post_namespace(State(state): State<AppState>, actor: Actor, parts: Parts, body: String) -> Result<Response, AppError> {
+    let outcome = create_namespace(&state, &actor, decode(&body)?).await?;
+    Ok(outcome.respond(state, parts).await)
+}
+
+async fn create_namespace(state: &AppState, actor: &Actor, form: NamespaceForm) -> Result<FormOutcome<NamespaceForm>, AppError> {
+    let origins = load_origins(state, actor).await?;
+    let mut errors = FormErrors::default();
+    let chosen = origins.choices().contains(&form.origin);
+    if !chosen {
+        errors.add("origin", format!("Choose the {} from the list.", origins.label().to_lowercase()));
+    }
+    let name = errors.take("name", form.name.parse::<NamespaceName>());
+    let (Some(name), true) = (name, chosen) else { return Ok(FormOutcome::again(form, errors)) };
+    if state.cluster.namespace(name.as_ref())?.is_some() {
+        errors.add("name", "This name is taken. Namespaces share one list of names across all teams; add your team's name to it.");
+        return Ok(FormOutcome::again(form, errors));
+    }
+    let object = format!("Namespace//{name}");
+    let created = audited(state, actor, Action::NamespaceCreate, &object, json!({ "origin": form.origin }), |_| create(state, actor, &origins, &form.origin, &name)).await;
+    match created {
+        Ok(()) => Ok(FormOutcome::Done(when_usable(state, actor, &name).await)),
+        Err(AppError::ClusterRefused { message } | AppError::Conflict { message }) => {
+            errors.add("name", format!("The cluster refused: {message}"));
+            Ok(FormOutcome::again(form, errors))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn create(state: &AppState, actor: &Actor, origins: &Origins, origin: &str, name: &NamespaceName) -> Result<(), AppError> {
+    match origins {
+        Origins::Parents(_) => state.cluster.create_subnamespace(&actor.kube, origin, name).await?,
+        Origins::OwnerGroups(_) => {
+            let group = format!("{}{origin}", state.policy.groups.group_prefix);
+            let objects = template_objects(&state.policy.namespace_template, name, &group)?;
+            state.cluster.create_from_template(&actor.kube, &objects).await?;
+        }
+    }
+    Ok(())
+}
+
+/// HNC reports `Ok` before its RoleBindings arrive, so the only honest test is whether the person can
+/// act there. What takes longer than a person waits is shown on the list instead.
+async fn when_usable(state: &AppState, actor: &Actor, name: &NamespaceName) -> String {
+    let usable = async {
+        loop {
+            let seen = load_namespace(state, actor, name.as_ref()).is_ok();
+            if seen && state.cluster.allows(&actor.kube, &deploy_right(name.to_string())).await == Ok(true) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs(15), usable).await {
+        Ok(()) => format!("/namespaces/{name}?created=yes"),
+        Err(_) => format!("/namespaces?pending={name}"),
+    }
+}
+
+/// The objects of a new namespace. The default-deny policy comes before anybody may act in it.
+fn template_objects(template: &NamespaceTemplate, name: &NamespaceName, group: &str) -> Result<Vec<Manifest>, AppError> {
+    let name = name.as_ref();
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": template.labels } });
+    let policy = json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": { "name": "default-deny", "namespace": name },
+        "spec": { "podSelector": {}, "policyTypes": ["Ingress", "Egress"] },
+    });
+    let quota = (!template.quota.is_empty()).then(|| {
+        json!({ "apiVersion": "v1", "kind": "ResourceQuota", "metadata": { "name": "namespace", "namespace": name }, "spec": { "hard": template.quota } })
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": { "name": "workload-admin", "namespace": name },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": template.cluster_role },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group }],
+    });
+    [Some(namespace), Some(policy), quota, Some(binding)]
+        .into_iter()
+        .flatten()
+        .map(|value| Manifest::from_value(value).map_err(|_| AppError::Internal))
+        .collect()
+}

@@ -1,0 +1,182 @@
+//! Namespaces: their names, who may have one, and what one consists of where the portal makes it.
+
+#[cfg(feature = "ssr")]
+pub mod api;
+#[cfg(feature = "ssr")]
+pub mod page;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// A namespace as the cluster shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Namespace {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// When it was made, RFC 3339.
+    pub created_at: Option<String>,
+    /// Whether it is being deleted.
+    pub terminating: bool,
+}
+
+/// A name that a new namespace may have: a DNS label (RFC 1123) that the platform does not keep for
+/// itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NamespaceName(String);
+
+/// Why a name cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NamespaceNameError {
+    /// Nothing given.
+    #[error("Enter a name for the namespace, for example shop-staging.")]
+    Empty,
+    /// Over 63 characters.
+    #[error("The name may have at most 63 characters.")]
+    TooLong,
+    /// Breaks RFC 1123.
+    #[error("The name may hold lower-case letters, digits and '-', and must begin and end with a letter or digit.")]
+    NotADnsLabel,
+    /// Kept by the platform.
+    #[error("Names that begin with kube- or hnc-, and the name default, are kept by the platform.")]
+    Reserved,
+}
+
+/// Whether a text is a DNS label (RFC 1123): what namespaces and workloads are named by.
+#[must_use]
+pub fn is_dns_label(text: &str) -> bool {
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let edges = [text.bytes().next(), text.bytes().last()];
+    text.len() <= 63 && edges.into_iter().all(|edge| edge.is_some_and(word)) && text.bytes().all(|b| word(b) || b == b'-')
+}
+
+impl FromStr for NamespaceName {
+    type Err = NamespaceNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if text.is_empty() {
+            Err(NamespaceNameError::Empty)
+        } else if text.len() > 63 {
+            Err(NamespaceNameError::TooLong)
+        } else if !is_dns_label(text) {
+            Err(NamespaceNameError::NotADnsLabel)
+        } else if text == "default" || ["kube-", "hnc-"].iter().any(|prefix| text.starts_with(prefix)) {
+            Err(NamespaceNameError::Reserved)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for NamespaceName {
+    type Error = NamespaceNameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<NamespaceName> for String {
+    fn from(name: NamespaceName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for NamespaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for NamespaceName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a namespace consists of where the portal creates it itself (direct mode).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NamespaceTemplate {
+    /// Groups, as the provider names them, whose members may have a namespace made for the group.
+    pub owner_groups: Vec<String>,
+    /// Labels of the namespace.
+    pub labels: BTreeMap<String, String>,
+    /// ClusterRole that the owning group gets in it.
+    pub cluster_role: String,
+    /// Hard limits of its ResourceQuota; empty for none.
+    pub quota: BTreeMap<String, String>,
+}
+
+impl Default for NamespaceTemplate {
+    fn default() -> Self {
+        let standards = ["enforce", "audit", "warn"];
+        Self {
+            owner_groups: Vec::new(),
+            labels: standards.iter().map(|mode| (format!("pod-security.kubernetes.io/{mode}"), "restricted".to_owned())).collect(),
+            cluster_role: "admin".to_owned(),
+            quota: BTreeMap::new(),
+        }
+    }
+}
+
+/// Where a new namespace may come from, for one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origins {
+    /// HNC is served: below one of these namespaces.
+    Parents(Vec<String>),
+    /// The portal makes it, owned by one of these groups.
+    OwnerGroups(Vec<String>),
+}
+
+impl Origins {
+    /// The choices.
+    #[must_use]
+    pub fn choices(&self) -> &[String] {
+        match self {
+            Self::Parents(choices) | Self::OwnerGroups(choices) => choices,
+        }
+    }
+
+    /// What the choice is called.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Parents(_) => "Parent namespace",
+            Self::OwnerGroups(_) => "Owning group",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_rfc_1123_and_leave_the_platforms_alone() {
+        for (text, error) in [
+            ("", NamespaceNameError::Empty),
+            ("   ", NamespaceNameError::Empty),
+            ("Shop", NamespaceNameError::NotADnsLabel),
+            ("-shop", NamespaceNameError::NotADnsLabel),
+            ("shop-", NamespaceNameError::NotADnsLabel),
+            ("shop.staging", NamespaceNameError::NotADnsLabel),
+            ("kube-system", NamespaceNameError::Reserved),
+            ("default", NamespaceNameError::Reserved),
+        ] {
+            assert_eq!(text.parse::<NamespaceName>(), Err(error), "{text:?}");
+        }
+        assert_eq!("a".repeat(64).parse::<NamespaceName>(), Err(NamespaceNameError::TooLong));
+        assert!(" shop-staging ".parse::<NamespaceName>().is_ok_and(|name| name.as_ref() == "shop-staging"));
+    }
+
+    #[test]
+    fn the_default_template_enforces_the_restricted_standard() {
+        assert_eq!(NamespaceTemplate::default().labels["pod-security.kubernetes.io/enforce"], "restricted");
+    }
+}

@@ -1,0 +1,178 @@
+//! `/namespaces`, `/namespaces/new`, `/namespaces/{name}`.
+
+use super::api::{NamespaceForm, ReachableNamespace, deploy_right, load_namespace, load_namespaces, load_origins};
+use super::{Namespace, Origins};
+use crate::access::{Binding, Subject};
+use crate::form::Rejected;
+use crate::ui::{Badge, Breadcrumb, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time, Tone, page, page_with};
+use axum::http::{HeaderName, HeaderValue};
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+
+/// The list.
+#[component]
+pub fn NamespacesPage() -> impl IntoView {
+    page_with(Section::Namespaces, expect_context::<ResponseOptions>(), |request, response| async move {
+        let namespaces = load_namespaces(&request.state, request.actor()?)?;
+        let pending = request.query("pending").filter(|name| !namespaces.iter().any(|reachable| &reachable.namespace.name == name));
+        if pending.is_some() {
+            response.insert_header(HeaderName::from_static("refresh"), HeaderValue::from_static("3"));
+        }
+        let notice = pending.map(|name| {
+            view! { <Notice tone=Tone::Info><p>"Namespace " <strong>{name}</strong> " is being prepared. This page looks again every three seconds."</p></Notice> }
+        });
+        let body = view! {
+            <div class="page-head"><h1>"Namespaces"</h1><a class="button" href="/namespaces/new">"Create namespace"</a></div>
+            {notice}
+            <List namespaces=namespaces/>
+        };
+        Ok(Page::new("Namespaces", body))
+    })
+}
+
+#[component]
+fn List(namespaces: Vec<ReachableNamespace>) -> impl IntoView {
+    if namespaces.is_empty() {
+        return view! { <Empty title="No namespaces yet"><p>"None of your groups reaches a namespace. "<a href="/access">"See your access"</a>" for whom to ask."</p></Empty> }.into_any();
+    }
+    let rows = namespaces
+        .into_iter()
+        .map(|ReachableNamespace { namespace, bindings }| {
+            view! {
+                <tr>
+                    <th scope="row"><a href=format!("/namespaces/{}", namespace.name)>{namespace.name.clone()}</a></th>
+                    <td>{roles(&bindings)}</td>
+                    <td><Created namespace=namespace.clone()/></td>
+                    <td><State namespace=namespace/></td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <div class="table-scroll" role="region" aria-label="Namespaces" tabindex="0">
+            <table>
+                <thead><tr><th scope="col">"Name"</th><th scope="col">"Your role"</th><th scope="col">"Created"</th><th scope="col">"State"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
+fn roles(bindings: &[Binding]) -> String {
+    let mut roles: Vec<&str> = bindings.iter().map(|binding| binding.role.as_str()).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    roles.join(", ")
+}
+
+#[component]
+fn Created(namespace: Namespace) -> impl IntoView {
+    namespace.created_at.and_then(|at| at.parse().ok()).map(|at| view! { <Time at=at/> })
+}
+
+#[component]
+fn State(namespace: Namespace) -> impl IntoView {
+    if namespace.terminating {
+        view! { <Badge tone=Tone::Warn text="Being deleted"/> }
+    } else {
+        view! { <Badge tone=Tone::Good text="Active"/> }
+    }
+}
+
+/// One namespace.
+#[component]
+pub fn NamespacePage() -> impl IntoView {
+    page(Section::Namespaces, |request| async move {
+        let actor = request.actor()?;
+        let name = request.param("name");
+        let ReachableNamespace { namespace, bindings } = load_namespace(&request.state, actor, &name)?;
+        let may_deploy = request.state.cluster.allows(&actor.kube, &deploy_right(name.clone())).await?;
+        let created = request.query("created").is_some().then(|| {
+            let name = name.clone();
+            view! { <Notice tone=Tone::Good><p>"Namespace " <strong>{name}</strong> " is ready to use."</p></Notice> }
+        });
+        let action = if may_deploy {
+            let path = format!("/workloads/new?namespace={name}");
+            view! { <a class="button" href=path>"Add workload"</a> }.into_any()
+        } else {
+            view! { <p class="quiet">"Your role here lets you look, not run workloads."</p> }.into_any()
+        };
+        let labels = namespace.labels.iter().map(|(key, value)| view! { <li><code>{format!("{key}={value}")}</code></li> }).collect_view();
+        let state = view! { <State namespace=namespace.clone()/> };
+        let created_at = view! { <Created namespace=namespace/> };
+        let title = name.clone();
+        let body = view! {
+            <Breadcrumb links=vec![("/namespaces".to_owned(), "Namespaces".to_owned())]/>
+            {created}
+            <div class="page-head"><h1>{title}</h1>{action}</div>
+            <dl class="facts">
+                <Fact term="State">{state}</Fact>
+                <Fact term="Created">{created_at}</Fact>
+                <Fact term="Labels"><ul class="inline-list">{labels}</ul></Fact>
+            </dl>
+            <h2>"Why you can be here"</h2>
+            <ul>{bindings.into_iter().map(|binding| view! { <Why binding=binding/> }).collect_view()}</ul>
+        };
+        Ok(Page::new(name, body))
+    })
+}
+
+#[component]
+fn Why(binding: Binding) -> impl IntoView {
+    let through = match &binding.subject {
+        Subject::Group(group) => format!("your group {group}"),
+        Subject::User(user) => format!("your name {user}"),
+    };
+    view! { <li>"RoleBinding " <code>{binding.name}</code> " gives " {through} " the role " <strong>{binding.role}</strong> "."</li> }
+}
+
+/// The form.
+#[component]
+pub fn NewNamespacePage() -> impl IntoView {
+    page_with(Section::Namespaces, Rejected::<NamespaceForm>::on_this_page(), |request, rejected| async move {
+        let actor = request.actor()?;
+        let origins = load_origins(&request.state, actor).await?;
+        let failed = rejected.is_some();
+        let support = request.state.policy.platform.support.clone();
+        let body = view! {
+            <Breadcrumb links=vec![("/namespaces".to_owned(), "Namespaces".to_owned())]/>
+            {if origins.choices().is_empty() {
+                view! { <NotAllowed support=support/> }.into_any()
+            } else {
+                view! { <NamespaceFields origins=origins rejected=rejected/> }.into_any()
+            }}
+        };
+        Ok(Page::new("Create namespace", body).with_errors(failed))
+    })
+}
+
+#[component]
+fn NotAllowed(support: String) -> impl IntoView {
+    view! {
+        <h1>"Create namespace"</h1>
+        <Empty title="You cannot create a namespace yet">
+            <p>"A new namespace belongs to a team: either below a namespace in which your group has the role admin, or owned by a group that may own one. None of your groups can."</p>
+            <p><a href="/access">"See what your groups give you"</a>", or ask " {support} "."</p>
+        </Empty>
+    }
+}
+
+#[component]
+fn NamespaceFields(origins: Origins, rejected: Option<Rejected<NamespaceForm>>) -> impl IntoView {
+    let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
+    let hint = match origins {
+        Origins::Parents(_) => "Roles and network policies of the parent also hold in the new namespace.",
+        Origins::OwnerGroups(_) => "Members of the group become administrators of the new namespace.",
+    };
+    let options = origins.choices().iter().map(|choice| (choice.clone(), choice.clone())).collect();
+    view! {
+        <ErrorSummary errors=errors.clone()/>
+        <h1>"Create namespace"</h1>
+        <form method="post" action="/namespaces/new" class="form">
+            <Select name="origin" label=origins.label() hint=hint value=form.origin options=options errors=errors.clone()/>
+            <Field name="name" label="Name" hint="Lower-case letters, digits and '-'. Names are shared by all teams, so begin with your team's." value=form.name errors=errors/>
+            <Submit label="Create namespace"/>
+        </form>
+    }
+}

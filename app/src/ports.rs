@@ -1,0 +1,202 @@
+//! The two outside services the areas talk to. Postgres is not among them: stores use it directly.
+
+use crate::access::{Binding, KubeIdentity};
+use crate::actor::Profile;
+use crate::namespaces::{Namespace, NamespaceName};
+use async_trait::async_trait;
+use review::Manifest;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// The Kubernetes cluster.
+#[async_trait]
+pub trait Cluster: Send + Sync {
+    /// Every binding that names the person or one of the groups; answered from a watch cache.
+    ///
+    /// # Errors
+    /// [`ClusterError::Away`] while the cache has never been filled.
+    fn bindings_of(&self, who: &KubeIdentity) -> Result<Vec<Binding>, ClusterError>;
+
+    /// A namespace by name; answered from a watch cache.
+    ///
+    /// # Errors
+    /// [`ClusterError::Away`] while the cache has never been filled.
+    fn namespace(&self, name: &str) -> Result<Option<Namespace>, ClusterError>;
+
+    /// Whether the cluster lets the person do this.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    async fn allows(&self, who: &KubeIdentity, right: &Right) -> Result<bool, ClusterError>;
+
+    /// Whether namespaces are made through HNC, as discovery says now.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    async fn serves_hierarchy(&self) -> Result<bool, ClusterError>;
+
+    /// Asks HNC, as the person, for a namespace below `parent`.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away.
+    async fn create_subnamespace(&self, who: &KubeIdentity, parent: &str, name: &NamespaceName) -> Result<(), ClusterError>;
+
+    /// Creates the objects of a namespace template with the portal's own account, annotated with
+    /// who asked. One of the only two writes that are not made as the person.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away.
+    async fn create_from_template(&self, requested_by: &KubeIdentity, objects: &[Manifest]) -> Result<(), ClusterError>;
+
+    /// NetworkPolicies of a namespace, as the person.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away.
+    async fn network_policies(&self, who: &KubeIdentity, namespace: &str) -> Result<Vec<Manifest>, ClusterError>;
+
+    /// Server-side apply of exactly these bytes (one YAML document) as the person.
+    ///
+    /// # Errors
+    /// When the cluster refuses, finds a conflict, or is away.
+    async fn apply(&self, who: &KubeIdentity, object: &Manifest, bytes: &str, run: Run) -> Result<Applied, ClusterError>;
+
+    /// Asks the API server for its version: is it there?
+    ///
+    /// # Errors
+    /// When it is not.
+    async fn check(&self) -> Result<(), ClusterError>;
+}
+
+/// Whether an apply is only tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Run {
+    /// Admission included, nothing stored.
+    Dry,
+    /// For good.
+    Real,
+}
+
+/// Something a person may or may not do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Right {
+    /// For example `create`.
+    pub verb: &'static str,
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// For example `deployments`.
+    pub resource: &'static str,
+    /// Where; `None` for the whole cluster.
+    pub namespace: Option<String>,
+}
+
+/// What the API server answered to an apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The version the object has now.
+    pub resource_version: String,
+    /// Texts of the `Warning:` headers (RFC 7234, 5.5).
+    pub warnings: Vec<String>,
+}
+
+/// What the cluster may answer instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClusterError {
+    /// RBAC, an admission webhook or validation said no.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// Another field manager owns a field, or the object exists.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// Not reachable, or not answering in time; the request was never taken.
+    #[error("away: {0}")]
+    Away(String),
+    /// The connection broke after a write was sent.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+}
+
+impl From<ClusterError> for crate::error::AppError {
+    fn from(error: ClusterError) -> Self {
+        use crate::error::Part::Cluster;
+        match error {
+            ClusterError::Refused(message) => Self::ClusterRefused { message },
+            ClusterError::Conflict(message) => Self::Conflict { message },
+            ClusterError::Away(cause) => {
+                tracing::warn!(cause, "cluster away");
+                Self::Away { part: Cluster }
+            }
+            ClusterError::Unknown(cause) => {
+                tracing::warn!(cause, "outcome of a cluster write unknown");
+                Self::OutcomeUnknown { part: Cluster }
+            }
+        }
+    }
+}
+
+/// The OpenID provider (OpenID Connect Core 1.0, authorization code flow with PKCE).
+#[async_trait]
+pub trait IdentityProvider: Send + Sync {
+    /// Where to send the browser, and what to remember until it comes back.
+    ///
+    /// # Errors
+    /// When the provider cannot be reached.
+    async fn begin(&self) -> Result<(Url, PendingSignIn), ProviderError>;
+
+    /// Takes the code that the browser brought back.
+    ///
+    /// # Errors
+    /// When the provider refuses, is away, or its answer does not hold what it must.
+    async fn finish(&self, code: String, pending: PendingSignIn) -> Result<SignedIn, ProviderError>;
+
+    /// Reads the profile again with a refresh token.
+    ///
+    /// # Errors
+    /// [`ProviderError::Refused`] when the person may no longer sign in.
+    async fn refresh(&self, signed_in: &SignedIn) -> Result<SignedIn, ProviderError>;
+
+    /// Where to send the browser so that the provider ends its session as well
+    /// (OpenID Connect RP-Initiated Logout 1.0); `None` where it offers none.
+    ///
+    /// # Errors
+    /// When the provider cannot be reached.
+    async fn sign_out_url(&self, signed_in: &SignedIn) -> Result<Option<Url>, ProviderError>;
+
+    /// Asks for the discovery document: is it there?
+    ///
+    /// # Errors
+    /// When it is not.
+    async fn check(&self) -> Result<(), ProviderError>;
+}
+
+/// What is kept, server-side, between leaving for the provider and coming back.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PendingSignIn {
+    /// Bound to the browser by the session it is kept in.
+    pub state: String,
+    /// Expected in the ID token.
+    pub nonce: String,
+    /// PKCE verifier (RFC 7636).
+    pub pkce_verifier: String,
+}
+
+/// The result of a sign-in. Holds secrets: never logged, kept only in the sealed session.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// Who.
+    pub profile: Profile,
+    /// For signing out.
+    pub id_token: String,
+    /// For reading the groups again.
+    pub refresh_token: Option<String>,
+}
+
+/// What the provider may answer instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// Refused, or the answer breaks a rule of the standard.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// Not reachable, or not answering in time.
+    #[error("away: {0}")]
+    Away(String),
+}

@@ -1,0 +1,89 @@
+//! What every request may use.
+
+use crate::actor::{Actor, RoleGroups};
+use crate::error::AppError;
+use crate::namespaces::NamespaceTemplate;
+use crate::ports::{Cluster, IdentityProvider};
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use leptos::prelude::LeptosOptions;
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use std::sync::Arc;
+
+/// Cheap to clone; one per process.
+#[derive(Clone)]
+pub struct AppState {
+    /// The database, as the portal's own role.
+    pub database: PgPool,
+    /// The cluster.
+    pub cluster: Arc<dyn Cluster>,
+    /// The OpenID provider.
+    pub identity_provider: Arc<dyn IdentityProvider>,
+    /// The platform's policy.
+    pub policy: Arc<Policy>,
+    /// Where leptos finds what it serves.
+    pub leptos: LeptosOptions,
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}
+
+/// The platform's policy: what an operator sets in the settings file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// What the platform is called, in sentences.
+    pub platform: PlatformNames,
+    /// Who has a role in the portal.
+    pub roles: RoleGroups,
+    /// Groups and user names in the cluster.
+    pub groups: GroupMapping,
+    /// What a review judges by.
+    pub review: review::Settings,
+    /// What a namespace consists of where the portal creates it itself.
+    pub namespace_template: NamespaceTemplate,
+    /// Serve `/styleguide`.
+    pub styleguide: bool,
+}
+
+/// Words that differ from platform to platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlatformNames {
+    /// The platform's own name.
+    pub name: String,
+    /// Whom to ask, for example an address or a channel.
+    pub support: String,
+}
+
+impl Default for PlatformNames {
+    fn default() -> Self {
+        Self { name: "the platform".to_owned(), support: "your platform administrator".to_owned() }
+    }
+}
+
+/// How the provider's groups become the cluster's.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GroupMapping {
+    /// The groups, as the provider names them, that the portal may impersonate. The same list stands
+    /// as `resourceNames` in its ClusterRole.
+    pub impersonated: Vec<String>,
+    /// Put before every user name, as the API server's `--oidc-username-prefix` does.
+    pub user_prefix: String,
+    /// Put before every group, as the API server's `--oidc-groups-prefix` does.
+    pub group_prefix: String,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Actor {
+    type Rejection = AppError;
+
+    /// The person whom the session middleware found.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts.extensions.get::<Self>().cloned().ok_or(AppError::SignInRequired)
+    }
+}

@@ -1,0 +1,206 @@
+//! Form controls: label, hint, value, and the error beside the field.
+
+use crate::form::FormErrors;
+use leptos::prelude::*;
+
+fn described_by(name: &str, hint: bool, error: bool) -> Option<String> {
+    let ids: Vec<String> = [(hint, "hint"), (error, "error")].into_iter().filter(|(there, _)| *there).map(|(_, part)| format!("{name}-{part}")).collect();
+    (!ids.is_empty()).then(|| ids.join(" "))
+}
+
+#[component]
+fn Hint(name: String, text: String) -> impl IntoView {
+    (!text.is_empty()).then(|| view! { <p class="field__hint" id=format!("{name}-hint")>{text}</p> })
+}
+
+#[component]
+fn Problem(name: String, text: Option<String>) -> impl IntoView {
+    text.map(|text| view! { <p class="field__error" id=format!("{name}-error")><span class="visually-hidden">"Error: "</span>{text}</p> })
+}
+
+/// A line of text.
+#[component]
+pub fn Field(
+    /// Its name, which is also its id.
+    #[prop(into)]
+    name: String,
+    /// What it is.
+    #[prop(into)]
+    label: String,
+    /// What to enter.
+    #[prop(into, optional)]
+    hint: String,
+    /// What it holds.
+    #[prop(into, optional)]
+    value: String,
+    /// Errors of the form.
+    #[prop(optional)]
+    errors: FormErrors,
+    /// `text`, `number`, ...
+    #[prop(default = "text")]
+    kind: &'static str,
+    /// Shown behind the label.
+    #[prop(optional)]
+    optional: bool,
+    /// Put first on the page when it holds an error.
+    #[prop(into, optional)]
+    autocomplete: Option<String>,
+    /// How wide, for example `short`.
+    #[prop(into, optional)]
+    width: String,
+) -> impl IntoView {
+    let error = errors.of(&name).map(str::to_owned);
+    let class = if error.is_some() { "field field--invalid" } else { "field" };
+    let input_mode = (kind == "number").then_some("numeric");
+    view! {
+        <div class=class>
+            <label class="field__label" for=name.clone()>{label}{optional.then_some(view! { <span class="quiet">" (optional)"</span> })}</label>
+            <Hint name=name.clone() text=hint.clone()/>
+            <Problem name=name.clone() text=error.clone()/>
+            <input
+                class=format!("field__input field__input--{width}")
+                id=name.clone()
+                name=name.clone()
+                type="text"
+                inputmode=input_mode
+                value=value
+                autocomplete=autocomplete.unwrap_or_else(|| "off".to_owned())
+                spellcheck="false"
+                aria-invalid=error.is_some().then_some("true")
+                aria-describedby=described_by(&name, !hint.is_empty(), error.is_some())
+            />
+        </div>
+    }
+}
+
+/// A choice from a list.
+#[component]
+pub fn Select(
+    /// Its name.
+    #[prop(into)]
+    name: String,
+    /// Its id, where several share a name.
+    #[prop(into, optional)]
+    id: Option<String>,
+    /// What it is.
+    #[prop(into)]
+    label: String,
+    /// What to choose.
+    #[prop(into, optional)]
+    hint: String,
+    /// The chosen value.
+    #[prop(into, optional)]
+    value: String,
+    /// Value and label of each choice.
+    options: Vec<(String, String)>,
+    /// Errors of the form.
+    #[prop(optional)]
+    errors: FormErrors,
+) -> impl IntoView {
+    let id = id.unwrap_or_else(|| name.clone());
+    let error = errors.of(&id).map(str::to_owned);
+    let class = if error.is_some() { "field field--invalid" } else { "field" };
+    let options = options
+        .into_iter()
+        .map(|(option, label)| {
+            let selected = option == value;
+            view! { <option value=option selected=selected>{label}</option> }
+        })
+        .collect_view();
+    view! {
+        <div class=class>
+            <label class="field__label" for=id.clone()>{label}</label>
+            <Hint name=id.clone() text=hint.clone()/>
+            <Problem name=id.clone() text=error.clone()/>
+            <select
+                class="field__input"
+                id=id.clone()
+                name=name
+                aria-invalid=error.is_some().then_some("true")
+                aria-describedby=described_by(&id, !hint.is_empty(), error.is_some())
+            >{options}</select>
+        </div>
+    }
+}
+
+/// A box to tick.
+#[component]
+pub fn Checkbox(
+    /// Its name.
+    #[prop(into)]
+    name: String,
+    /// Its id, where several share a name.
+    #[prop(into, optional)]
+    id: Option<String>,
+    /// What ticking it means.
+    #[prop(into)]
+    label: String,
+    /// More about it.
+    #[prop(into, optional)]
+    hint: String,
+    /// What is sent when ticked.
+    #[prop(into, default = "yes".to_owned())]
+    value: String,
+    /// Whether it is ticked.
+    #[prop(optional)]
+    checked: bool,
+    /// Errors of the form.
+    #[prop(optional)]
+    errors: FormErrors,
+) -> impl IntoView {
+    let id = id.unwrap_or_else(|| name.clone());
+    let error = errors.of(&id).map(str::to_owned);
+    let class = if error.is_some() { "field field--invalid" } else { "field" };
+    view! {
+        <div class=class>
+            <Problem name=id.clone() text=error.clone()/>
+            <div class="checkbox">
+                <input
+                    type="checkbox"
+                    id=id.clone()
+                    name=name
+                    value=value
+                    checked=checked
+                    aria-invalid=error.is_some().then_some("true")
+                    aria-describedby=described_by(&id, !hint.is_empty(), error.is_some())
+                />
+                <label for=id.clone()>{label}</label>
+            </div>
+            <Hint name=id text=hint/>
+        </div>
+    }
+}
+
+/// The button that sends a form: verb and object.
+#[component]
+pub fn Submit(
+    /// For example `Create namespace`.
+    #[prop(into)]
+    label: String,
+    /// Not the main action of the page.
+    #[prop(optional)]
+    secondary: bool,
+    /// Name and value to send, where a form has several buttons.
+    #[prop(optional)]
+    sends: Option<(&'static str, &'static str)>,
+) -> impl IntoView {
+    let (name, value) = sends.unzip();
+    view! { <button class=if secondary { "button button--secondary" } else { "button" } name=name value=value>{label}</button> }
+}
+
+/// All errors of a form, on top of the page, each linked to its field.
+#[component]
+pub fn ErrorSummary(
+    /// Errors of the form.
+    errors: FormErrors,
+) -> impl IntoView {
+    (!errors.is_empty()).then(|| {
+        let items = errors.all().iter().map(|error| view! { <li><a href=format!("#{}", error.field)>{error.message.clone()}</a></li> }).collect_view();
+        view! {
+            <div class="error-summary" role="alert" tabindex="-1" autofocus>
+                <h2>"There is a problem"</h2>
+                <ul>{items}</ul>
+            </div>
+        }
+    })
+}

@@ -1,0 +1,50 @@
+//! What a person sees when something went wrong: what, what now, and a reference for the log.
+
+use super::page::{Page, page_with};
+use super::{Notice, Section, Tone};
+use crate::error::AppError;
+use leptos::prelude::*;
+
+/// The body of a failure page.
+pub fn failure_body(error: &AppError, request_id: &str, support: &str) -> AnyView {
+    let error = error.clone();
+    let faq = error.faq().map(|slug| view! { <p><a href=format!("/faq/{slug}")>"What this means, and what to do"</a></p> });
+    let way_out = match &error {
+        AppError::SignInRequired => view! { <p><a class="button" href="/sign-in">"Sign in"</a></p> }.into_any(),
+        AppError::NotFound => view! {
+            <p>"Perhaps the address is mistyped, or it belongs to a namespace that your groups do not reach. These are good places to go on from:"</p>
+            <ul>
+                <li><a href="/access">"Access"</a>": what your groups give you, and why"</li>
+                <li><a href="/namespaces">"Namespaces"</a></li>
+                <li><a href="/faq">"FAQ"</a></li>
+            </ul>
+        }
+        .into_any(),
+        _ => view! { <p>"If it stays like this, tell " {support.to_owned()} " and give them the reference."</p> }.into_any(),
+    };
+    let reference = (!request_id.is_empty()).then(|| view! { <p class="quiet">"Reference: " <code>{request_id.to_owned()}</code></p> });
+    view! {
+        <h1>{error.title()}</h1>
+        <Notice tone=if matches!(error, AppError::NotFound | AppError::SignInRequired) { Tone::Info } else { Tone::Bad }>
+            <p>{error.to_string()}</p>
+        </Notice>
+        {faq}
+        {way_out}
+        {reference}
+    }
+    .into_any()
+}
+
+/// A page that only says what went wrong, for failures that happen outside a page.
+#[component]
+pub fn FailurePage(
+    /// What went wrong.
+    error: AppError,
+) -> impl IntoView {
+    page_with(Section::None, error, |_, error| async move { Err::<Page, _>(error) })
+}
+
+/// [`FailurePage`] as a view.
+pub fn failure_page(error: AppError) -> AnyView {
+    view! { <FailurePage error=error/> }.into_any()
+}

@@ -1,0 +1,101 @@
+//! The frame of every page: skip link, product name, navigation, account, content.
+
+use crate::actor::Actor;
+use leptos::prelude::*;
+
+/// Which entry of the navigation a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// No entry.
+    None,
+    /// `/access`.
+    Access,
+    /// `/namespaces`.
+    Namespaces,
+    /// `/workloads`.
+    Workloads,
+    /// `/preview-features`.
+    PreviewFeatures,
+    /// `/faq`.
+    Faq,
+    /// `/admin`.
+    Admin,
+}
+
+const SIGNED_IN: &[(Section, &str, &str)] = &[
+    (Section::Access, "/access", "Access"),
+    (Section::Namespaces, "/namespaces", "Namespaces"),
+    (Section::Workloads, "/workloads", "Workloads"),
+    (Section::PreviewFeatures, "/preview-features", "Preview features"),
+    (Section::Faq, "/faq", "FAQ"),
+];
+
+const SIGNED_OUT: &[(Section, &str, &str)] = &[(Section::Faq, "/faq", "FAQ")];
+
+fn entries(visitor: Option<&Actor>) -> Vec<(Section, &'static str, &'static str)> {
+    let Some(actor) = visitor else { return SIGNED_OUT.to_vec() };
+    let admin = actor.record_reader().is_ok().then_some((Section::Admin, "/admin", "Admin"));
+    SIGNED_IN.iter().copied().chain(admin).collect()
+}
+
+/// The frame around a page.
+#[component]
+pub fn Frame(
+    /// The entry to mark.
+    section: Section,
+    /// Who is looking.
+    visitor: Option<Actor>,
+    /// Path and query of this page, to come back to after signing in.
+    address: String,
+    /// The page.
+    children: Children,
+) -> impl IntoView {
+    let links = entries(visitor.as_ref())
+        .into_iter()
+        .map(|(entry, path, label)| {
+            let current = (entry == section).then_some("true");
+            view! { <li><a href=path aria-current=current>{label}</a></li> }
+        })
+        .collect_view();
+    view! {
+        <a class="skip-link" href="#content">"Skip to content"</a>
+        <header class="site-header">
+            <div class="site-header__inner">
+                <a class="brand" href="/"><BrandMark/>"Fairway"</a>
+                <nav class="site-nav" aria-label="Main"><ul>{links}</ul></nav>
+                <Account visitor=visitor address=address/>
+            </div>
+        </header>
+        <main id="content" class="content" tabindex="-1">{children()}</main>
+        <footer class="site-footer"><p>"Fairway: the marked, safe channel into the cluster."</p></footer>
+    }
+}
+
+/// Two buoys and the channel between them.
+#[component]
+fn BrandMark() -> impl IntoView {
+    view! {
+        <svg class="brand__mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" focusable="false">
+            <path d="M2 20c3 0 3-2 5-2s2 2 5 2 3-2 5-2 2 2 5 2" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"/>
+            <path d="M5 14V8l3-4v10z" fill="currentColor"/>
+            <path d="M16 14V4h3v10z" fill="none" stroke="currentColor" stroke-width="2"/>
+        </svg>
+    }
+}
+
+#[component]
+fn Account(visitor: Option<Actor>, address: String) -> impl IntoView {
+    match visitor {
+        Some(actor) => view! {
+            <div class="account">
+                <span class="account__name" title=actor.profile.email.clone()>{actor.profile.name}</span>
+                <form method="post" action="/sign-out"><button class="button button--quiet">"Sign out"</button></form>
+            </div>
+        }
+        .into_any(),
+        None => {
+            let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("return", &address).finish();
+            view! { <div class="account"><a class="button button--quiet" href=format!("/sign-in?{query}")>"Sign in"</a></div> }.into_any()
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Generic components. They know no area.
+
+mod controls;
+mod display;
+mod failure;
+mod frame;
+mod page;
+pub mod styleguide;
+
+pub use controls::{Checkbox, ErrorSummary, Field, Select, Submit};
+pub use display::{Badge, Breadcrumb, Code, Empty, Fact, Notice, Time, Tone};
+pub use failure::{failure_body, failure_page};
+pub use frame::{Frame, Section};
+pub use page::{Page, PageRequest, page, page_with};

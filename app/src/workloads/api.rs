@@ -1,0 +1,398 @@
+//! The wizard's handlers, the review, and the apply.
+
+use super::forms::{DraftForm, NetworkForm, ResourcesForm, Step, WorkloadForm};
+use super::store::{self, ApplyResult, NewSubmission, Submission};
+use crate::access::KubeIdentity;
+use crate::actor::Actor;
+use crate::audit::Action;
+use crate::audit::api::audited;
+use crate::error::AppError;
+use crate::form::{FormErrors, FormOutcome, decode, ticked};
+use crate::namespaces::api::{deploy_right, load_namespace, load_namespaces, namespaces_where};
+use crate::ports::{ClusterError, Run};
+use crate::state::AppState;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Redirect, Response};
+use review::{Answers, Context, Direction, Manifest, Reach, Report, Selection, Severity, Verdict, Workload};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// Everything a review says about a draft, before anything is sent for good.
+pub struct Reviewed {
+    /// The answers it is made of.
+    pub answers: Answers,
+    /// Exactly the bytes that would be applied.
+    pub manifest: String,
+    /// SHA-256 of them.
+    pub digest: [u8; 32],
+    /// Findings of the rules.
+    pub report: Report,
+    /// Who can reach it.
+    pub ingress: Reach,
+    /// What it can reach.
+    pub egress: Reach,
+}
+
+/// What the API server says to a dry run of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DryRun {
+    /// `Kind/namespace/name`.
+    pub object: String,
+    /// What it said.
+    pub answer: DryRunAnswer,
+}
+
+/// The API server's verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DryRunAnswer {
+    /// It would be admitted, with these warnings.
+    Admitted(Vec<String>),
+    /// It would be refused.
+    Refused(String),
+    /// Another manager owns fields of it.
+    Conflict(String),
+    /// Nobody knows: the API server was not there.
+    Unknown,
+}
+
+/// Reviews what a draft holds: our rules over the new manifests and the policies that exist already.
+///
+/// # Errors
+/// The form's errors, or the cluster's.
+pub async fn review_draft(state: &AppState, actor: &Actor, form: &DraftForm) -> Result<Result<Reviewed, FormErrors>, AppError> {
+    let answers = match form.answers() {
+        Ok(answers) => answers,
+        Err(errors) => return Ok(Err(errors)),
+    };
+    let network_policies = state.cluster.network_policies(&actor.kube, &answers.namespace).await?;
+    Ok(Ok(review_answers(state, answers, network_policies)))
+}
+
+fn review_answers(state: &AppState, answers: Answers, network_policies: Vec<Manifest>) -> Reviewed {
+    let manifests = review::generate(&answers);
+    let manifest = review::to_yaml(&manifests);
+    let policies: Vec<Manifest> = merged(&manifests, &network_policies);
+    let context = Context { network_policies };
+    let report = review::review(&manifests, &context, &state.policy.review, Selection::default());
+    let workload = manifests.iter().find_map(Workload::of);
+    let reach = |direction| workload.map_or(Reach::Open, |workload| review::reach(&workload, &policies, direction));
+    Reviewed { digest: Sha256::digest(&manifest).into(), ingress: reach(Direction::Ingress), egress: reach(Direction::Egress), answers, manifest, report }
+}
+
+/// The policies as they would be afterwards: a new one replaces its namesake.
+fn merged(new: &[Manifest], old: &[Manifest]) -> Vec<Manifest> {
+    let kept = old.iter().filter(|old| !new.iter().any(|new| new.object() == old.object()));
+    new.iter().chain(kept).cloned().collect()
+}
+
+/// A server-side dry run, as the person, of every object and of the Pod that a controller would make:
+/// a Deployment's own dry run never meets the checks on Pods.
+pub async fn dry_run(state: &AppState, who: &KubeIdentity, manifest: &str) -> Vec<DryRun> {
+    let mut answers = Vec::new();
+    for (object, bytes) in documents(manifest) {
+        answers.push(try_object(state, who, &object, &bytes).await);
+        if let Some((pod, bytes)) = rendered_pod(&object) {
+            answers.push(try_object(state, who, &pod, &bytes).await);
+        }
+    }
+    answers
+}
+
+async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest, bytes: &str) -> DryRun {
+    let answer = match state.cluster.apply(who, object, bytes, Run::Dry).await {
+        Ok(applied) => DryRunAnswer::Admitted(applied.warnings),
+        Err(ClusterError::Refused(message)) => DryRunAnswer::Refused(message),
+        Err(ClusterError::Conflict(message)) => DryRunAnswer::Conflict(message),
+        Err(ClusterError::Away(cause) | ClusterError::Unknown(cause)) => {
+            tracing::warn!(cause, "dry run without an answer");
+            DryRunAnswer::Unknown
+        }
+    };
+    DryRun { object: object.object().to_string(), answer }
+}
+
+/// Each document of a reviewed manifest, decoded and as the bytes it is.
+fn documents(manifest: &str) -> Vec<(Manifest, String)> {
+    manifest
+        .split("\n---\n")
+        .filter_map(|bytes| Some((review::decode("reviewed", bytes).ok()?.into_iter().next()?, bytes.to_owned())))
+        .collect()
+}
+
+fn rendered_pod(object: &Manifest) -> Option<(Manifest, String)> {
+    let template = object.value().pointer("/spec/template")?;
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": format!("{}-pod", object.object().name),
+            "namespace": object.object().namespace,
+            "labels": template["metadata"]["labels"],
+        },
+        "spec": template["spec"],
+    });
+    let pod = Manifest::from_value(pod).ok()?;
+    let bytes = review::to_yaml(std::slice::from_ref(&pod));
+    Some((pod, bytes))
+}
+
+/// Namespaces in which the person may run workloads.
+///
+/// # Errors
+/// When the cluster is away.
+pub async fn load_targets(state: &AppState, actor: &Actor) -> Result<Vec<String>, AppError> {
+    namespaces_where(state, actor, deploy_right).await
+}
+
+/// `POST /workloads/new`: the first step of a new draft.
+///
+/// # Errors
+/// Whatever is not the form's fault.
+pub async fn post_new(State(state): State<AppState>, actor: Actor, parts: Parts, body: String) -> Result<Response, AppError> {
+    let workload = decode(&body)?;
+    let draft = DraftForm { workload, ..DraftForm::default() };
+    let outcome = save_step(&state, &actor, None, draft, Step::Workload).await?;
+    Ok(outcome.respond(state, parts).await)
+}
+
+/// `POST /workloads/drafts/{id}/{step}`: a step of a draft, or its apply.
+///
+/// # Errors
+/// Whatever is not the form's fault.
+pub async fn post_step(State(state): State<AppState>, actor: Actor, parts: Parts, Path((id, step)): Path<(Uuid, String)>, body: String) -> Result<Response, AppError> {
+    let mut draft = store::find_draft(&state.database, actor.person_id, id).await?.form;
+    let step = Step::from_slug(&step).ok_or(AppError::NotFound)?;
+    let sent: StepForm = StepForm::read(step, &body)?;
+    let outcome = match sent {
+        StepForm::Apply { digest } => return apply_draft(&state, &actor, id, &draft, &digest).await,
+        StepForm::Workload(form) => {
+            draft.workload = form;
+            save_step(&state, &actor, Some(id), draft, step).await?
+        }
+        StepForm::Network(form, None) => {
+            draft.network = form;
+            save_step(&state, &actor, Some(id), draft, step).await?
+        }
+        StepForm::Network(form, Some(list)) => {
+            draft.network = form.with_row(&list);
+            store::update_draft(&state.database, actor.person_id, id, &draft).await?;
+            FormOutcome::Done(format!("{}#{list}", step_path(id, step)))
+        }
+        StepForm::Resources(form) => {
+            draft.resources = form;
+            save_step(&state, &actor, Some(id), draft, step).await?
+        }
+    };
+    Ok(outcome.respond(state, parts).await)
+}
+
+/// What a step's form sends.
+enum StepForm {
+    Workload(WorkloadForm),
+    /// The second part names the list that wants another row.
+    Network(NetworkForm, Option<String>),
+    Resources(ResourcesForm),
+    Apply { digest: String },
+}
+
+#[derive(Deserialize)]
+struct Pressed {
+    add: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ApplyForm {
+    digest: String,
+}
+
+impl StepForm {
+    fn read(step: Step, body: &str) -> Result<Self, AppError> {
+        Ok(match step {
+            Step::Workload => Self::Workload(decode(body)?),
+            Step::Network => Self::Network(decode_network(body)?, decode::<Pressed>(body)?.add),
+            Step::Resources => Self::Resources(ResourcesForm { read_only_root: ticked(body, "read_only_root"), ..decode(body)? }),
+            Step::Review => Self::Apply { digest: decode::<ApplyForm>(body)?.digest },
+        })
+    }
+}
+
+fn decode_network(body: &str) -> Result<NetworkForm, AppError> {
+    Ok(NetworkForm { dns: ticked(body, "dns"), ..decode(body)? })
+}
+
+/// The draft with the fields of one step as they stand in the browser, for the live review.
+///
+/// # Errors
+/// When it is not a form of that step.
+pub fn with_step(mut draft: DraftForm, step: Step, body: &str) -> Result<DraftForm, AppError> {
+    match StepForm::read(step, body)? {
+        StepForm::Workload(form) => draft.workload = form,
+        StepForm::Network(form, _) => draft.network = form,
+        StepForm::Resources(form) => draft.resources = form,
+        StepForm::Apply { .. } => {}
+    }
+    Ok(draft)
+}
+
+/// Where a step of a draft is.
+#[must_use]
+pub fn step_path(id: Uuid, step: Step) -> String {
+    format!("/workloads/drafts/{id}/{}", step.slug())
+}
+
+/// Saves the draft whatever it holds, so that nothing typed is lost, and goes on if the step is right.
+async fn save_step(state: &AppState, actor: &Actor, id: Option<Uuid>, mut draft: DraftForm, step: Step) -> Result<FormOutcome<DraftForm>, AppError> {
+    let mut errors = FormErrors::default();
+    match step {
+        Step::Workload => check_workload(state, actor, &draft, &mut errors).await?,
+        Step::Network => drop(draft.network.check(&mut errors)),
+        Step::Resources => drop(draft.resources.check(&mut errors)),
+        Step::Review => {}
+    }
+    let right = errors.is_empty();
+    if right {
+        draft.mark_done(step);
+    }
+    let id = match id {
+        Some(id) => {
+            store::update_draft(&state.database, actor.person_id, id, &draft).await?;
+            id
+        }
+        None if right => store::insert_draft(&state.database, actor.person_id, &draft).await?,
+        None => return Ok(FormOutcome::again(draft, errors)),
+    };
+    Ok(match step.next() {
+        Some(next) if right => {
+            // Someone who came from the review to change one thing goes back to it.
+            let next = if draft.may_open(Step::Review) { Step::Review } else { next };
+            FormOutcome::Done(step_path(id, next))
+        }
+        _ => FormOutcome::again(draft, errors),
+    })
+}
+
+async fn check_workload(state: &AppState, actor: &Actor, draft: &DraftForm, errors: &mut FormErrors) -> Result<(), AppError> {
+    if let Some(checked) = draft.workload.check(errors)
+        && !load_targets(state, actor).await?.contains(&checked.namespace)
+    {
+        errors.add("namespace", "Choose a namespace from the list: you cannot run workloads in this one.");
+    }
+    Ok(())
+}
+
+/// Applies exactly the bytes that the person saw, or nothing.
+async fn apply_draft(state: &AppState, actor: &Actor, id: Uuid, draft: &DraftForm, seen: &str) -> Result<Response, AppError> {
+    let back = Redirect::to(&step_path(id, Step::Review)).into_response();
+    let Ok(reviewed) = review_draft(state, actor, draft).await? else { return Ok(back) };
+    if hex(&reviewed.digest) != seen {
+        return Err(AppError::Conflict { message: "The draft was changed after you looked at its review, so nothing was applied. Go back, review it again and apply then.".to_owned() });
+    }
+    let dry_run = dry_run(state, &actor.kube, &reviewed.manifest).await;
+    if !may_apply(&reviewed.report, &dry_run) {
+        return Ok(back);
+    }
+    let submission = submit(state, actor, &reviewed, &dry_run).await?;
+    let object = format!("Submission/{}/{}", reviewed.answers.namespace, reviewed.answers.name);
+    let detail = json!({ "submission": submission, "digest": hex(&reviewed.digest) });
+    let applied = audited(state, actor, Action::WorkloadApply, &object, detail, |intent| apply_all(state, actor, submission, intent, &reviewed.manifest)).await;
+    let path = format!("/workloads/{submission}");
+    match applied {
+        Ok(()) => {
+            store::delete_draft(&state.database, actor.person_id, id).await?;
+            Ok(Redirect::to(&path).into_response())
+        }
+        // What happened to each object stands on the submission's page; the draft stays.
+        Err(AppError::ClusterRefused { .. } | AppError::Conflict { .. } | AppError::OutcomeUnknown { .. } | AppError::Away { .. }) => Ok(Redirect::to(&path).into_response()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a review leaves the button: nothing denied by the rules, nothing refused by the server.
+#[must_use]
+pub fn may_apply(report: &Report, dry_run: &[DryRun]) -> bool {
+    report.verdict != Verdict::Deny && dry_run.iter().all(|object| matches!(object.answer, DryRunAnswer::Admitted(_)))
+}
+
+async fn submit(state: &AppState, actor: &Actor, reviewed: &Reviewed, dry_run: &[DryRun]) -> Result<Uuid, AppError> {
+    let new = NewSubmission {
+        author: actor.person_id,
+        namespace: &reviewed.answers.namespace,
+        name: &reviewed.answers.name,
+        manifest: &reviewed.manifest,
+        digest: reviewed.digest,
+        report: json!(reviewed.report),
+        dry_run: json!(dry_run),
+    };
+    store::insert_submission(&state.database, new).await
+}
+
+/// Applies object by object and stores each answer; stops at the first that is not applied, so that a
+/// pod never runs without its policy.
+async fn apply_all(state: &AppState, actor: &Actor, submission: Uuid, intent: Uuid, manifest: &str) -> Result<(), AppError> {
+    for (object, bytes) in documents(manifest) {
+        let answer = state.cluster.apply(&actor.kube, &object, &bytes, Run::Real).await;
+        let (outcome, message, resource_version) = match &answer {
+            Ok(applied) => ("applied", applied.warnings.join("\n"), Some(applied.resource_version.clone())),
+            Err(ClusterError::Refused(message)) => ("refused", message.clone(), None),
+            Err(ClusterError::Conflict(message)) => ("conflict", message.clone(), None),
+            Err(ClusterError::Away(_)) => ("failed", "The cluster could not be reached; nothing was sent.".to_owned(), None),
+            Err(ClusterError::Unknown(_)) => ("failed", "The connection broke before the cluster answered; it is not known whether the object was applied.".to_owned(), None),
+        };
+        let result = ApplyResult { object: object.object().to_string(), outcome: outcome.to_owned(), message, resource_version };
+        store::insert_apply_result(&state.database, submission, intent, &result).await?;
+        answer?;
+    }
+    Ok(())
+}
+
+/// A submission for those who reach its namespace, or read the records.
+///
+/// # Errors
+/// [`AppError::NotFound`] for everyone else.
+pub async fn load_submission(state: &AppState, actor: &Actor, id: &str) -> Result<(Submission, Vec<ApplyResult>), AppError> {
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let submission = store::find_submission(&state.database, id).await?;
+    let may_see = submission.author_id == actor.person_id || actor.record_reader().is_ok() || load_namespace(state, actor, &submission.namespace).is_ok();
+    if !may_see {
+        return Err(AppError::NotFound);
+    }
+    let results = store::list_apply_results(&state.database, id).await?;
+    Ok((submission, results))
+}
+
+/// What the list shows: one's own drafts, and what was submitted into one's namespaces.
+///
+/// # Errors
+/// When a part is away.
+pub async fn load_workloads(state: &AppState, actor: &Actor) -> Result<(Vec<store::Draft>, Vec<store::SubmissionSummary>), AppError> {
+    let namespaces: Vec<String> = load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name).collect();
+    Ok((store::list_drafts(&state.database, actor.person_id).await?, store::list_submissions(&state.database, &namespaces).await?))
+}
+
+/// `GET /workloads/drafts/{id}/manifest.yaml`: the reviewed bytes, to take away.
+///
+/// # Errors
+/// [`AppError::NotFound`] for a draft of somebody else's, or one that is not complete.
+pub async fn get_manifest(State(state): State<AppState>, actor: Actor, Path(id): Path<Uuid>) -> Result<Response, AppError> {
+    let draft = store::find_draft(&state.database, actor.person_id, id).await?;
+    let answers = draft.form.answers().map_err(|_| AppError::NotFound)?;
+    let yaml = review::to_yaml(&review::generate(&answers));
+    let disposition = format!("attachment; filename=\"{}.yaml\"", answers.name);
+    Ok(([(CONTENT_TYPE, "application/yaml".to_owned()), (CONTENT_DISPOSITION, disposition)], yaml).into_response())
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How many findings of each severity, the worst first.
+#[must_use]
+pub fn counts(report: &Report) -> [(Severity, usize); 3] {
+    [Severity::Deny, Severity::Warn, Severity::Info].map(|severity| (severity, report.findings.iter().filter(|finding| finding.severity == severity).count()))
+}

@@ -1,0 +1,159 @@
+//! `/workloads` and `/workloads/{id}`.
+
+use super::api::{DryRun, hex, load_submission, load_workloads, may_apply, step_path};
+use super::forms::Step;
+use super::store::{ApplyResult, Draft, SubmissionSummary};
+use super::wizard::{DryRuns, Findings, Headline};
+use crate::error::AppError;
+use crate::ui::{Badge, Breadcrumb, Code, Empty, Fact, Notice, Page, Section, Time, Tone, page};
+use leptos::prelude::*;
+use review::Report;
+
+/// The list.
+#[component]
+pub fn WorkloadsPage() -> impl IntoView {
+    page(Section::Workloads, |request| async move {
+        let (drafts, submissions) = load_workloads(&request.state, request.actor()?).await?;
+        let nothing = drafts.is_empty() && submissions.is_empty();
+        let empty = nothing.then(|| {
+            view! { <Empty title="Nothing submitted yet"><p>"The wizard asks four short questions and writes a pod spec the platform admits, behind a network policy that allows only what you name."</p></Empty> }
+        });
+        let body = view! {
+            <div class="page-head"><h1>"Workloads"</h1><a class="button" href="/workloads/new">"Add workload"</a></div>
+            {empty}
+            <Drafts drafts=drafts/>
+            <Submissions submissions=submissions/>
+        };
+        Ok(Page::new("Workloads", body))
+    })
+}
+
+#[component]
+fn Drafts(drafts: Vec<Draft>) -> impl IntoView {
+    (!drafts.is_empty()).then(|| {
+        let rows = drafts
+            .into_iter()
+            .map(|draft| {
+                let step = Step::ALL.into_iter().rev().find(|step| draft.form.may_open(*step)).unwrap_or(Step::Workload);
+                let name = Some(draft.form.workload.name).filter(|name| !name.is_empty()).unwrap_or_else(|| "not named yet".to_owned());
+                view! {
+                    <tr>
+                        <th scope="row"><a href=step_path(draft.id, step)>{name}</a></th>
+                        <td>{draft.form.workload.namespace}</td>
+                        <td>{step.title()}</td>
+                        <td><Time at=draft.updated_at/></td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        view! {
+            <h2>"Your drafts"</h2>
+            <div class="table-scroll" role="region" aria-label="Your drafts" tabindex="0"><table>
+                <thead><tr><th scope="col">"Name"</th><th scope="col">"Namespace"</th><th scope="col">"Next step"</th><th scope="col">"Saved"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table></div>
+        }
+    })
+}
+
+fn outcome_badge(outcomes: &[String]) -> (Tone, &'static str) {
+    let any = |wanted: &str| outcomes.iter().any(|outcome| outcome == wanted);
+    match () {
+        () if outcomes.is_empty() => (Tone::Bad, "Unknown"),
+        () if any("failed") => (Tone::Bad, "Failed"),
+        () if any("refused") => (Tone::Bad, "Refused"),
+        () if any("conflict") => (Tone::Bad, "Conflict"),
+        () => (Tone::Good, "Applied"),
+    }
+}
+
+#[component]
+fn Submissions(submissions: Vec<SubmissionSummary>) -> impl IntoView {
+    (!submissions.is_empty()).then(|| {
+        let rows = submissions
+            .into_iter()
+            .map(|submission| {
+                let (tone, word) = outcome_badge(&submission.outcomes);
+                view! {
+                    <tr>
+                        <th scope="row"><a href=format!("/workloads/{}", submission.id)>{submission.name}</a></th>
+                        <td>{submission.namespace}</td>
+                        <td>{submission.author_name}</td>
+                        <td><Time at=submission.created_at/></td>
+                        <td><Badge tone=tone text=word/></td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        view! {
+            <h2>"Submitted to your namespaces"</h2>
+            <div class="table-scroll" role="region" aria-label="Submitted workloads" tabindex="0"><table>
+                <thead><tr><th scope="col">"Name"</th><th scope="col">"Namespace"</th><th scope="col">"By"</th><th scope="col">"When"</th><th scope="col">"Outcome"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table></div>
+        }
+    })
+}
+
+/// One submission: what was reviewed, what the cluster said, what was applied.
+#[component]
+pub fn SubmissionPage() -> impl IntoView {
+    page(Section::Workloads, |request| async move {
+        let (submission, results) = load_submission(&request.state, request.actor()?, &request.param("id")).await?;
+        let report: Report = serde_json::from_value(submission.report).map_err(|_| AppError::Internal)?;
+        let dry_run: Vec<DryRun> = serde_json::from_value(submission.dry_run).map_err(|_| AppError::Internal)?;
+        let title = format!("{} in {}", submission.name, submission.namespace);
+        let ready = may_apply(&report, &dry_run);
+        let body = view! {
+            <Breadcrumb links=vec![("/workloads".to_owned(), "Workloads".to_owned())]/>
+            <h1>{title.clone()}</h1>
+            <Outcome outcomes=results.iter().map(|result| result.outcome.clone()).collect()/>
+            <Results results=results/>
+            <dl class="facts">
+                <Fact term="Submitted by">{submission.author_name}</Fact>
+                <Fact term="When"><Time at=submission.created_at/></Fact>
+                <Fact term="SHA-256"><code>{hex(&submission.digest)}</code></Fact>
+                <Fact term="Reference"><code>{submission.id.to_string()}</code></Fact>
+            </dl>
+            <h2>"What was reviewed"</h2>
+            <Headline report=report.clone() ready=ready/>
+            <Findings report=report/>
+            <h2>"What the cluster said beforehand"</h2>
+            <DryRuns dry_run=dry_run/>
+            <h2>"Manifest"</h2>
+            <Code label="Manifest" text=submission.manifest/>
+        };
+        Ok(Page::new(title, body))
+    })
+}
+
+#[component]
+fn Outcome(outcomes: Vec<String>) -> impl IntoView {
+    match outcome_badge(&outcomes) {
+        (Tone::Good, _) => view! { <Notice tone=Tone::Good><p>"Applied exactly as reviewed. The platform now starts it; nothing more is needed from you."</p></Notice> }.into_any(),
+        (_, "Unknown") => view! { <Notice tone=Tone::Bad><p>"It is not known whether this was applied: Fairway was interrupted. Look at the namespace, then submit it again; that is safe."</p></Notice> }.into_any(),
+        _ => view! { <Notice tone=Tone::Bad><p>"Not everything was applied. Each object below says why. Your draft is kept under Workloads: change it and apply again; objects that were applied stay as they are."</p></Notice> }.into_any(),
+    }
+}
+
+#[component]
+fn Results(results: Vec<ApplyResult>) -> impl IntoView {
+    let rows = results
+        .into_iter()
+        .map(|result| {
+            let (tone, word) = match result.outcome.as_str() {
+                "applied" => (Tone::Good, "Applied"),
+                "refused" => (Tone::Bad, "Refused"),
+                "conflict" => (Tone::Bad, "Conflict"),
+                _ => (Tone::Bad, "Failed"),
+            };
+            view! { <tr><td><code>{result.object}</code></td><td><Badge tone=tone text=word/></td><td>{result.message}</td><td><code>{result.resource_version}</code></td></tr> }
+        })
+        .collect_view();
+    view! {
+        <div class="table-scroll" role="region" aria-label="Objects" tabindex="0"><table>
+            <thead><tr><th scope="col">"Object"</th><th scope="col">"Outcome"</th><th scope="col">"Message"</th><th scope="col">"Version"</th></tr></thead>
+            <tbody>{rows}</tbody>
+        </table></div>
+    }
+}

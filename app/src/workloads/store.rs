@@ -1,0 +1,250 @@
+//! SQL of drafts, submissions and what became of them.
+
+use super::forms::DraftForm;
+use crate::error::AppError;
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// A draft of the wizard.
+pub struct Draft {
+    /// Its id.
+    pub id: Uuid,
+    /// What was typed so far.
+    pub form: DraftForm,
+    /// When it was last saved.
+    pub updated_at: Timestamp,
+}
+
+/// Saves a new draft.
+///
+/// # Errors
+/// When the database is away.
+pub async fn insert_draft(database: &PgPool, author: Uuid, form: &DraftForm) -> Result<Uuid, AppError> {
+    let form = serde_json::to_value(form).map_err(|_| AppError::Internal)?;
+    let row = sqlx::query!("insert into drafts (author_id, form) values ($1, $2) returning id", author, form).fetch_one(database).await?;
+    Ok(row.id)
+}
+
+/// Saves a draft anew.
+///
+/// # Errors
+/// [`AppError::NotFound`] where it is not the author's.
+pub async fn update_draft(database: &PgPool, author: Uuid, id: Uuid, form: &DraftForm) -> Result<(), AppError> {
+    let form = serde_json::to_value(form).map_err(|_| AppError::Internal)?;
+    let done = sqlx::query!("update drafts set form = $3, updated_at = now() where id = $1 and author_id = $2", id, author, form).execute(database).await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(AppError::NotFound) }
+}
+
+/// A draft of the author's.
+///
+/// # Errors
+/// [`AppError::NotFound`] where there is none, or it is somebody else's.
+pub async fn find_draft(database: &PgPool, author: Uuid, id: Uuid) -> Result<Draft, AppError> {
+    let row = sqlx::query!(r#"select id, form, updated_at as "updated_at: jiff_sqlx::Timestamp" from drafts where id = $1 and author_id = $2"#, id, author)
+        .fetch_one(database)
+        .await?;
+    draft(row.id, row.form, row.updated_at.to_jiff())
+}
+
+/// The author's drafts, the latest first.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_drafts(database: &PgPool, author: Uuid) -> Result<Vec<Draft>, AppError> {
+    let rows = sqlx::query!(
+        r#"select id, form, updated_at as "updated_at: jiff_sqlx::Timestamp" from drafts where author_id = $1 order by updated_at desc limit 50"#,
+        author
+    )
+    .fetch_all(database)
+    .await?;
+    rows.into_iter().map(|row| draft(row.id, row.form, row.updated_at.to_jiff())).collect()
+}
+
+fn draft(id: Uuid, form: Value, updated_at: Timestamp) -> Result<Draft, AppError> {
+    let form = serde_json::from_value(form).map_err(|error| {
+        tracing::error!(%error, %id, "a stored draft cannot be read");
+        AppError::Internal
+    })?;
+    Ok(Draft { id, form, updated_at })
+}
+
+/// Deletes a draft of the author's.
+///
+/// # Errors
+/// When the database is away.
+pub async fn delete_draft(database: &PgPool, author: Uuid, id: Uuid) -> Result<(), AppError> {
+    sqlx::query!("delete from drafts where id = $1 and author_id = $2", id, author).execute(database).await?;
+    Ok(())
+}
+
+/// Frozen bytes, with the verdicts on them.
+pub struct NewSubmission<'a> {
+    /// Who submits.
+    pub author: Uuid,
+    /// Where it goes.
+    pub namespace: &'a str,
+    /// The workload's name.
+    pub name: &'a str,
+    /// Exactly what is applied.
+    pub manifest: &'a str,
+    /// SHA-256 of it.
+    pub digest: [u8; 32],
+    /// The review's findings.
+    pub report: Value,
+    /// The server's verdicts.
+    pub dry_run: Value,
+}
+
+/// Stores a submission.
+///
+/// # Errors
+/// When the database refuses (the digest is not that of the bytes) or is away.
+pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Result<Uuid, AppError> {
+    let row = sqlx::query!(
+        "insert into submissions (author_id, namespace, name, manifest, digest, report, dry_run) values ($1, $2, $3, $4, $5, $6, $7) returning id",
+        new.author,
+        new.namespace,
+        new.name,
+        new.manifest,
+        &new.digest[..],
+        new.report,
+        new.dry_run,
+    )
+    .fetch_one(database)
+    .await?;
+    Ok(row.id)
+}
+
+/// A stored submission.
+pub struct Submission {
+    /// Its id.
+    pub id: Uuid,
+    /// Who submitted it.
+    pub author_id: Uuid,
+    /// Their name.
+    pub author_name: String,
+    /// Where it went.
+    pub namespace: String,
+    /// The workload's name.
+    pub name: String,
+    /// Exactly what was applied.
+    pub manifest: String,
+    /// SHA-256 of it.
+    pub digest: Vec<u8>,
+    /// The review's findings.
+    pub report: Value,
+    /// The server's verdicts.
+    pub dry_run: Value,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// A submission by its id; who may see it is for the caller to decide.
+///
+/// # Errors
+/// [`AppError::NotFound`] where there is none.
+pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, AppError> {
+    let row = sqlx::query!(
+        r#"select s.id, s.author_id, p.name as author_name, s.namespace, s.name, s.manifest, s.digest, s.report, s.dry_run,
+             s.created_at as "created_at: jiff_sqlx::Timestamp"
+           from submissions s join people p on p.id = s.author_id where s.id = $1"#,
+        id
+    )
+    .fetch_one(database)
+    .await?;
+    Ok(Submission {
+        id: row.id,
+        author_id: row.author_id,
+        author_name: row.author_name,
+        namespace: row.namespace,
+        name: row.name,
+        manifest: row.manifest,
+        digest: row.digest,
+        report: row.report,
+        dry_run: row.dry_run,
+        created_at: row.created_at.to_jiff(),
+    })
+}
+
+/// A line of the list.
+pub struct SubmissionSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// Who submitted it.
+    pub author_name: String,
+    /// Where it went.
+    pub namespace: String,
+    /// The workload's name.
+    pub name: String,
+    /// When.
+    pub created_at: Timestamp,
+    /// Outcomes of the last time it was applied, by object; empty where none is known.
+    pub outcomes: Vec<String>,
+}
+
+/// Submissions into these namespaces, the latest first.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> Result<Vec<SubmissionSummary>, AppError> {
+    let rows = sqlx::query!(
+        r#"select s.id, p.name as author_name, s.namespace, s.name, s.created_at as "created_at: jiff_sqlx::Timestamp",
+             coalesce((select array_agg(r.outcome) from apply_results r where r.submission_id = s.id), '{}') as "outcomes!"
+           from submissions s join people p on p.id = s.author_id
+           where s.namespace = any($1) order by s.created_at desc limit 100"#,
+        namespaces
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| SubmissionSummary { id: row.id, author_name: row.author_name, namespace: row.namespace, name: row.name, created_at: row.created_at.to_jiff(), outcomes: row.outcomes })
+        .collect())
+}
+
+/// What the cluster said about one object.
+pub struct ApplyResult {
+    /// `Kind/namespace/name`.
+    pub object: String,
+    /// `applied`, `refused`, `conflict` or `failed`.
+    pub outcome: String,
+    /// In the cluster's words.
+    pub message: String,
+    /// The version it has now.
+    pub resource_version: Option<String>,
+}
+
+/// Stores what the cluster said.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn insert_apply_result(database: &PgPool, submission: Uuid, intent: Uuid, result: &ApplyResult) -> Result<(), AppError> {
+    sqlx::query!(
+        "insert into apply_results (submission_id, intent_id, object, outcome, message, resource_version) values ($1, $2, $3, $4, $5, $6)",
+        submission,
+        intent,
+        result.object,
+        result.outcome,
+        result.message,
+        result.resource_version,
+    )
+    .execute(database)
+    .await?;
+    Ok(())
+}
+
+/// What the cluster said each time, in order.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_apply_results(database: &PgPool, submission: Uuid) -> Result<Vec<ApplyResult>, AppError> {
+    let rows = sqlx::query!("select object, outcome, message, resource_version from apply_results where submission_id = $1 order by id", submission)
+        .fetch_all(database)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ApplyResult { object: row.object, outcome: row.outcome, message: row.message, resource_version: row.resource_version })
+        .collect())
+}

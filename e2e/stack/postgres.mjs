@@ -1,0 +1,36 @@
+// A private Postgres: own data folder, own port, on the loopback address only.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort, until } from './processes.mjs';
+import * as tools from './tools.mjs';
+
+/**
+ * Starts Postgres. Gives the owner's address (migrations run as the owner) and the portal's, whose
+ * role owns nothing.
+ */
+export async function startPostgres(processes, folder, onLost) {
+  const bin = tools.postgres();
+  const data = join(folder, 'postgres');
+  mkdirSync(data, { mode: 0o700 });
+  // Postgres refuses to run as root.
+  const asUser = process.getuid() === 0 ? ['runuser', '-u', 'postgres', '--'] : [];
+  if (asUser.length) {
+    const id = (flag) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));
+    chmodSync(folder, 0o711);
+    chownSync(data, id('-u'), id('-g'));
+  }
+  const run = (program, ...args) => execFileSync([...asUser, join(bin, program)][0], [...asUser, join(bin, program), ...args].slice(1), { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
+  run('initdb', '-D', data, '-U', 'owner', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync');
+  const port = await freePort();
+  const [program, ...args] = [...asUser, join(bin, 'postgres'), '-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'fsync=off', '-c', 'max_connections=200'];
+  processes.start('postgres', program, args, { onLost, cwd: '/' });
+  const owner = `postgres://owner@127.0.0.1:${port}/fairway`;
+  const psql = (database, sql) => execFileSync(join(bin, 'psql'), ['-qAt', '-v', 'ON_ERROR_STOP=1', '-d', `postgres://owner@127.0.0.1:${port}/${database}`, '-c', sql], { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+  await until('Postgres', () => psql('postgres', 'select 1'), 30);
+  psql('postgres', 'create role fairway_app nologin');
+  psql('postgres', 'create role fairway login in role fairway_app');
+  psql('postgres', 'create database fairway');
+  return { owner, portal: `postgres://fairway@127.0.0.1:${port}/fairway`, psql: (sql) => psql('fairway', sql) };
+}

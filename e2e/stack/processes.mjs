@@ -1,0 +1,109 @@
+// The processes of the stack: each in a group of its own, its output in a log file, all ended together.
+
+import { spawn } from 'node:child_process';
+import { createWriteStream, readFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { Refusal, say } from './say.mjs';
+
+export class Processes {
+  #running = [];
+  #stopping;
+  #folder;
+
+  /** `folder` gets the log files. */
+  constructor(folder) {
+    this.#folder = folder;
+  }
+
+  /** Starts a process; if it ends by itself, `onLost` is called with a sentence. */
+  start(name, command, args, { env = {}, cwd, onLost } = {}) {
+    const log = join(this.#folder, `${name}.log`);
+    const child = spawn(command, args, { env: { ...process.env, ...env }, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const out = createWriteStream(log, { flags: 'a' });
+    child.stdout.pipe(out);
+    child.stderr.pipe(out);
+    const entry = { name, child, log, ended: false };
+    this.#running.push(entry);
+    entry.done = new Promise((resolve) => {
+      const end = (how) => {
+        entry.ended = true;
+        resolve();
+        if (!this.#stopping && !entry.expected) onLost?.(`${name} ended by itself (${how}). The end of ${log}:\n${tail(log)}`);
+      };
+      child.once('error', (error) => end(error.message));
+      child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`));
+    });
+    return entry;
+  }
+
+  /** Ends one process and waits for it. */
+  async stop(entry, signal = 'SIGTERM') {
+    entry.expected = true;
+    kill(entry, signal);
+    const patience = setTimeout(() => kill(entry, 'SIGKILL'), 10_000);
+    await entry.done;
+    clearTimeout(patience);
+  }
+
+  /** Ends all, the last started first. */
+  stopAll() {
+    this.#stopping ??= (async () => {
+      for (const entry of [...this.#running].reverse()) {
+        if (!entry.ended) await this.stop(entry, entry.name === 'postgres' ? 'SIGINT' : 'SIGTERM');
+      }
+    })();
+    return this.#stopping;
+  }
+}
+
+function kill({ child, ended }, signal) {
+  if (ended || !child.pid) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+function tail(file) {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
+}
+
+/** A port that nothing listens on. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Fails with a sentence if something listens on `port`. */
+export async function requirePort(port, what) {
+  const taken = await new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => resolve(true));
+    socket.once('error', () => resolve(false)).once('connect', () => socket.destroy());
+  });
+  if (taken) throw new Refusal(`port ${port}, which ${what} needs, is in use. Find out by what with: ss -ltnp 'sport = :${port}'`);
+}
+
+/** Waits until `probe` gives something; fails with a sentence after `seconds`. */
+export async function until(what, probe, seconds = 60) {
+  const deadline = Date.now() + seconds * 1000;
+  let last;
+  while (Date.now() < deadline) {
+    try {
+      const found = await probe();
+      if (found) return found;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  say(`last answer: ${last?.message ?? 'none'}`);
+  throw new Refusal(`${what} was not ready after ${seconds} seconds.`);
+}

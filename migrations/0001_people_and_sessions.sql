@@ -1,0 +1,38 @@
+-- The role the running portal has. It owns nothing: what it may do is granted table by table.
+-- The user in DATABASE_URL is made a member of it; migrations run as the owner.
+do $$
+begin
+  create role fairway_app nologin;
+exception
+  when duplicate_object or unique_violation then null;
+end
+$$;
+
+grant usage on schema public to fairway_app;
+
+create table people (
+  id uuid primary key default gen_random_uuid(),
+  issuer text not null,
+  subject text not null,
+  name text not null,
+  email text not null,
+  first_seen_at timestamptz not null default now(),
+  last_seen_at timestamptz not null default now(),
+  -- The only identity there is: names and addresses change hands (OpenID Connect Core 1.0, 5.7).
+  unique (issuer, subject)
+);
+grant select, insert, update on people to fairway_app;
+
+create table sessions (
+  -- SHA-256 of the cookie's value: who reads this table cannot take over a session.
+  id_hash bytea primary key check (octet_length(id_hash) = 32),
+  -- Null until sign-in is complete.
+  person_id uuid references people on delete cascade,
+  -- Sealed with a key derived from the cookie's value, which is stored nowhere.
+  sealed_data bytea not null,
+  created_at timestamptz not null default now(),
+  last_used_at timestamptz not null default now()
+);
+create index sessions_by_person on sessions (person_id);
+create index sessions_by_use on sessions (last_used_at);
+grant select, insert, update, delete on sessions to fairway_app;

@@ -1,0 +1,110 @@
+//! What a review says: findings, their severity, and the verdict they add up to.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How serious a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know; nothing needs to change.
+    Info,
+    /// The platform admits it and warns, or it is wider than it needs to be.
+    Warn,
+    /// The platform refuses it, or it would not start.
+    Deny,
+}
+
+/// The worst that a review found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing above information.
+    Pass,
+    /// At least one warning, nothing denied.
+    Warn,
+    /// At least one finding that the platform would refuse.
+    Deny,
+}
+
+/// An object's address, written `Kind/namespace/name`; the namespace is empty where none is given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectRef {
+    /// For example `Deployment`.
+    pub kind: String,
+    /// Empty for cluster-scoped objects and for manifests that leave it out.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+impl Serialize for ObjectRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut parts = text.splitn(3, '/').map(str::to_owned);
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(kind), Some(namespace), Some(name)) => Ok(Self { kind, namespace, name }),
+            _ => Err(serde::de::Error::custom("expected Kind/namespace/name")),
+        }
+    }
+}
+
+/// One thing a review found, with what it means and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stable identifier, for example `netpol/not-selected`.
+    pub rule: String,
+    /// How serious it is.
+    pub severity: Severity,
+    /// The object that it is about.
+    pub object: ObjectRef,
+    /// Path of the field inside the object, for example `spec.containers[0].image`; may be empty.
+    pub path: String,
+    /// What it means, in plain words.
+    pub message: String,
+    /// What to do about it.
+    pub fix: String,
+    /// Slug of the FAQ article that explains it, where there is one.
+    pub faq: Option<String>,
+}
+
+/// The result of a review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The worst of the findings.
+    pub verdict: Verdict,
+    /// Findings, the most serious first.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Sorts the findings and derives the verdict from them.
+    #[must_use]
+    pub fn from_findings(mut findings: Vec<Finding>) -> Self {
+        findings.sort_by(|a, b| {
+            b.severity
+                .cmp(&a.severity)
+                .then_with(|| a.object.cmp(&b.object))
+                .then_with(|| a.path.cmp(&b.path))
+                .then_with(|| a.rule.cmp(&b.rule))
+        });
+        let verdict = match findings.iter().map(|finding| finding.severity).max() {
+            Some(Severity::Deny) => Verdict::Deny,
+            Some(Severity::Warn) => Verdict::Warn,
+            Some(Severity::Info) | None => Verdict::Pass,
+        };
+        Self { verdict, findings }
+    }
+}

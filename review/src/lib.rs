@@ -1,0 +1,48 @@
+//! The review engine: manifests in, findings and connections out.
+//!
+//! A library without web, database or cluster. The portal, the command line and the tests all call
+//! [`review`] with manifests from [`manifest::decode`] and a [`Context`] that says what else is
+//! known of the cluster.
+
+mod finding;
+mod generate;
+mod image;
+mod manifest;
+mod network_policy;
+mod reach;
+mod rules;
+mod selector;
+mod settings;
+mod workload;
+
+pub use finding::{Finding, ObjectRef, Report, Severity, Verdict};
+pub use generate::{
+    Answers, AnswersError, Cidr, EgressPeer, IngressPeer, Kind, PodLabels, Port, Protocol, generate,
+    kubectl_commands,
+};
+pub use image::{ImageRef, ImageRefError};
+pub use manifest::{DecodeError, Manifest, decode, to_yaml};
+pub use network_policy::{Direction, NetworkPolicy};
+pub use reach::{Reach, ReachRow, reach};
+pub use rules::{Profile, Selection, rule_ids};
+pub use selector::Selector;
+pub use settings::Settings;
+pub use workload::Workload;
+
+/// What is known beyond the manifests under review.
+#[derive(Debug, Default, Clone)]
+pub struct Context {
+    /// NetworkPolicies that exist already in the namespaces of the manifests.
+    pub network_policies: Vec<Manifest>,
+}
+
+/// Judges `manifests` together: a pod and the policy submitted beside it are seen as a pair.
+#[must_use]
+pub fn review(
+    manifests: &[Manifest],
+    context: &Context,
+    settings: &Settings,
+    selection: Selection,
+) -> Report {
+    Report::from_findings(rules::findings(manifests, context, settings, selection))
+}

@@ -1,0 +1,220 @@
+//! NetworkPolicy (networking.k8s.io/v1) with the meaning the API reference gives it.
+
+use crate::manifest::Manifest;
+use crate::selector::{Labels, Selector};
+use crate::workload::Workload;
+use serde_json::Value;
+use std::fmt;
+
+/// Which way a connection goes, seen from the pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Towards the pod.
+    Ingress,
+    /// From the pod.
+    Egress,
+}
+
+/// A policy, decoded. A direction that is `None` is not isolated by this policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkPolicy {
+    /// Its own namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The pods it governs; empty means every pod of the namespace.
+    pub pod_selector: Selector,
+    ingress: Option<Vec<Rule>>,
+    egress: Option<Vec<Rule>>,
+}
+
+/// One entry of `ingress` or `egress`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// No peers means any peer.
+    pub peers: Vec<Peer>,
+    /// No ports means every port.
+    pub ports: Vec<PolicyPort>,
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peer {
+    /// Pods by label. Without `namespaces`, pods of the policy's own namespace.
+    Pods {
+        /// Selects namespaces by label.
+        namespaces: Option<Selector>,
+        /// Selects pods in them; empty means all.
+        pods: Selector,
+    },
+    /// Addresses.
+    Block {
+        /// For example `10.0.0.0/8`.
+        cidr: String,
+        /// Parts of it that this rule leaves out.
+        except: Vec<String>,
+    },
+}
+
+/// A port or a range of ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyPort {
+    /// `TCP` where the manifest names none.
+    pub protocol: String,
+    /// Number or name; nothing means every port of the protocol.
+    pub port: Option<String>,
+    /// Last port of a range.
+    pub end_port: Option<u64>,
+}
+
+impl fmt::Display for PolicyPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.port, self.end_port) {
+            (None, _) => write!(f, "{} all", self.protocol),
+            (Some(port), None) => write!(f, "{} {port}", self.protocol),
+            (Some(port), Some(end)) => write!(f, "{} {port}-{end}", self.protocol),
+        }
+    }
+}
+
+impl NetworkPolicy {
+    /// Decodes `manifest`, or gives nothing where it is another kind.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Option<Self> {
+        if manifest.object().kind != "NetworkPolicy" || !manifest.api_version().starts_with("networking.k8s.io/") {
+            return None;
+        }
+        let spec = &manifest.value()["spec"];
+        let types = policy_types(spec);
+        let rules = |field: &str, other_end: &str| spec[field].as_array().into_iter().flatten().map(|rule| Rule::decode(rule, other_end)).collect();
+        Some(Self {
+            namespace: manifest.object().namespace.clone(),
+            name: manifest.object().name.clone(),
+            pod_selector: Selector::from_value(spec.get("podSelector")),
+            ingress: types.0.then(|| rules("ingress", "from")),
+            egress: types.1.then(|| rules("egress", "to")),
+        })
+    }
+
+    /// The rules for a direction; `None` where the policy does not isolate it.
+    #[must_use]
+    pub fn rules(&self, direction: Direction) -> Option<&[Rule]> {
+        match direction {
+            Direction::Ingress => self.ingress.as_deref(),
+            Direction::Egress => self.egress.as_deref(),
+        }
+    }
+
+    /// Whether it governs a pod with these labels in that namespace.
+    #[must_use]
+    pub(crate) fn selects(&self, namespace: &str, labels: &Labels) -> bool {
+        self.namespace == namespace && self.pod_selector.matches(labels)
+    }
+
+    /// Whether it governs the workload's pods. Pods on the host's network are never governed.
+    #[must_use]
+    pub fn selects_workload(&self, workload: &Workload<'_>) -> bool {
+        !workload.uses_host_network() && self.selects(&workload.manifest.object().namespace, &workload.labels())
+    }
+}
+
+/// `policyTypes` omitted: Ingress always, Egress only if `egress` holds a rule.
+fn policy_types(spec: &Value) -> (bool, bool) {
+    match spec["policyTypes"].as_array().filter(|types| !types.is_empty()) {
+        Some(types) => (types.contains(&"Ingress".into()), types.contains(&"Egress".into())),
+        None => (true, spec["egress"].as_array().is_some_and(|rules| !rules.is_empty())),
+    }
+}
+
+impl Rule {
+    fn decode(value: &Value, other_end: &str) -> Self {
+        let list = |field: &str| value[field].as_array().cloned().unwrap_or_default();
+        Self {
+            peers: list(other_end).iter().map(Peer::decode).collect(),
+            ports: list("ports").iter().map(PolicyPort::decode).collect(),
+        }
+    }
+
+    /// Whether it lets anybody through on every port.
+    #[must_use]
+    pub fn allows_everything(&self) -> bool {
+        self.ports.is_empty() && (self.peers.is_empty() || self.peers.iter().any(Peer::is_anywhere))
+    }
+}
+
+impl Peer {
+    fn decode(value: &Value) -> Self {
+        match value.get("ipBlock").filter(|block| !block.is_null()) {
+            Some(block) => Self::Block {
+                cidr: block["cidr"].as_str().unwrap_or_default().to_owned(),
+                except: block["except"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+            },
+            None => Self::Pods {
+                namespaces: value.get("namespaceSelector").filter(|selector| !selector.is_null()).map(|selector| Selector::from_value(Some(selector))),
+                pods: Selector::from_value(value.get("podSelector")),
+            },
+        }
+    }
+
+    /// Whether it is every address there is.
+    #[must_use]
+    pub fn is_anywhere(&self) -> bool {
+        matches!(self, Self::Block { cidr, except } if except.is_empty() && (cidr == "0.0.0.0/0" || cidr == "::/0"))
+    }
+}
+
+impl PolicyPort {
+    fn decode(value: &Value) -> Self {
+        Self {
+            protocol: value["protocol"].as_str().unwrap_or("TCP").to_owned(),
+            port: match &value["port"] {
+                Value::Null => None,
+                Value::String(name) => Some(name.clone()),
+                number => Some(number.to_string()),
+            },
+            end_port: value["endPort"].as_u64(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn policy(spec: Value) -> NetworkPolicy {
+        let manifest = Manifest::from_value(json!({
+            "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"name": "p", "namespace": "shop"}, "spec": spec,
+        }));
+        NetworkPolicy::of(&manifest.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn without_policy_types_ingress_is_isolated_and_egress_only_with_a_rule() {
+        assert!(policy(json!({})).rules(Direction::Ingress).is_some());
+        assert!(policy(json!({})).rules(Direction::Egress).is_none());
+        assert!(policy(json!({"egress": []})).rules(Direction::Egress).is_none());
+        assert!(policy(json!({"egress": [{}]})).rules(Direction::Egress).is_some());
+        assert!(policy(json!({"policyTypes": ["Egress"]})).rules(Direction::Ingress).is_none());
+    }
+
+    #[test]
+    fn an_empty_rule_allows_everything() {
+        let policy = policy(json!({"ingress": [{}]}));
+        assert!(policy.rules(Direction::Ingress).unwrap()[0].allows_everything());
+    }
+
+    #[test]
+    fn two_list_items_are_two_rules_of_which_the_empty_one_allows_everything() {
+        let policy = policy(json!({"ingress": [{"from": null}, {}]}));
+        assert_eq!(policy.rules(Direction::Ingress).unwrap().iter().filter(|rule| rule.allows_everything()).count(), 2);
+    }
+
+    #[test]
+    fn protocol_defaults_to_tcp() {
+        let policy = policy(json!({"ingress": [{"ports": [{"port": 80, "endPort": 90}, {"port": "web"}, {"protocol": "UDP"}]}]}));
+        let ports: Vec<_> = policy.rules(Direction::Ingress).unwrap()[0].ports.iter().map(ToString::to_string).collect();
+        assert_eq!(ports, ["TCP 80-90", "TCP web", "UDP all"]);
+    }
+}

@@ -1,0 +1,131 @@
+//! Label selectors (Kubernetes API reference, `LabelSelector` v1 meta).
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Labels of an object.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// A label selector. Empty selects everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selector {
+    requirements: Vec<Requirement>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Requirement {
+    In(String, Vec<String>),
+    NotIn(String, Vec<String>),
+    Exists(String),
+    DoesNotExist(String),
+}
+
+impl Selector {
+    /// Reads a `LabelSelector`; null or missing means empty. Unknown operators select nothing,
+    /// as an object that holds one cannot exist in a cluster.
+    #[must_use]
+    pub fn from_value(value: Option<&Value>) -> Self {
+        let Some(value) = value else { return Self::default() };
+        let mut requirements = Vec::new();
+        for (key, wanted) in value["matchLabels"].as_object().into_iter().flatten() {
+            requirements.push(Requirement::In(key.clone(), vec![wanted.as_str().unwrap_or_default().to_owned()]));
+        }
+        for expression in value["matchExpressions"].as_array().into_iter().flatten() {
+            let key = expression["key"].as_str().unwrap_or_default().to_owned();
+            let values = expression["values"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect();
+            requirements.push(match expression["operator"].as_str() {
+                Some("NotIn") => Requirement::NotIn(key, values),
+                Some("Exists") => Requirement::Exists(key),
+                Some("DoesNotExist") => Requirement::DoesNotExist(key),
+                Some("In") => Requirement::In(key, values),
+                _ => Requirement::In(key, Vec::new()),
+            });
+        }
+        Self { requirements }
+    }
+
+    /// Whether it selects everything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requirements.is_empty()
+    }
+
+    /// Whether an object with these labels is selected.
+    #[must_use]
+    pub(crate) fn matches(&self, labels: &Labels) -> bool {
+        self.requirements.iter().all(|requirement| match requirement {
+            Requirement::In(key, values) => labels.get(key).is_some_and(|own| values.contains(own)),
+            // An absent key satisfies NotIn (apimachinery, labels.Requirement.Matches).
+            Requirement::NotIn(key, values) => labels.get(key).is_none_or(|own| !values.contains(own)),
+            Requirement::Exists(key) => labels.contains_key(key),
+            Requirement::DoesNotExist(key) => !labels.contains_key(key),
+        })
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = self
+            .requirements
+            .iter()
+            .map(|requirement| match requirement {
+                Requirement::In(key, values) if values.len() == 1 => format!("{key}={}", values[0]),
+                Requirement::In(key, values) => format!("{key} in ({})", values.join(", ")),
+                Requirement::NotIn(key, values) => format!("{key} not in ({})", values.join(", ")),
+                Requirement::Exists(key) => format!("{key} set"),
+                Requirement::DoesNotExist(key) => format!("{key} not set"),
+            })
+            .collect();
+        f.write_str(&words.join(", "))
+    }
+}
+
+/// Reads a map of labels.
+#[must_use]
+pub(crate) fn labels(value: &Value) -> Labels {
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn matches(selector: Value, labels_value: Value) -> bool {
+        Selector::from_value(Some(&selector)).matches(&labels(&labels_value))
+    }
+
+    #[test]
+    fn missing_null_and_empty_selectors_select_everything() {
+        let none = labels(&json!({}));
+        assert!(Selector::from_value(None).matches(&none));
+        assert!(Selector::from_value(Some(&Value::Null)).matches(&none));
+        assert!(Selector::from_value(Some(&json!({}))).matches(&none));
+    }
+
+    #[test]
+    fn every_requirement_must_hold() {
+        let selector = json!({"matchLabels": {"a": "1"}, "matchExpressions": [{"key": "b", "operator": "Exists"}]});
+        assert!(matches(selector.clone(), json!({"a": "1", "b": ""})));
+        assert!(!matches(selector, json!({"a": "1"})));
+    }
+
+    #[test]
+    fn an_absent_key_satisfies_not_in() {
+        let selector = json!({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["1"]}]});
+        assert!(matches(selector.clone(), json!({})));
+        assert!(!matches(selector, json!({"a": "1"})));
+    }
+}
