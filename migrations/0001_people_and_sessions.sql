@@ -31,7 +31,10 @@ create table sessions (
   -- Sealed with a key derived from the cookie's value, which is stored nowhere.
   sealed_data bytea not null,
   created_at timestamptz not null default now(),
-  last_used_at timestamptz not null default now()
+  last_used_at timestamptz not null default now(),
+  -- When one request last set out to read the groups again: refresh tokens may be used only once, so
+  -- only one request at a time may try.
+  refresh_started_at timestamptz
 );
 create index sessions_by_person on sessions (person_id);
 create index sessions_by_use on sessions (last_used_at);

@@ -81,7 +81,7 @@ pub fn shell(state: &AppState) -> impl IntoView + use<> {
     let path = use_context::<Parts>().map(|parts| parts.uri.path().to_owned()).unwrap_or_default();
     let island = has_island(&path);
     if let Some(response) = use_context::<ResponseOptions>() {
-        response.insert_header(CONTENT_SECURITY_POLICY, content_security_policy(island));
+        response.insert_header(CONTENT_SECURITY_POLICY, content_security_policy(island, &state.identity_provider_origin));
         response.insert_header(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
     }
     let scripts = island.then(|| view! { <HydrationScripts options=state.leptos.clone() islands=true/> });
@@ -103,13 +103,13 @@ pub fn shell(state: &AppState) -> impl IntoView + use<> {
 }
 
 /// Scripts only from here, by nonce; WebAssembly only where an island is.
-fn content_security_policy(island: bool) -> HeaderValue {
+fn content_security_policy(island: bool, identity_provider: &str) -> HeaderValue {
     let scripts = match use_nonce() {
         Some(nonce) if island => format!("'self' 'nonce-{nonce}' 'wasm-unsafe-eval'"),
         _ => "'none'".to_owned(),
     };
     let policy = format!(
-        "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' {identity_provider}; base-uri 'none'; frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }

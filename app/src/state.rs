@@ -20,6 +20,8 @@ pub struct AppState {
     pub cluster: Arc<dyn Cluster>,
     /// The OpenID provider.
     pub identity_provider: Arc<dyn IdentityProvider>,
+    /// Origin of the provider: signing out is a form that ends there.
+    pub identity_provider_origin: String,
     /// The platform's policy.
     pub policy: Arc<Policy>,
     /// Where leptos finds what it serves.

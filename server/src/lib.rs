@@ -1,1 +1,10 @@
+//! How the portal runs: settings, router, sessions, sign-in, the cluster, telemetry, commands.
 
+pub mod cluster;
+pub mod commands;
+pub mod config;
+pub mod health;
+pub mod identity_provider;
+pub mod router;
+pub mod serve;
+pub mod sessions;

@@ -3,6 +3,7 @@
 use super::api::{NamespaceForm, ReachableNamespace, deploy_right, load_namespace, load_namespaces, load_origins};
 use super::{Namespace, Origins};
 use crate::access::{Binding, Subject};
+use crate::error::AppError;
 use crate::form::Rejected;
 use crate::ui::{Badge, Breadcrumb, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time, Tone, page, page_with};
 use axum::http::{HeaderName, HeaderValue};
@@ -87,16 +88,18 @@ pub fn NamespacePage() -> impl IntoView {
         let actor = request.actor()?;
         let name = request.param("name");
         let ReachableNamespace { namespace, bindings } = load_namespace(&request.state, actor, &name)?;
-        let may_deploy = request.state.cluster.allows(&actor.kube, &deploy_right(name.clone())).await?;
+        let may_deploy = request.state.cluster.allows(&actor.kube, &deploy_right(name.clone())).await;
         let created = request.query("created").is_some().then(|| {
             let name = name.clone();
             view! { <Notice tone=Tone::Good><p>"Namespace " <strong>{name}</strong> " is ready to use."</p></Notice> }
         });
-        let action = if may_deploy {
-            let path = format!("/workloads/new?namespace={name}");
-            view! { <a class="button" href=path>"Add workload"</a> }.into_any()
-        } else {
-            view! { <p class="quiet">"Your role here lets you look, not run workloads."</p> }.into_any()
+        let action = match may_deploy {
+            Ok(true) => {
+                let path = format!("/workloads/new?namespace={name}");
+                view! { <a class="button" href=path>"Add workload"</a> }.into_any()
+            }
+            Ok(false) => view! { <p class="quiet">"Your role here lets you look, not run workloads."</p> }.into_any(),
+            Err(error) => view! { <Notice tone=Tone::Warn><p>{AppError::from(error).to_string()}" What you see here was true when the cluster last answered."</p></Notice> }.into_any(),
         };
         let labels = namespace.labels.iter().map(|(key, value)| view! { <li><code>{format!("{key}={value}")}</code></li> }).collect_view();
         let state = view! { <State namespace=namespace.clone()/> };

@@ -1,0 +1,32 @@
+// `make run`: everything, until Ctrl-C.
+
+import { buildPortal, buildSite, site } from './build.mjs';
+import { people } from './people.mjs';
+import { runMain, say } from './say.mjs';
+import { startStack } from './stack.mjs';
+
+await runMain(async () => {
+  const binary = buildPortal();
+  buildSite();
+  let ask;
+  const asked = new Promise((resolve) => (ask = resolve));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ask());
+  let lost;
+  const starting = startStack({ binary, site, onLost: (sentence) => { lost ??= sentence; ask(); } });
+  const stack = await Promise.race([starting, asked.then(() => undefined)]) ?? (await starting.catch(() => undefined));
+  if (!stack) return;
+  if (!lost) announce(stack);
+  await asked;
+  say(lost ?? 'stopping');
+  await stack.stop();
+  if (lost) process.exitCode = 1;
+});
+
+function announce({ url, provider, folder }) {
+  console.log(`\nFairway is ready: ${url}\n`);
+  if (provider.issuer) {
+    console.log('Sign in as:');
+    for (const { name, says } of people) console.log(`  ${name.padEnd(18)} ${says}`);
+  }
+  console.log(`\nLogs: ${folder}\nCtrl-C stops everything.`);
+}

@@ -1,0 +1,186 @@
+//! The cluster adapter: watch caches for what exists, requests in the person's name for the rest.
+
+mod bindings;
+mod request;
+mod resource;
+
+use self::bindings::{BindingIndex, BindingSource};
+use self::request::{ApiRequest, As, Sent};
+use self::resource::resource_path;
+use app::access::{Binding, KubeIdentity};
+use app::namespaces::{Namespace, NamespaceName};
+use app::ports::{Applied, Cluster, ClusterError, Right, Run};
+use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
+use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use review::Manifest;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The field manager of everything the portal applies.
+const FIELD_MANAGER: &str = "fairway";
+
+/// Annotation on objects that the portal's own account makes: who asked.
+const REQUESTED_BY: &str = "fairway.dev/requested-by";
+
+/// The Kubernetes API server behind a client with the portal's own account.
+pub struct KubeCluster {
+    client: Client,
+    namespaces: Store<KubeNamespace>,
+    namespaces_ready: Arc<AtomicBool>,
+    bindings: Arc<BindingIndex>,
+}
+
+impl KubeCluster {
+    /// Connects, and starts the watches. They go on as long as the process; while the API server is
+    /// away they retry with growing pauses and keep what they know.
+    #[must_use]
+    pub fn start(client: Client) -> Self {
+        let (namespaces, writer) = reflector::store();
+        let namespaces_ready = Arc::new(AtomicBool::new(false));
+        let bindings = Arc::new(BindingIndex::default());
+        let ready = namespaces_ready.clone();
+        let watched = watcher(Api::<KubeNamespace>::all(client.clone()), watcher::Config::default()).default_backoff();
+        tokio::spawn(async move {
+            let mut events = std::pin::pin!(reflector::reflector(writer, watched));
+            while let Some(event) = events.next().await {
+                match event {
+                    Ok(watcher::Event::InitDone) => ready.store(true, Ordering::Release),
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "watch of namespaces interrupted"),
+                }
+            }
+        });
+        watch_bindings::<RoleBinding>(client.clone(), bindings.clone());
+        watch_bindings::<ClusterRoleBinding>(client.clone(), bindings.clone());
+        Self { client, namespaces, namespaces_ready, bindings }
+    }
+
+    async fn send(&self, request: ApiRequest) -> Result<Sent, ClusterError> {
+        request.send(&self.client).await
+    }
+}
+
+fn watch_bindings<K: BindingSource>(client: Client, index: Arc<BindingIndex>) {
+    let watched = watcher(Api::<K>::all(client), watcher::Config::default()).default_backoff();
+    tokio::spawn(async move {
+        let mut events = std::pin::pin!(watched);
+        loop {
+            match events.try_next().await {
+                Ok(Some(event)) => index.take(event),
+                Ok(None) => return,
+                Err(error) => tracing::warn!(%error, kind = K::KIND, "watch of bindings interrupted"),
+            }
+        }
+    });
+}
+
+fn not_yet() -> ClusterError {
+    ClusterError::Away("the watch caches have not been filled yet".to_owned())
+}
+
+#[async_trait]
+impl Cluster for KubeCluster {
+    fn bindings_of(&self, who: &KubeIdentity) -> Result<Vec<Binding>, ClusterError> {
+        self.bindings.of(who).ok_or_else(not_yet)
+    }
+
+    fn namespace(&self, name: &str) -> Result<Option<Namespace>, ClusterError> {
+        if !self.namespaces_ready.load(Ordering::Acquire) {
+            return Err(not_yet());
+        }
+        Ok(self.namespaces.get(&ObjectRef::new(name)).map(|found| Namespace {
+            name: found.name_any(),
+            labels: found.labels().clone(),
+            created_at: found.creation_timestamp().map(|at| at.0.to_string()),
+            terminating: found.metadata.deletion_timestamp.is_some(),
+        }))
+    }
+
+    async fn allows(&self, who: &KubeIdentity, right: &Right) -> Result<bool, ClusterError> {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": { "resourceAttributes": { "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace } },
+        });
+        let sent = self.send(ApiRequest::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review).acting(As::Person(who))).await?;
+        Ok(sent.body["status"]["allowed"] == true)
+    }
+
+    async fn serves_hierarchy(&self) -> Result<bool, ClusterError> {
+        let groups = self.send(ApiRequest::get("/apis").acting(As::Portal)).await?;
+        Ok(groups.body["groups"].as_array().is_some_and(|groups| groups.iter().any(|group| group["name"] == "hnc.x-k8s.io")))
+    }
+
+    async fn create_subnamespace(&self, who: &KubeIdentity, parent: &str, name: &NamespaceName) -> Result<(), ClusterError> {
+        let anchor = json!({
+            "apiVersion": "hnc.x-k8s.io/v1alpha2", "kind": "SubnamespaceAnchor",
+            "metadata": { "name": name.as_ref(), "namespace": parent },
+        });
+        let path = format!("/apis/hnc.x-k8s.io/v1alpha2/namespaces/{parent}/subnamespaceanchors?fieldManager={FIELD_MANAGER}");
+        self.send(ApiRequest::post(&path, &anchor).acting(As::Person(who)).writing()).await?;
+        Ok(())
+    }
+
+    async fn create_from_template(&self, requested_by: &KubeIdentity, objects: &[Manifest]) -> Result<(), ClusterError> {
+        for object in objects {
+            let mut value = object.value().clone();
+            value["metadata"]["annotations"][REQUESTED_BY] = requested_by.user.as_ref().into();
+            if object.object().kind == "Namespace" {
+                // Created, never applied: applying would let two people at once share one namespace.
+                self.create_namespace(requested_by, &object.object().name, &value).await?;
+            } else {
+                let path = format!("{}?fieldManager={FIELD_MANAGER}", resource_path(object)?);
+                self.send(ApiRequest::apply(&path, value.to_string()).acting(As::Portal).writing()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn network_policies(&self, who: &KubeIdentity, namespace: &str) -> Result<Vec<Manifest>, ClusterError> {
+        let path = format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies");
+        let list = self.send(ApiRequest::get(&path).acting(As::Person(who))).await?;
+        let items = list.body["items"].as_array().cloned().unwrap_or_default();
+        // Items of a list do not say what they are.
+        let typed = items.into_iter().map(|mut item| {
+            item["apiVersion"] = "networking.k8s.io/v1".into();
+            item["kind"] = "NetworkPolicy".into();
+            item
+        });
+        Ok(typed.filter_map(|item| Manifest::from_value(item).ok()).collect())
+    }
+
+    async fn apply(&self, who: &KubeIdentity, object: &Manifest, bytes: &str, run: Run) -> Result<Applied, ClusterError> {
+        let dry = if run == Run::Dry { "&dryRun=All" } else { "" };
+        let path = format!("{}?fieldManager={FIELD_MANAGER}{dry}", resource_path(object)?);
+        let request = ApiRequest::apply(&path, bytes.to_owned()).acting(As::Person(who));
+        let sent = self.send(if run == Run::Real { request.writing() } else { request }).await?;
+        let resource_version = sent.body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
+        Ok(Applied { resource_version, warnings: sent.warnings })
+    }
+
+    async fn check(&self) -> Result<(), ClusterError> {
+        self.send(ApiRequest::get("/version").acting(As::Portal)).await.map(drop)
+    }
+}
+
+impl KubeCluster {
+    /// Creates a namespace. One that the same person asked for before, and that was left half made, is
+    /// taken up again.
+    async fn create_namespace(&self, requested_by: &KubeIdentity, name: &str, value: &Value) -> Result<(), ClusterError> {
+        let path = format!("/api/v1/namespaces?fieldManager={FIELD_MANAGER}");
+        match self.send(ApiRequest::post(&path, value).acting(As::Portal).writing()).await {
+            Ok(_) => Ok(()),
+            Err(ClusterError::Conflict(message)) => {
+                let found = self.send(ApiRequest::get(&format!("/api/v1/namespaces/{name}")).acting(As::Portal)).await?;
+                let same_person = found.body["metadata"]["annotations"][REQUESTED_BY] == requested_by.user.as_ref();
+                if same_person { Ok(()) } else { Err(ClusterError::Conflict(message)) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! One request to the API server: in whose name, what, and what the answer means.
+
+use app::access::KubeIdentity;
+use app::ports::ClusterError;
+use http::header::{CONTENT_TYPE, WARNING};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Error as ConnectionError;
+use kube::Client;
+use kube::client::Body;
+use serde_json::Value;
+use std::error::Error as _;
+use std::time::Duration;
+
+/// Longest wait for an answer: admission webhooks may take ten seconds each by default.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// In whose name.
+#[derive(Clone, Copy)]
+pub(super) enum As<'a> {
+    /// The portal's own account.
+    Portal,
+    /// A person; groups never go without the user.
+    Person(&'a KubeIdentity),
+}
+
+/// A request in the making.
+pub(super) struct ApiRequest {
+    request: http::request::Builder,
+    body: String,
+    writes: bool,
+}
+
+/// What the API server answered.
+pub(super) struct Sent {
+    pub(super) body: Value,
+    pub(super) warnings: Vec<String>,
+}
+
+impl ApiRequest {
+    fn new(method: Method, path: &str, content_type: &str, body: String) -> Self {
+        let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, content_type);
+        Self { request, body, writes: false }
+    }
+
+    pub(super) fn get(path: &str) -> Self {
+        Self::new(Method::GET, path, "application/json", String::new())
+    }
+
+    pub(super) fn post(path: &str, body: &Value) -> Self {
+        Self::new(Method::POST, path, "application/json", body.to_string())
+    }
+
+    /// Server-side apply of YAML bytes as they are (JSON is YAML as well).
+    pub(super) fn apply(path: &str, body: String) -> Self {
+        Self::new(Method::PATCH, path, "application/apply-patch+yaml", body)
+    }
+
+    /// Says in whose name it goes.
+    pub(super) fn acting(mut self, who: As<'_>) -> Self {
+        if let As::Person(identity) = who {
+            self.request = self.request.header("Impersonate-User", identity.user.as_ref());
+            for group in &identity.groups {
+                self.request = self.request.header("Impersonate-Group", group.as_ref());
+            }
+        }
+        self
+    }
+
+    /// Says that something is stored: then a connection that breaks leaves the outcome unknown.
+    pub(super) fn writing(mut self) -> Self {
+        self.writes = true;
+        self
+    }
+
+    pub(super) async fn send(self, client: &Client) -> Result<Sent, ClusterError> {
+        let writes = self.writes;
+        let request = self.request.body(Body::from(self.body.into_bytes())).map_err(|error| ClusterError::Refused(error.to_string()))?;
+        let answered = async {
+            let response = client.send(request).await.map_err(|error| broken(writes, &error))?;
+            let (parts, body) = response.into_parts();
+            let bytes = body.collect().await.map_err(|error| lost(writes, error.to_string()))?.to_bytes();
+            understand(writes, parts.status, &parts.headers, &bytes)
+        };
+        tokio::time::timeout(TIMEOUT, answered).await.unwrap_or_else(|_| Err(lost(writes, "no answer in time".to_owned())))
+    }
+}
+
+/// A connection that was never made cannot have written anything.
+fn broken(writes: bool, error: &kube::Error) -> ClusterError {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.downcast_ref::<ConnectionError>().is_some_and(ConnectionError::is_connect) {
+            return ClusterError::Away(error.to_string());
+        }
+        source = cause.source();
+    }
+    lost(writes, error.to_string())
+}
+
+fn lost(writes: bool, cause: String) -> ClusterError {
+    if writes { ClusterError::Unknown(cause) } else { ClusterError::Away(cause) }
+}
+
+fn understand(writes: bool, status: StatusCode, headers: &HeaderMap, bytes: &[u8]) -> Result<Sent, ClusterError> {
+    let body: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
+    let message = || body["message"].as_str().map_or_else(|| format!("the API server answered {status}"), str::to_owned);
+    match status {
+        status if status.is_success() => Ok(Sent { warnings: warnings(headers), body }),
+        StatusCode::CONFLICT => Err(ClusterError::Conflict(message())),
+        StatusCode::GATEWAY_TIMEOUT => Err(lost(writes, message())),
+        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Err(ClusterError::Away(message())),
+        // A webhook that is away answers 500 and the object is not stored; its words help.
+        StatusCode::INTERNAL_SERVER_ERROR if message().contains("webhook") => Err(ClusterError::Refused(message())),
+        status if status.is_server_error() => Err(ClusterError::Away(message())),
+        _ => Err(ClusterError::Refused(message())),
+    }
+}
+
+/// `Warning: 299 - "text"` (RFC 7234, 5.5): the text, its escapes undone.
+fn warnings(headers: &HeaderMap) -> Vec<String> {
+    headers
+        .get_all(WARNING)
+        .into_iter()
+        .filter_map(|value| {
+            let text = value.to_str().ok()?;
+            let quoted = text.split_once('"')?.1;
+            Some(quoted.rsplit_once('"')?.0.replace("\\\"", "\"").replace("\\\\", "\\"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_read_without_their_quotes() {
+        let mut headers = HeaderMap::new();
+        headers.append(WARNING, r#"299 - "unknown field \"spec.x\"""#.parse().unwrap());
+        headers.append(WARNING, r#"299 - "second""#.parse().unwrap());
+        assert_eq!(warnings(&headers), ["unknown field \"spec.x\"", "second"]);
+    }
+
+    #[test]
+    fn a_write_that_times_out_is_unknown_and_a_read_is_away() {
+        let answer = |writes| understand(writes, StatusCode::GATEWAY_TIMEOUT, &HeaderMap::new(), b"{}").err().unwrap();
+        assert!(matches!(answer(true), ClusterError::Unknown(_)));
+        assert!(matches!(answer(false), ClusterError::Away(_)));
+    }
+}

@@ -1,0 +1,301 @@
+//! The OpenID provider: authorization code flow with PKCE (OpenID Connect Core 1.0, RFC 7636), with the
+//! checks that the library leaves to its caller.
+
+use crate::config::Oidc;
+use app::actor::Profile;
+use app::ports::{IdentityProvider, PendingSignIn, ProviderError, SignedIn};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use openidconnect::core::{
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
+    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreRevocableToken, CoreRevocationErrorResponse,
+    CoreTokenIntrospectionResponse, CoreTokenType,
+};
+use openidconnect::{
+    AccessToken, AccessTokenHash, AdditionalClaims, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
+    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenClaims, IdTokenFields, IssuerUrl, LogoutRequest, Nonce,
+    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RefreshToken,
+    RequestTokenError, Scope, SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, SubjectIdentifier, TokenResponse, UserInfoClaims,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::RwLock;
+use url::Url;
+
+/// Difference between two clocks that is forgiven.
+const LEEWAY: i64 = 60;
+
+/// Oldest ID token that is accepted, in seconds.
+const OLDEST: i64 = 600;
+
+/// Shortest time between two looks at the provider's keys.
+const KEYS_PAUSE: Duration = Duration::from_secs(10);
+
+const ALGORITHMS: [CoreJwsSigningAlgorithm; 7] = [
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+    CoreJwsSigningAlgorithm::EdDsa,
+];
+
+/// Claims beyond the standard ones; the groups are among them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct MoreClaims(HashMap<String, Value>);
+impl AdditionalClaims for MoreClaims {}
+
+type Fields = IdTokenFields<MoreClaims, EmptyExtraTokenFields, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+type Tokens = StandardTokenResponse<Fields, CoreTokenType>;
+type Client = openidconnect::Client<
+    MoreClaims,
+    CoreAuthDisplay,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJsonWebKey,
+    CoreAuthPrompt,
+    StandardErrorResponse<CoreErrorResponseType>,
+    Tokens,
+    CoreTokenIntrospectionResponse,
+    CoreRevocableToken,
+    CoreRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
+
+/// What discovery said, and when.
+struct Discovered {
+    client: Client,
+    end_session: Option<Url>,
+    at: Instant,
+}
+
+/// A provider found by discovery (OpenID Connect Discovery 1.0).
+pub struct OpenIdProvider {
+    settings: Oidc,
+    redirect: RedirectUrl,
+    after_sign_out: PostLogoutRedirectUrl,
+    http: reqwest::Client,
+    discovered: RwLock<Option<Arc<Discovered>>>,
+}
+
+impl OpenIdProvider {
+    /// Prepares a client; the provider is asked only when needed, so that the portal starts without it.
+    ///
+    /// # Errors
+    /// When the public address cannot be used for redirects.
+    pub fn new(settings: Oidc, public_url: &Url) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            // The provider's answers never send us elsewhere: a redirect here is somebody's mistake or attack.
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(3))
+            .timeout(Duration::from_secs(10))
+            .build()?;
+        Ok(Self {
+            settings,
+            redirect: RedirectUrl::from_url(public_url.join("/sign-in/callback")?),
+            after_sign_out: PostLogoutRedirectUrl::from_url(public_url.join("/")?),
+            http,
+            discovered: RwLock::new(None),
+        })
+    }
+
+    async fn discovered(&self) -> Result<Arc<Discovered>, ProviderError> {
+        if let Some(found) = self.discovered.read().await.clone() {
+            return Ok(found);
+        }
+        self.discover().await
+    }
+
+    /// Looks again, unless that has just been done.
+    async fn discover(&self) -> Result<Arc<Discovered>, ProviderError> {
+        let mut slot = self.discovered.write().await;
+        if let Some(found) = slot.as_ref().filter(|found| found.at.elapsed() < KEYS_PAUSE) {
+            return Ok(found.clone());
+        }
+        let found = Arc::new(self.fetch().await?);
+        *slot = Some(found.clone());
+        Ok(found)
+    }
+
+    async fn fetch(&self) -> Result<Discovered, ProviderError> {
+        // Providers name their issuer without a trailing slash; `Url` adds one to a bare origin.
+        let issuer = IssuerUrl::new(self.settings.issuer.as_str().trim_end_matches('/').to_owned()).map_err(|error| ProviderError::Refused(error.to_string()))?;
+        let metadata = ProviderMetadataWithLogout::discover_async(issuer, &self.http).await.map_err(|error| ProviderError::Away(format!("{error:?}")))?;
+        let end_session = metadata.additional_metadata().end_session_endpoint.as_ref().map(|url| url.url().clone());
+        let secret = self.settings.client_secret.as_ref().map(|secret| ClientSecret::new(secret.expose().to_owned()));
+        let client = openidconnect::Client::from_provider_metadata(metadata, ClientId::new(self.settings.client_id.clone()), secret).set_redirect_uri(self.redirect.clone());
+        Ok(Discovered { client, end_session, at: Instant::now() })
+    }
+
+    /// Verifies the ID token; where its key is not known, looks at the provider's keys again once.
+    async fn verify(&self, tokens: &Tokens, nonce: NonceCheck<'_>) -> Result<IdTokenClaims<MoreClaims, CoreGenderClaim>, ProviderError> {
+        let known = self.discovered().await?;
+        match verify_with(&known.client, tokens, nonce) {
+            Err(VerificationError::UnknownKey) => {
+                let fresh = self.discover().await?;
+                verify_with(&fresh.client, tokens, nonce).map_err(Into::into)
+            }
+            other => other.map_err(Into::into),
+        }
+    }
+
+    async fn user_info(&self, token: &AccessToken, subject: &SubjectIdentifier) -> Result<Option<UserInfoClaims<MoreClaims, CoreGenderClaim>>, ProviderError> {
+        let found = self.discovered().await?;
+        // The library refuses an answer about another subject.
+        let Ok(request) = found.client.user_info(token.clone(), Some(subject.clone())) else { return Ok(None) };
+        request.request_async(&self.http).await.map(Some).map_err(|error| match error {
+            openidconnect::UserInfoError::Request(cause) => ProviderError::Away(cause.to_string()),
+            other => ProviderError::Refused(other.to_string()),
+        })
+    }
+
+    async fn signed_in(&self, tokens: &Tokens, claims: &IdTokenClaims<MoreClaims, CoreGenderClaim>, refresh_token: Option<String>) -> Result<SignedIn, ProviderError> {
+        let info = self.user_info(tokens.access_token(), claims.subject()).await?;
+        let id_token = tokens.id_token().map(ToString::to_string).unwrap_or_default();
+        Ok(SignedIn { profile: self.profile(claims, info.as_ref())?, id_token, refresh_token })
+    }
+
+    fn profile(&self, claims: &IdTokenClaims<MoreClaims, CoreGenderClaim>, info: Option<&UserInfoClaims<MoreClaims, CoreGenderClaim>>) -> Result<Profile, ProviderError> {
+        let email = claims.email().or_else(|| info.and_then(|info| info.email())).map(|email| email.to_string());
+        let verified = claims.email_verified().or_else(|| info.and_then(|info| info.email_verified()));
+        let email = email.ok_or_else(|| ProviderError::Refused("the provider names no e-mail address".to_owned()))?;
+        if verified == Some(false) {
+            return Err(ProviderError::Refused("the provider says that the e-mail address is not verified".to_owned()));
+        }
+        let name = claims.name().or_else(|| info.and_then(|info| info.name())).and_then(|name| name.get(None)).map(|name| name.to_string());
+        let groups = [Some(claims.additional_claims()), info.map(|info| info.additional_claims())]
+            .into_iter()
+            .flatten()
+            .find_map(|more| more.0.get(&self.settings.groups_claim));
+        let groups = groups.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        Ok(Profile { issuer: claims.issuer().to_string(), subject: claims.subject().to_string(), name: name.unwrap_or_else(|| email.clone()), email, groups })
+    }
+}
+
+/// How the nonce is checked: at sign-in it must be ours, at refresh there is none.
+#[derive(Clone, Copy)]
+enum NonceCheck<'a> {
+    Equals(&'a Nonce),
+    NotExpected,
+}
+
+enum VerificationError {
+    UnknownKey,
+    Other(String),
+}
+
+impl From<VerificationError> for ProviderError {
+    fn from(error: VerificationError) -> Self {
+        match error {
+            VerificationError::UnknownKey => Self::Refused("the ID token is signed with a key that the provider does not publish".to_owned()),
+            VerificationError::Other(cause) => Self::Refused(cause),
+        }
+    }
+}
+
+fn verify_with(client: &Client, tokens: &Tokens, nonce: NonceCheck<'_>) -> Result<IdTokenClaims<MoreClaims, CoreGenderClaim>, VerificationError> {
+    let other = |cause: String| VerificationError::Other(cause);
+    let id_token = tokens.id_token().ok_or_else(|| other("the provider sent no ID token".to_owned()))?;
+    let now = Utc::now().timestamp();
+    let verifier = client
+        .id_token_verifier()
+        .set_allowed_algs(ALGORITHMS)
+        // Expiry is checked against a clock that lags by the leeway.
+        .set_time_fn(move || DateTime::from_timestamp(now - LEEWAY, 0).unwrap_or_default())
+        .set_issue_time_verifier_fn(move |issued| {
+            let age = now - issued.timestamp();
+            if (-LEEWAY..=OLDEST).contains(&age) { Ok(()) } else { Err(format!("the ID token was issued {age} seconds ago")) }
+        });
+    let checked = match nonce {
+        NonceCheck::Equals(nonce) => id_token.claims(&verifier, nonce),
+        NonceCheck::NotExpected => id_token.claims(&verifier, |_: Option<&Nonce>| Ok(())),
+    };
+    let claims = checked.map_err(|error| match error {
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => VerificationError::UnknownKey,
+        error => other(format!("{error:?}")),
+    })?;
+    if let Some(expected) = claims.access_token_hash() {
+        let key = id_token.signing_key(&verifier).map_err(|error| other(error.to_string()))?;
+        let algorithm = id_token.signing_alg().map_err(|error| other(error.to_string()))?;
+        let actual = AccessTokenHash::from_token(tokens.access_token(), algorithm, key).map_err(|error| other(error.to_string()))?;
+        if actual != *expected {
+            return Err(other("at_hash does not belong to the access token".to_owned()));
+        }
+    }
+    Ok(claims.clone())
+}
+
+fn token_error<E: std::error::Error + 'static>(error: RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>) -> ProviderError {
+    match error {
+        RequestTokenError::ServerResponse(answer) => ProviderError::Refused(answer.to_string()),
+        RequestTokenError::Request(cause) => ProviderError::Away(cause.to_string()),
+        other => ProviderError::Away(other.to_string()),
+    }
+}
+
+#[async_trait]
+impl IdentityProvider for OpenIdProvider {
+    async fn begin(&self) -> Result<(Url, PendingSignIn), ProviderError> {
+        let found = self.discovered().await?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let mut request = found.client.authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random).set_pkce_challenge(challenge);
+        // `openid` is always asked for by the library.
+        for scope in self.settings.scopes.iter().filter(|scope| *scope != "openid") {
+            request = request.add_scope(Scope::new(scope.clone()));
+        }
+        let (url, state, nonce) = request.url();
+        Ok((url, PendingSignIn { state: state.into_secret(), nonce: nonce.secret().clone(), pkce_verifier: verifier.into_secret() }))
+    }
+
+    async fn finish(&self, code: String, pending: PendingSignIn) -> Result<SignedIn, ProviderError> {
+        let found = self.discovered().await?;
+        let request = found.client.exchange_code(AuthorizationCode::new(code)).map_err(|error| ProviderError::Refused(error.to_string()))?;
+        let tokens = request.set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier)).request_async(&self.http).await.map_err(token_error)?;
+        let nonce = Nonce::new(pending.nonce);
+        let claims = self.verify(&tokens, NonceCheck::Equals(&nonce)).await?;
+        let refresh_token = tokens.refresh_token().map(|token| token.secret().clone());
+        self.signed_in(&tokens, &claims, refresh_token).await
+    }
+
+    async fn refresh(&self, signed_in: &SignedIn) -> Result<SignedIn, ProviderError> {
+        let Some(refresh_token) = &signed_in.refresh_token else {
+            return Err(ProviderError::Refused("there is no refresh token".to_owned()));
+        };
+        let found = self.discovered().await?;
+        let sent = RefreshToken::new(refresh_token.clone());
+        let request = found.client.exchange_refresh_token(&sent).map_err(|error| ProviderError::Refused(error.to_string()))?;
+        let tokens = request.request_async(&self.http).await.map_err(token_error)?;
+        let claims = self.verify(&tokens, NonceCheck::NotExpected).await?;
+        if claims.subject().as_str() != signed_in.profile.subject {
+            return Err(ProviderError::Refused("the refreshed token is about another subject".to_owned()));
+        }
+        let next = tokens.refresh_token().map(|token| token.secret().clone()).or_else(|| Some(refresh_token.clone()));
+        self.signed_in(&tokens, &claims, next).await
+    }
+
+    async fn sign_out_url(&self, signed_in: &SignedIn) -> Result<Option<Url>, ProviderError> {
+        let found = self.discovered().await?;
+        let Some(end_session) = found.end_session.clone() else { return Ok(None) };
+        let mut url = LogoutRequest::from(openidconnect::EndSessionUrl::from_url(end_session))
+            .set_post_logout_redirect_uri(self.after_sign_out.clone())
+            .set_client_id(ClientId::new(self.settings.client_id.clone()))
+            .http_get_url();
+        url.query_pairs_mut().append_pair("id_token_hint", &signed_in.id_token);
+        Ok(Some(url))
+    }
+
+    async fn check(&self) -> Result<(), ProviderError> {
+        let url = format!("{}/.well-known/openid-configuration", self.settings.issuer.as_str().trim_end_matches('/'));
+        let answer = self.http.get(url).send().await.map_err(|error| ProviderError::Away(error.to_string()))?;
+        answer.error_for_status().map(drop).map_err(|error| ProviderError::Away(error.to_string()))
+    }
+}

@@ -1,0 +1,118 @@
+//! Running the portal: connections with deadlines, and a stop that lets requests finish.
+
+use crate::cluster::KubeCluster;
+use crate::config::Config;
+use crate::identity_provider::OpenIdProvider;
+use crate::router::router;
+use crate::sessions::PgSessionStore;
+use anyhow::Context;
+use app::state::AppState;
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use leptos::prelude::LeptosOptions;
+use sqlx::postgres::PgPoolOptions;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long the head of a request may take to arrive.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long requests may take to finish once the portal is told to stop.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Runs the portal until it is told to stop.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let state = connect(&config).await?;
+    let store = PgSessionStore::new(state.database.clone(), config.sessions);
+    if let Some(listen) = config.metrics_listen {
+        metrics_exporter_prometheus::PrometheusBuilder::new().with_http_listener(listen).install().context("metrics cannot be served")?;
+    }
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let app = router(&config, state);
+    tokio::spawn(delete_expired_sessions(store));
+    tracing::info!(listen = %config.listen, "ready");
+    accept(listener, app).await
+}
+
+/// The parts behind the portal. The database must be there; the cluster and the provider may come later.
+async fn connect(config: &Config) -> anyhow::Result<AppState> {
+    let database = PgPoolOptions::new()
+        .max_connections(20)
+        .acquire_timeout(Duration::from_secs(3))
+        .connect(config.database_url.expose())
+        .await
+        .context("the database cannot be reached")?;
+    let kube = kube::Config::infer().await.context("no cluster is configured: set KUBECONFIG, or run inside a cluster")?;
+    let client = kube::Client::try_from(kube).context("the cluster's configuration cannot be used")?;
+    let identity_provider = OpenIdProvider::new(config.oidc.clone(), &config.public_url)?;
+    Ok(AppState {
+        database,
+        cluster: Arc::new(KubeCluster::start(client)),
+        identity_provider: Arc::new(identity_provider),
+        identity_provider_origin: config.oidc.issuer.origin().ascii_serialization(),
+        policy: Arc::new(config.policy.clone()),
+        leptos: leptos_options(config),
+    })
+}
+
+/// Where the pages find the WASM.
+#[must_use]
+pub fn leptos_options(config: &Config) -> LeptosOptions {
+    LeptosOptions::builder().output_name("fairway").site_root(config.site_root.to_string_lossy().into_owned()).site_pkg_dir("pkg").build()
+}
+
+async fn delete_expired_sessions(store: PgSessionStore) {
+    let mut tick = tokio::time::interval(Duration::from_secs(600));
+    loop {
+        tick.tick().await;
+        match store.delete_expired().await {
+            Ok(deleted) => tracing::debug!(deleted, "expired sessions deleted"),
+            Err(error) => tracing::warn!(%error, "expired sessions could not be deleted"),
+        }
+    }
+}
+
+/// axum's own loop keeps half-sent heads open for ever, so connections are served here, with a deadline.
+async fn accept(listener: TcpListener, app: Router) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(20)));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        };
+        let service = TowerToHyperService::new(app.clone());
+        let connection = graceful.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended");
+            }
+        });
+    }
+    drop(listener);
+    tracing::info!("stopping");
+    if tokio::time::timeout(DRAIN_DEADLINE, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some connections did not finish in time");
+    }
+    Ok(())
+}

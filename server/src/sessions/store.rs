@@ -1,0 +1,126 @@
+//! The session store. The published one for Postgres keeps ids in the clear and brings a deleted session
+//! back when a slow request saves it; this one does neither.
+
+use super::seal::{id_hash, open, seal};
+use super::{CURRENT, Current};
+use crate::config::SessionLimits;
+use async_trait::async_trait;
+use sqlx::PgPool;
+use sqlx::postgres::types::PgInterval;
+use std::time::Duration;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{Error, Result, SessionStore};
+use uuid::Uuid;
+
+/// Sessions in Postgres.
+#[derive(Debug, Clone)]
+pub struct PgSessionStore {
+    database: PgPool,
+    limits: SessionLimits,
+}
+
+fn backend(error: sqlx::Error) -> Error {
+    tracing::warn!(%error, "session store");
+    Error::Backend(error.to_string())
+}
+
+fn interval(duration: Duration) -> PgInterval {
+    PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
+}
+
+/// Whose session it is, once sign-in is complete.
+fn person_of(record: &Record) -> Option<Uuid> {
+    let current: Current = serde_json::from_value(record.data.get(CURRENT)?.clone()).ok()?;
+    Some(current.person_id)
+}
+
+fn sealed(record: &Record) -> Result<Vec<u8>> {
+    let data = serde_json::to_vec(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
+    seal(&record.id, &data).ok_or_else(|| Error::Encode("no randomness".to_owned()))
+}
+
+impl PgSessionStore {
+    /// A store with these limits.
+    #[must_use]
+    pub fn new(database: PgPool, limits: SessionLimits) -> Self {
+        Self { database, limits }
+    }
+
+    /// Claims the right to read the groups again, for a minute: refresh tokens may be used only once.
+    pub(super) async fn claim_refresh(&self, id: &Id) -> sqlx::Result<bool> {
+        let hash = id_hash(id);
+        let claimed = sqlx::query!(
+            "update sessions set refresh_started_at = now()
+             where id_hash = $1 and (refresh_started_at is null or refresh_started_at < now() - interval '1 minute')",
+            &hash[..]
+        )
+        .execute(&self.database)
+        .await?;
+        Ok(claimed.rows_affected() == 1)
+    }
+
+    /// Deletes what is over its limits, and sign-ins that never came back.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn delete_expired(&self) -> sqlx::Result<u64> {
+        let deleted = sqlx::query!(
+            "delete from sessions where last_used_at < now() - $1::interval or created_at < now() - $2::interval
+               or (person_id is null and created_at < now() - interval '15 minutes')",
+            interval(self.limits.idle),
+            interval(self.limits.absolute),
+        )
+        .execute(&self.database)
+        .await?;
+        Ok(deleted.rows_affected())
+    }
+}
+
+#[async_trait]
+impl SessionStore for PgSessionStore {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        // 128 random bits do not collide; if they did, the primary key would refuse.
+        let hash = id_hash(&record.id);
+        sqlx::query!("insert into sessions (id_hash, person_id, sealed_data) values ($1, $2, $3)", &hash[..], person_of(record), sealed(record)?)
+            .execute(&self.database)
+            .await
+            .map_err(backend)?;
+        Ok(())
+    }
+
+    /// Changes a session that is there. One that was deleted meanwhile stays deleted.
+    async fn save(&self, record: &Record) -> Result<()> {
+        let hash = id_hash(&record.id);
+        sqlx::query!("update sessions set person_id = $2, sealed_data = $3 where id_hash = $1", &hash[..], person_of(record), sealed(record)?)
+            .execute(&self.database)
+            .await
+            .map_err(backend)?;
+        Ok(())
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let hash = id_hash(id);
+        let row = sqlx::query!(
+            "update sessions set last_used_at = now()
+             where id_hash = $1 and last_used_at > now() - $2::interval and created_at > now() - $3::interval
+             returning sealed_data",
+            &hash[..],
+            interval(self.limits.idle),
+            interval(self.limits.absolute),
+        )
+        .fetch_optional(&self.database)
+        .await
+        .map_err(backend)?;
+        let Some(row) = row else { return Ok(None) };
+        let data = open(id, &row.sealed_data).ok_or_else(|| Error::Decode("a session cannot be opened".to_owned()))?;
+        let data = serde_json::from_slice(&data).map_err(|error| Error::Decode(error.to_string()))?;
+        // The limits are in the query; the date only satisfies the interface.
+        Ok(Some(Record { id: *id, data, expiry_date: time::OffsetDateTime::now_utc() + self.limits.absolute }))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        let hash = id_hash(id);
+        sqlx::query!("delete from sessions where id_hash = $1", &hash[..]).execute(&self.database).await.map_err(backend)?;
+        Ok(())
+    }
+}

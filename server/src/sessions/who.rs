@@ -1,0 +1,131 @@
+//! Who is asking: from the session to an [`Actor`], groups no older than the settings allow.
+
+use super::person::upsert_person;
+use super::{CURRENT, Current, PgSessionStore};
+use crate::config::SessionLimits;
+use app::access::{KubeIdentity, KubeName};
+use app::actor::{Actor, Profile};
+use app::error::{AppError, Part};
+use app::ports::ProviderError;
+use app::state::{AppState, GroupMapping};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use time::OffsetDateTime;
+use tower_sessions::Session;
+
+/// What [`identify`] needs.
+#[derive(Clone)]
+pub struct Identify {
+    /// The portal.
+    pub state: AppState,
+    /// Where sessions are.
+    pub store: Arc<PgSessionStore>,
+    /// How old groups may be.
+    pub limits: SessionLimits,
+}
+
+/// Middleware: puts the [`Actor`] into the request, where somebody is signed in. A database that is away
+/// means 503, never "signed out".
+pub async fn identify(State(identify): State<Identify>, session: Session, mut request: Request, next: Next) -> Response {
+    match identify.actor(&session, request_id(&request)).await {
+        Ok(Some(actor)) => drop(request.extensions_mut().insert(actor)),
+        Ok(None) => {}
+        Err(error) => return error.into_response(),
+    }
+    next.run(request).await
+}
+
+fn request_id(request: &Request) -> String {
+    request.headers().get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+impl Identify {
+    async fn actor(&self, session: &Session, request_id: String) -> Result<Option<Actor>, AppError> {
+        let current: Option<Current> = session.get(CURRENT).await.map_err(away)?;
+        let Some(current) = current else { return Ok(None) };
+        let Some(current) = self.fresh(session, current).await? else { return Ok(None) };
+        let profile = current.signed_in.profile;
+        let Some(kube) = kube_identity(&profile, &self.state.policy.groups) else {
+            tracing::warn!(subject = profile.subject, "a person whose name cannot be impersonated");
+            return Ok(None);
+        };
+        Ok(Some(Actor::new(current.person_id, profile, kube, &self.state.policy.roles, request_id)))
+    }
+
+    /// The session with its groups read again where they are too old; nothing where the provider says
+    /// that the person may no longer sign in.
+    async fn fresh(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let max_age = i64::try_from(self.limits.groups_max_age.as_secs()).unwrap_or(i64::MAX);
+        if now - current.groups_read_at < max_age {
+            return Ok(Some(current));
+        }
+        let Some(id) = session.id() else { return Ok(None) };
+        if !self.store.claim_refresh(&id).await? {
+            return Ok(Some(current));
+        }
+        match self.state.identity_provider.refresh(&current.signed_in).await {
+            Ok(signed_in) => {
+                upsert_person(&self.state.database, &signed_in.profile).await?;
+                let fresh = Current { signed_in, groups_read_at: now, ..current };
+                session.insert(CURRENT, &fresh).await.map_err(away)?;
+                // Saved at once: the old refresh token may be dead already.
+                session.save().await.map_err(away)?;
+                Ok(Some(fresh))
+            }
+            Err(ProviderError::Refused(cause)) => {
+                tracing::info!(cause, "session ended: the provider no longer vouches for the person");
+                session.flush().await.map_err(away)?;
+                Ok(None)
+            }
+            Err(ProviderError::Away(cause)) => {
+                tracing::warn!(cause, "groups could not be read again; going on with those known");
+                Ok(Some(current))
+            }
+        }
+    }
+}
+
+/// A session that cannot be read is a database that cannot be reached.
+fn away(error: tower_sessions::session::Error) -> AppError {
+    tracing::warn!(%error, "session");
+    AppError::Away { part: Part::Database }
+}
+
+/// Who a person is to the cluster. Groups outside the settings are left out, as the portal's account may
+/// not impersonate them; a user name that may not be impersonated gives nothing.
+fn kube_identity(profile: &Profile, mapping: &GroupMapping) -> Option<KubeIdentity> {
+    let user = KubeName::try_from(format!("{}{}", mapping.user_prefix, profile.email)).ok()?;
+    let groups = profile
+        .groups
+        .iter()
+        .filter(|group| mapping.impersonated.contains(group))
+        .filter_map(|group| KubeName::try_from(format!("{}{group}", mapping.group_prefix)).ok())
+        .collect();
+    Some(KubeIdentity { user, groups })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(email: &str, groups: &[&str]) -> Profile {
+        Profile { issuer: "https://idp".into(), subject: "1".into(), name: "Robin".into(), email: email.into(), groups: groups.iter().map(ToString::to_string).collect() }
+    }
+
+    #[test]
+    fn only_configured_groups_reach_the_cluster() {
+        let mapping = GroupMapping { impersonated: vec!["team".into(), "system:masters".into()], ..GroupMapping::default() };
+        let identity = kube_identity(&profile("me@example.com", &["team", "other", "system:masters"]), &mapping);
+        let groups: Vec<_> = identity.map(|identity| identity.groups).unwrap_or_default().iter().map(ToString::to_string).collect();
+        assert_eq!(groups, ["team"]);
+    }
+
+    #[test]
+    fn a_name_of_the_clusters_own_is_nobody() {
+        assert!(kube_identity(&profile("system:admin", &[]), &GroupMapping::default()).is_none());
+        assert!(kube_identity(&profile("me@example.com\nImpersonate-Group: x", &[]), &GroupMapping::default()).is_none());
+    }
+}
