@@ -51,7 +51,14 @@ impl Actor {
     #[must_use]
     pub fn new(person_id: Uuid, profile: Profile, kube: KubeIdentity, roles: &RoleGroups, request_id: String) -> Self {
         let member = |groups: &[String]| profile.groups.iter().any(|group| groups.contains(group));
-        Self { administrator: member(&roles.administrators), auditor: member(&roles.auditors), person_id, profile, kube, request_id }
+        Self {
+            administrator: member(&roles.administrators),
+            auditor: member(&roles.auditors),
+            person_id,
+            profile,
+            kube,
+            request_id,
+        }
     }
 
     /// The capability to administer.
@@ -90,7 +97,6 @@ pub struct RoleGroups {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

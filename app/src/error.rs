@@ -130,7 +130,9 @@ impl From<sqlx::Error> for AppError {
                 Self::Away { part: Part::Database }
             }
             // Class 57: the server is shutting down, starting up or cutting connections.
-            Sql::Database(ref answer) if answer.code().is_some_and(|code| code.starts_with("57") || code.starts_with("08")) => {
+            Sql::Database(ref answer)
+                if answer.code().is_some_and(|code| code.starts_with("57") || code.starts_with("08")) =>
+            {
                 tracing::warn!(error = %error, "database away");
                 Self::Away { part: Part::Database }
             }

@@ -4,8 +4,8 @@
 use crate::error::AppError;
 use crate::state::AppState;
 use axum::body::Body;
-use axum::http::request::Parts;
 use axum::extract::State;
+use axum::http::request::Parts;
 use axum::http::{Method, Request, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -96,7 +96,10 @@ impl<F: Clone + Send + Sync + 'static> FormOutcome<F> {
     pub async fn respond(self, state: AppState, parts: Parts) -> Response {
         match self {
             Self::Done(path) => Redirect::to(&path).into_response(),
-            Self::Again(rejected) => page_again(state, parts, StatusCode::UNPROCESSABLE_ENTITY, move || provide_context(rejected.clone())).await,
+            Self::Again(rejected) => {
+                page_again(state, parts, StatusCode::UNPROCESSABLE_ENTITY, move || provide_context(rejected.clone()))
+                    .await
+            }
         }
     }
 }
@@ -116,7 +119,10 @@ pub fn decode<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, AppError>
 /// the field's default.
 #[must_use]
 pub fn ticked(body: &str, name: &str) -> String {
-    url::form_urlencoded::parse(body.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+    url::form_urlencoded::parse(body.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
 }
 
 /// Middleware: a handler that answers with an [`AppError`] is answered for with the page that explains
@@ -132,7 +138,12 @@ pub async fn show_failures(State(state): State<AppState>, request: Request<Body>
 }
 
 /// Renders the page at the request's own path, as if asked for with GET, under another status.
-async fn page_again(state: AppState, parts: Parts, status: StatusCode, context: impl Fn() + Clone + Send + Sync + 'static) -> Response {
+async fn page_again(
+    state: AppState,
+    parts: Parts,
+    status: StatusCode,
+    context: impl Fn() + Clone + Send + Sync + 'static,
+) -> Response {
     let mut request = Request::new(Body::empty());
     *request.method_mut() = Method::GET;
     *request.uri_mut() = parts.uri;
@@ -143,7 +154,8 @@ async fn page_again(state: AppState, parts: Parts, status: StatusCode, context: 
         provide_context(state.clone());
         context();
     };
-    let mut response = leptos_axum::render_app_async_with_context(with_context, move || crate::shell(&shell_state))(request).await;
+    let mut response =
+        leptos_axum::render_app_async_with_context(with_context, move || crate::shell(&shell_state))(request).await;
     *response.status_mut() = status;
     response
 }

@@ -39,14 +39,20 @@ pub trait Cluster: Send + Sync {
     ///
     /// # Errors
     /// When the cluster refuses or is away.
-    async fn create_subnamespace(&self, who: &KubeIdentity, parent: &str, name: &NamespaceName) -> Result<(), ClusterError>;
+    async fn create_subnamespace(
+        &self,
+        who: &KubeIdentity,
+        parent: &str,
+        name: &NamespaceName,
+    ) -> Result<(), ClusterError>;
 
     /// Creates the objects of a namespace template with the portal's own account, annotated with
     /// who asked. One of the only two writes that are not made as the person.
     ///
     /// # Errors
     /// When the cluster refuses or is away.
-    async fn create_from_template(&self, requested_by: &KubeIdentity, objects: &[Manifest]) -> Result<(), ClusterError>;
+    async fn create_from_template(&self, requested_by: &KubeIdentity, objects: &[Manifest])
+    -> Result<(), ClusterError>;
 
     /// NetworkPolicies of a namespace, as the person.
     ///
@@ -58,7 +64,13 @@ pub trait Cluster: Send + Sync {
     ///
     /// # Errors
     /// When the cluster refuses, finds a conflict, or is away.
-    async fn apply(&self, who: &KubeIdentity, object: &Manifest, bytes: &str, run: Run) -> Result<Applied, ClusterError>;
+    async fn apply(
+        &self,
+        who: &KubeIdentity,
+        object: &Manifest,
+        bytes: &str,
+        run: Run,
+    ) -> Result<Applied, ClusterError>;
 
     /// Asks the API server for its version: is it there?
     ///

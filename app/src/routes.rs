@@ -81,7 +81,8 @@ pub fn shell(state: &AppState) -> impl IntoView + use<> {
     let path = use_context::<Parts>().map(|parts| parts.uri.path().to_owned()).unwrap_or_default();
     let island = has_island(&path);
     if let Some(response) = use_context::<ResponseOptions>() {
-        response.insert_header(CONTENT_SECURITY_POLICY, content_security_policy(island, &state.identity_provider_origin));
+        response
+            .insert_header(CONTENT_SECURITY_POLICY, content_security_policy(island, &state.identity_provider_origin));
         response.insert_header(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
     }
     let scripts = island.then(|| view! { <HydrationScripts options=state.leptos.clone() islands=true/> });
@@ -104,9 +105,11 @@ pub fn shell(state: &AppState) -> impl IntoView + use<> {
 
 /// Scripts only from here, by nonce; WebAssembly only where an island is.
 fn content_security_policy(island: bool, identity_provider: &str) -> HeaderValue {
+    // leptos ends every document with two small scripts of its own, hence the nonce on every page.
     let scripts = match use_nonce() {
         Some(nonce) if island => format!("'self' 'nonce-{nonce}' 'wasm-unsafe-eval'"),
-        _ => "'none'".to_owned(),
+        Some(nonce) => format!("'nonce-{nonce}'"),
+        None => "'none'".to_owned(),
     };
     let policy = format!(
         "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' {identity_provider}; base-uri 'none'; frame-ancestors 'none'"

@@ -6,9 +6,7 @@ import { createServer } from 'node:https';
 import { Kube } from './kube.mjs';
 
 const [port, certificate, key, configFile] = process.argv.slice(2);
-const config = JSON.parse(readFileSync(configFile, 'utf8'));
-const { cluster } = config.clusters[0];
-const kube = new Kube({ server: cluster.server, ca: Buffer.from(cluster['certificate-authority-data'], 'base64'), token: config.users[0].user.token });
+const kube = Kube.fromConfig(configFile);
 
 /** What the safeguards say of one object: `deny` and `warn`. */
 async function judge(object, namespace) {

@@ -31,7 +31,7 @@ export async function startControlPlane(processes, folder, onLost) {
   writeFileSync(auditPolicy, 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n  verbs: [create, patch, update, delete]\n- level: None\n');
   const server = `https://127.0.0.1:${secure}`;
   const auditLog = join(folder, 'kubernetes-audit.log');
-  processes.start('kube-apiserver', join(bin, 'kube-apiserver'), [
+  const apiServer = processes.start('kube-apiserver', join(bin, 'kube-apiserver'), [
     '--etcd-servers', etcd, '--secure-port', String(secure), '--bind-address', '127.0.0.1', '--cert-dir', join(place, 'certificates'),
     '--token-auth-file', tokens, '--authorization-mode', 'RBAC', '--service-cluster-ip-range', '10.0.0.0/24',
     '--service-account-key-file', key, '--service-account-signing-key-file', key, '--service-account-issuer', 'https://kubernetes.default.svc',
@@ -49,16 +49,17 @@ export async function startControlPlane(processes, folder, onLost) {
   processes.start('kube-controller-manager', join(bin, 'kube-controller-manager'), [
     '--kubeconfig', config, '--service-account-private-key-file', key, '--use-service-account-credentials=false', '--leader-elect=false',
     '--controllers', '*,-nodeipam,-nodelifecycle,-cloud-node-lifecycle,-service,-route,-persistentvolume-binder,-attachdetach,-ttl,-bootstrapsigner,-tokencleaner',
-    '--secure-port', '0',
-  ].filter((_, index, all) => !(is120(bin) === false && (all[index] === '--secure-port' || all[index - 1] === '--secure-port'))), { onLost });
+    '--bind-address', '127.0.0.1', '--secure-port', String(await freePort()), ...insecurePort(bin),
+  ], { onLost });
   // The built-in ClusterRoles are written after the server is ready.
   await until('the built-in roles', () => kube.get('/apis/rbac.authorization.k8s.io/v1/clusterroles/admin').then((role) => role.rules?.length > 0));
-  return { kube, server, ca: readFileSync(certificate), adminConfig: config, auditLog };
+  return { kube, server, ca: readFileSync(certificate), adminConfig: config, auditLog, entry: apiServer };
 }
 
-/** Older controller managers refuse to run beside others unless their port is switched off. */
-function is120(bin) {
-  return execFileSync(join(bin, 'kube-controller-manager'), ['--version'], { encoding: 'utf8' }).includes('v1.20.');
+/** Controller managers before 1.24 also open an insecure port, always the same, unless told not to. */
+function insecurePort(bin) {
+  const help = execFileSync(join(bin, 'kube-controller-manager'), ['--help'], { encoding: 'utf8' });
+  return /^\s+--port int/m.test(help) ? ['--port', '0'] : [];
 }
 
 /** A kubeconfig for one account. */

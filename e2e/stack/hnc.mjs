@@ -1,14 +1,11 @@
 // The part of HNC that people meet: an anchor becomes a namespace, and the parent's RoleBindings and
 // NetworkPolicies arrive in it a moment later. A process of its own: node hnc.mjs KUBECONFIG.
 
-import { readFileSync } from 'node:fs';
 import { Kube } from './kube.mjs';
 
 const INHERITED = 'hnc.x-k8s.io/inherited-from';
 const DELAY = 700;
-const config = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-const { cluster } = config.clusters[0];
-const kube = new Kube({ server: cluster.server, ca: Buffer.from(cluster['certificate-authority-data'], 'base64'), token: config.users[0].user.token });
+const kube = Kube.fromConfig(process.argv[2]);
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 async function reconcile(anchor) {

@@ -16,6 +16,13 @@ export class Kube {
     [this.#server, this.#ca, this.#token] = [server, ca, token];
   }
 
+  /** The account that a kubeconfig of `control-plane.mjs` names. */
+  static fromConfig(file) {
+    const config = JSON.parse(readFileSync(file, 'utf8'));
+    const { server, 'certificate-authority-data': ca } = config.clusters[0].cluster;
+    return new Kube({ server, ca: Buffer.from(ca, 'base64'), token: config.users[0].user.token });
+  }
+
   /** Sends a request; throws what the API server answers unless it is 2xx. */
   request(method, path, body, contentType = 'application/json') {
     return new Promise((resolve, reject) => {

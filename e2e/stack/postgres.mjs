@@ -25,12 +25,12 @@ export async function startPostgres(processes, folder, onLost) {
   run('initdb', '-D', data, '-U', 'owner', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync');
   const port = await freePort();
   const [program, ...args] = [...asUser, join(bin, 'postgres'), '-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'fsync=off', '-c', 'max_connections=200'];
-  processes.start('postgres', program, args, { onLost, cwd: '/' });
+  const entry = processes.start('postgres', program, args, { onLost, cwd: '/' });
   const owner = `postgres://owner@127.0.0.1:${port}/fairway`;
   const psql = (database, sql) => execFileSync(join(bin, 'psql'), ['-qAt', '-v', 'ON_ERROR_STOP=1', '-d', `postgres://owner@127.0.0.1:${port}/${database}`, '-c', sql], { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
   await until('Postgres', () => psql('postgres', 'select 1'), 30);
   psql('postgres', 'create role fairway_app nologin');
   psql('postgres', 'create role fairway login in role fairway_app');
   psql('postgres', 'create database fairway');
-  return { owner, portal: `postgres://fairway@127.0.0.1:${port}/fairway`, psql: (sql) => psql('fairway', sql) };
+  return { owner, portal: `postgres://fairway@127.0.0.1:${port}/fairway`, psql: (sql) => psql('fairway', sql), entry };
 }

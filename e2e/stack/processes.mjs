@@ -1,7 +1,7 @@
 // The processes of the stack: each in a group of its own, its output in a log file, all ended together.
 
 import { spawn } from 'node:child_process';
-import { createWriteStream, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Refusal, say } from './say.mjs';
@@ -14,16 +14,18 @@ export class Processes {
   /** `folder` gets the log files. */
   constructor(folder) {
     this.#folder = folder;
+    // The last resort, where nobody came to call `stopAll`.
+    process.on('exit', () => this.#running.forEach((entry) => kill(entry, 'SIGKILL')));
   }
 
   /** Starts a process; if it ends by itself, `onLost` is called with a sentence. */
   start(name, command, args, { env = {}, cwd, onLost } = {}) {
     const log = join(this.#folder, `${name}.log`);
-    const child = spawn(command, args, { env: { ...process.env, ...env }, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    const out = createWriteStream(log, { flags: 'a' });
-    child.stdout.pipe(out);
-    child.stderr.pipe(out);
-    const entry = { name, child, log, ended: false };
+    // Straight into the file: a pipe through us would stall them whenever we are busy.
+    const out = openSync(log, 'a');
+    const child = spawn(command, args, { env: { ...process.env, ...env }, cwd, detached: true, stdio: ['ignore', out, out] });
+    closeSync(out);
+    const entry = { name, child, log, ended: false, again: () => this.start(name, command, args, { env, cwd, onLost }) };
     this.#running.push(entry);
     entry.done = new Promise((resolve) => {
       const end = (how) => {

@@ -158,13 +158,19 @@ fn is_label_value(value: &str) -> bool {
 fn is_qualified_name(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-    text.len() <= 63 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
+    text.len() <= 63
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
 }
 
 fn is_dns_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    text.len() <= 63 && edge(bytes.first()) && edge(bytes.last()) && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+    text.len() <= 63
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
 /// Who may open connections to the workload's ports.
@@ -226,7 +232,10 @@ pub struct Answers {
 /// Writes the workload and its NetworkPolicy, the policy first so that the pod never runs without.
 #[must_use]
 pub fn generate(answers: &Answers) -> Vec<Manifest> {
-    [network_policy(answers), workload(answers)].into_iter().filter_map(|value| Manifest::from_value(value).ok()).collect()
+    [network_policy(answers), workload(answers)]
+        .into_iter()
+        .filter_map(|value| Manifest::from_value(value).ok())
+        .collect()
 }
 
 /// The commands that do the same from a terminal.
@@ -283,7 +292,11 @@ fn pod_spec(answers: &Answers) -> Value {
         container["command"] = json!(answers.command);
     }
     if !answers.ports.is_empty() {
-        container["ports"] = answers.ports.iter().map(|port| json!({ "containerPort": port.number, "protocol": port.protocol })).collect();
+        container["ports"] = answers
+            .ports
+            .iter()
+            .map(|port| json!({ "containerPort": port.number, "protocol": port.protocol }))
+            .collect();
     }
     let mut spec = json!({
         "automountServiceAccountToken": false,
@@ -310,7 +323,8 @@ fn network_policy(answers: &Answers) -> Value {
         let from: Vec<Value> = answers.ingress.iter().map(peer).collect();
         vec![json!({ "from": from, "ports": ports(&answers.ports) })]
     };
-    let asked = answers.egress.iter().map(|egress| json!({ "to": [peer(&egress.peer)], "ports": ports(&egress.ports) }));
+    let asked =
+        answers.egress.iter().map(|egress| json!({ "to": [peer(&egress.peer)], "ports": ports(&egress.ports) }));
     let egress: Vec<Value> = answers.dns.then(dns).into_iter().chain(asked).collect();
     json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
@@ -338,7 +352,9 @@ fn dns() -> Value {
 fn peer(peer: &IngressPeer) -> Value {
     match peer {
         IngressPeer::SameNamespace => json!({ "podSelector": {} }),
-        IngressPeer::Namespace(name) => json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } } }),
+        IngressPeer::Namespace(name) => {
+            json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } } })
+        }
         IngressPeer::Pods(labels) => json!({ "podSelector": { "matchLabels": labels } }),
         IngressPeer::Addresses(cidr) => json!({ "ipBlock": { "cidr": cidr } }),
     }
@@ -355,7 +371,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_port() -> impl Strategy<Value = Port> {
-        (1u16.., prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)]).prop_map(|(number, protocol)| Port { number, protocol })
+        (1u16.., prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp)])
+            .prop_map(|(number, protocol)| Port { number, protocol })
     }
 
     fn any_peer() -> impl Strategy<Value = IngressPeer> {
@@ -363,7 +380,9 @@ mod tests {
             Just(IngressPeer::SameNamespace),
             "[a-z]{1,9}".prop_map(IngressPeer::Namespace),
             "[a-z]{1,9}=[a-z0-9]{0,9}".prop_map(|text| IngressPeer::Pods(text.parse().unwrap())),
-            (any::<[u8; 4]>(), 1u8..=32).prop_map(|(a, length)| IngressPeer::Addresses(format!("{}.{}.{}.{}/{length}", a[0], a[1], a[2], a[3]).parse().unwrap())),
+            (any::<[u8; 4]>(), 1u8..=32).prop_map(|(a, length)| IngressPeer::Addresses(
+                format!("{}.{}.{}.{}/{length}", a[0], a[1], a[2], a[3]).parse().unwrap()
+            )),
         ]
     }
 

@@ -26,7 +26,9 @@ pub enum ImageRefError {
     #[error("The image's name may hold lower-case letters, digits, and single '.', '_', '-' or '/' between them.")]
     Name,
     /// The tag breaks the grammar.
-    #[error("The tag after ':' may hold up to 128 letters, digits, '.', '_' and '-', and must not begin with '.' or '-'.")]
+    #[error(
+        "The tag after ':' may hold up to 128 letters, digits, '.', '_' and '-', and must not begin with '.' or '-'."
+    )]
     Tag,
     /// The digest breaks the grammar.
     #[error("The digest after '@' must look like sha256: followed by 64 hexadecimal digits.")]
@@ -92,8 +94,7 @@ fn is_registry(text: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    host.split('.').all(label)
-        && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
+    host.split('.').all(label) && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn is_path_component(text: &str) -> bool {
@@ -105,9 +106,7 @@ fn is_path_component(text: &str) -> bool {
     }
     text.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         .filter(|separator| !separator.is_empty())
-        .all(|separator| {
-            matches!(separator, "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
-        })
+        .all(|separator| matches!(separator, "." | "_" | "__") || separator.bytes().all(|b| b == b'-'))
 }
 
 fn parse_tag(text: &str) -> Result<String, ImageRefError> {

@@ -17,8 +17,7 @@ mod workload;
 
 pub use finding::{Finding, ObjectRef, Report, Severity, Verdict};
 pub use generate::{
-    Answers, AnswersError, Cidr, EgressPeer, IngressPeer, Kind, PodLabels, Port, Protocol, generate,
-    kubectl_commands,
+    Answers, AnswersError, Cidr, EgressPeer, IngressPeer, Kind, PodLabels, Port, Protocol, generate, kubectl_commands,
 };
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{DecodeError, Manifest, decode, to_yaml};
@@ -38,11 +37,6 @@ pub struct Context {
 
 /// Judges `manifests` together: a pod and the policy submitted beside it are seen as a pair.
 #[must_use]
-pub fn review(
-    manifests: &[Manifest],
-    context: &Context,
-    settings: &Settings,
-    selection: Selection,
-) -> Report {
+pub fn review(manifests: &[Manifest], context: &Context, settings: &Settings, selection: Selection) -> Report {
     Report::from_findings(rules::findings(manifests, context, settings, selection))
 }

@@ -107,9 +107,7 @@ fn check_string_map(map: Option<&Value>, field: &str) -> Result<(), String> {
         None | Some(Value::Null) => Ok(()),
         Some(Value::Object(entries)) => match entries.iter().find(|(_, value)| !value.is_string()) {
             None => Ok(()),
-            Some((key, value)) => Err(format!(
-                "`metadata.{field}.{key}` is {value}, not a string; write it in quotes"
-            )),
+            Some((key, value)) => Err(format!("`metadata.{field}.{key}` is {value}, not a string; write it in quotes")),
         },
         Some(_) => Err(format!("`metadata.{field}` is not a map")),
     }
@@ -129,16 +127,15 @@ pub fn decode(source_name: &str, text: &str) -> Result<Vec<Manifest>, DecodeErro
         legacy_octal_numbers: true,
         with_snippet: false,
     };
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-            let location = error.location();
-            DecodeError::Syntax {
-                source_name: source_name.to_owned(),
-                line: location.map_or(0, |at| at.line().into()),
-                column: location.map_or(0, |at| at.column().into()),
-                message: error.to_string(),
-            }
-        })?;
+    let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+        let location = error.location();
+        DecodeError::Syntax {
+            source_name: source_name.to_owned(),
+            line: location.map_or(0, |at| at.line()),
+            column: location.map_or(0, |at| at.column()),
+            message: error.to_string(),
+        }
+    })?;
     let mut manifests = Vec::new();
     for (index, document) in documents.into_iter().enumerate() {
         for value in items(document) {
@@ -184,7 +181,9 @@ mod tests {
 
     #[test]
     fn several_documents_and_lists_become_objects_of_their_own() {
-        let list = format!("{POD}---\n---\napiVersion: v1\nkind: List\nitems:\n- {{apiVersion: v1, kind: Service, metadata: {{name: a}}}}\n- {{apiVersion: v1, kind: Service, metadata: {{name: b}}}}\n");
+        let list = format!(
+            "{POD}---\n---\napiVersion: v1\nkind: List\nitems:\n- {{apiVersion: v1, kind: Service, metadata: {{name: a}}}}\n- {{apiVersion: v1, kind: Service, metadata: {{name: b}}}}\n"
+        );
         let names: Vec<_> = decode("x", &list).unwrap().iter().map(|m| m.object().to_string()).collect();
         assert_eq!(names, ["Pod/shop/web", "Service//a", "Service//b"]);
     }

@@ -86,7 +86,9 @@ impl NetworkPolicy {
         }
         let spec = &manifest.value()["spec"];
         let types = policy_types(spec);
-        let rules = |field: &str, other_end: &str| spec[field].as_array().into_iter().flatten().map(|rule| Rule::decode(rule, other_end)).collect();
+        let rules = |field: &str, other_end: &str| {
+            spec[field].as_array().into_iter().flatten().map(|rule| Rule::decode(rule, other_end)).collect()
+        };
         Some(Self {
             namespace: manifest.object().namespace.clone(),
             name: manifest.object().name.clone(),
@@ -147,10 +149,19 @@ impl Peer {
         match value.get("ipBlock").filter(|block| !block.is_null()) {
             Some(block) => Self::Block {
                 cidr: block["cidr"].as_str().unwrap_or_default().to_owned(),
-                except: block["except"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+                except: block["except"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect(),
             },
             None => Self::Pods {
-                namespaces: value.get("namespaceSelector").filter(|selector| !selector.is_null()).map(|selector| Selector::from_value(Some(selector))),
+                namespaces: value
+                    .get("namespaceSelector")
+                    .filter(|selector| !selector.is_null())
+                    .map(|selector| Selector::from_value(Some(selector))),
                 pods: Selector::from_value(value.get("podSelector")),
             },
         }
@@ -213,8 +224,11 @@ mod tests {
 
     #[test]
     fn protocol_defaults_to_tcp() {
-        let policy = policy(json!({"ingress": [{"ports": [{"port": 80, "endPort": 90}, {"port": "web"}, {"protocol": "UDP"}]}]}));
-        let ports: Vec<_> = policy.rules(Direction::Ingress).unwrap()[0].ports.iter().map(ToString::to_string).collect();
+        let policy = policy(
+            json!({"ingress": [{"ports": [{"port": 80, "endPort": 90}, {"port": "web"}, {"protocol": "UDP"}]}]}),
+        );
+        let ports: Vec<_> =
+            policy.rules(Direction::Ingress).unwrap()[0].ports.iter().map(ToString::to_string).collect();
         assert_eq!(ports, ["TCP 80-90", "TCP web", "UDP all"]);
     }
 }

@@ -93,7 +93,12 @@ mod tests {
 
     #[test]
     fn a_pod_that_no_policy_selects_is_open() {
-        assert_eq!(ingress("{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: shop}, spec: {podSelector: {matchLabels: {app: other}}}}"), Reach::Open);
+        assert_eq!(
+            ingress(
+                "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: shop}, spec: {podSelector: {matchLabels: {app: other}}}}"
+            ),
+            Reach::Open
+        );
     }
 
     #[test]
@@ -104,12 +109,21 @@ mod tests {
 {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web, namespace: shop}, spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {}}], ports: [{port: 80}]}]}}";
         assert_eq!(
             ingress(policies),
-            Reach::Only(vec![ReachRow { peer: "every pod in shop".into(), ports: "TCP 80".into(), policy: "web".into() }])
+            Reach::Only(vec![ReachRow {
+                peer: "every pod in shop".into(),
+                ports: "TCP 80".into(),
+                policy: "web".into()
+            }])
         );
     }
 
     #[test]
     fn a_policy_of_another_namespace_does_not_govern() {
-        assert_eq!(ingress("{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: other}, spec: {podSelector: {}}}"), Reach::Open);
+        assert_eq!(
+            ingress(
+                "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: other}, spec: {podSelector: {}}}"
+            ),
+            Reach::Open
+        );
     }
 }

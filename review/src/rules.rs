@@ -9,12 +9,12 @@ mod requests;
 mod service;
 mod user;
 
+use crate::Context;
 use crate::finding::{Finding, Severity};
 use crate::manifest::Manifest;
 use crate::network_policy::NetworkPolicy;
 use crate::settings::Settings;
 use crate::workload::Workload;
-use crate::Context;
 
 /// Which Pod Security Standard applies
 /// (kubernetes.io/docs/concepts/security/pod-security-standards).
@@ -103,7 +103,12 @@ pub fn rule_ids() -> Vec<&'static str> {
 }
 
 /// Runs every selected rule over every manifest.
-pub(crate) fn findings(manifests: &[Manifest], context: &Context, settings: &Settings, selection: Selection) -> Vec<Finding> {
+pub(crate) fn findings(
+    manifests: &[Manifest],
+    context: &Context,
+    settings: &Settings,
+    selection: Selection,
+) -> Vec<Finding> {
     let scope = Scope { settings, manifests, policies: policies(manifests, context) };
     let rules = selected(selection);
     manifests

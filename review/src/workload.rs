@@ -69,7 +69,8 @@ impl<'a> Workload<'a> {
 
     /// The path of a field of the pod spec, inside the object.
     pub(crate) fn path(&self, field: &str) -> String {
-        let prefix = if self.template_path.is_empty() { "spec".to_owned() } else { format!("{}.spec", self.template_path) };
+        let prefix =
+            if self.template_path.is_empty() { "spec".to_owned() } else { format!("{}.spec", self.template_path) };
         if field.is_empty() { prefix } else { format!("{prefix}.{field}") }
     }
 

@@ -137,7 +137,9 @@ impl Reader<'_> {
     }
 
     fn policy(&mut self) -> Policy {
-        let Some(path) = (self.variable)("FAIRWAY_CONFIG").filter(|path| !path.is_empty()) else { return Policy::default() };
+        let Some(path) = (self.variable)("FAIRWAY_CONFIG").filter(|path| !path.is_empty()) else {
+            return Policy::default();
+        };
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) => {
@@ -162,17 +164,26 @@ impl Reader<'_> {
     fn check_policy(&mut self, path: &str, text: &str, policy: &Policy) {
         for group in &policy.groups.impersonated {
             if let Err(error) = KubeName::try_from(format!("{}{group}", policy.groups.group_prefix)) {
-                self.mistakes.push(format!("{path}:{}: group {group:?} cannot be impersonated: {error}", line_of_text(text, group)));
+                self.mistakes.push(format!(
+                    "{path}:{}: group {group:?} cannot be impersonated: {error}",
+                    line_of_text(text, group)
+                ));
             }
         }
         for group in &policy.namespace_template.owner_groups {
             if !policy.groups.impersonated.contains(group) {
-                self.mistakes.push(format!("{path}:{}: owner group {group:?} is not among groups.impersonated", line_of_text(text, "owner_groups")));
+                self.mistakes.push(format!(
+                    "{path}:{}: owner group {group:?} is not among groups.impersonated",
+                    line_of_text(text, "owner_groups")
+                ));
             }
         }
         for registry in &policy.review.trusted_registries {
             if registry.contains("://") || registry.is_empty() {
-                self.mistakes.push(format!("{path}:{}: trusted registry {registry:?} must be written without a scheme, as in an image", line_of_text(text, registry)));
+                self.mistakes.push(format!(
+                    "{path}:{}: trusted registry {registry:?} must be written without a scheme, as in an image",
+                    line_of_text(text, registry)
+                ));
             }
         }
     }
@@ -201,44 +212,56 @@ impl Config {
     /// All mistakes at once.
     pub fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Mistakes> {
         let mut reader = Reader { variable, mistakes: Vec::new() };
-        let listen = reader.parse("FAIRWAY_LISTEN", Some("127.0.0.1:3000"), "an address and port, such as 0.0.0.0:3000");
-        let metrics_listen = variable("FAIRWAY_METRICS_LISTEN").is_some().then(|| reader.parse("FAIRWAY_METRICS_LISTEN", None, "an address and port, such as 0.0.0.0:9090")).flatten();
+        let listen =
+            reader.parse("FAIRWAY_LISTEN", Some("127.0.0.1:3000"), "an address and port, such as 0.0.0.0:3000");
+        let metrics_listen = variable("FAIRWAY_METRICS_LISTEN")
+            .is_some()
+            .then(|| reader.parse("FAIRWAY_METRICS_LISTEN", None, "an address and port, such as 0.0.0.0:9090"))
+            .flatten();
         let public_url = reader.web_address("FAIRWAY_PUBLIC_URL", Some("http://localhost:3000"));
         let site_root = PathBuf::from(reader.text("FAIRWAY_SITE_ROOT", Some("target/site")));
         let database_url = Secret(reader.text("DATABASE_URL", None));
         let issuer = reader.web_address("OIDC_ISSUER_URL", None);
         let client_id = reader.text("OIDC_CLIENT_ID", Some("fairway"));
         let client_secret = variable("OIDC_CLIENT_SECRET").filter(|secret| !secret.is_empty()).map(Secret);
-        let scopes = reader.text("OIDC_SCOPES", Some("openid profile email groups offline_access")).split_whitespace().map(str::to_owned).collect();
+        let scopes = reader
+            .text("OIDC_SCOPES", Some("openid profile email groups offline_access"))
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
         let groups_claim = reader.text("OIDC_GROUPS_CLAIM", Some("groups"));
         let idle = reader.duration("FAIRWAY_SESSION_IDLE_MINUTES", "480", 60);
         let absolute = reader.duration("FAIRWAY_SESSION_ABSOLUTE_MINUTES", "1440", 60);
         let groups_max_age = reader.duration("FAIRWAY_GROUPS_MAX_AGE_SECONDS", "900", 1);
         let policy = reader.policy();
         match (listen, public_url, issuer, idle, absolute, groups_max_age) {
-            (Some(listen), Some(public_url), Some(issuer), Some(idle), Some(absolute), Some(groups_max_age)) if reader.mistakes.is_empty() => Ok(Self {
-                listen,
-                metrics_listen,
-                public_url,
-                site_root,
-                database_url,
-                oidc: Oidc { issuer, client_id, client_secret, scopes, groups_claim },
-                sessions: SessionLimits { idle, absolute, groups_max_age },
-                policy,
-            }),
+            (Some(listen), Some(public_url), Some(issuer), Some(idle), Some(absolute), Some(groups_max_age))
+                if reader.mistakes.is_empty() =>
+            {
+                Ok(Self {
+                    listen,
+                    metrics_listen,
+                    public_url,
+                    site_root,
+                    database_url,
+                    oidc: Oidc { issuer, client_id, client_secret, scopes, groups_claim },
+                    sessions: SessionLimits { idle, absolute, groups_max_age },
+                    policy,
+                })
+            }
             _ => Err(Mistakes(reader.mistakes)),
         }
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::collections::HashMap;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, Mistakes> {
-        let map: HashMap<String, String> = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let map: HashMap<String, String> =
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         Config::read(&|name| map.get(name).cloned())
     }
 
@@ -250,7 +273,12 @@ mod tests {
 
     #[test]
     fn every_mistake_is_named_at_once() {
-        let mistakes = read(&[("FAIRWAY_LISTEN", "here"), ("OIDC_ISSUER_URL", "http://idp.example.com"), ("FAIRWAY_SESSION_IDLE_MINUTES", "0")]).unwrap_err();
+        let mistakes = read(&[
+            ("FAIRWAY_LISTEN", "here"),
+            ("OIDC_ISSUER_URL", "http://idp.example.com"),
+            ("FAIRWAY_SESSION_IDLE_MINUTES", "0"),
+        ])
+        .unwrap_err();
         assert_eq!(
             mistakes.0,
             [
@@ -266,7 +294,16 @@ mod tests {
     fn mistakes_in_the_file_name_their_line() {
         let path = std::env::temp_dir().join(format!("fairway-config-{}.toml", std::process::id()));
         let write = |text: &str| std::fs::write(&path, text).unwrap();
-        let mistake = || read(&[("DATABASE_URL", "x"), ("OIDC_ISSUER_URL", "https://idp"), ("FAIRWAY_CONFIG", path.to_str().unwrap())]).unwrap_err().0.remove(0);
+        let mistake = || {
+            read(&[
+                ("DATABASE_URL", "x"),
+                ("OIDC_ISSUER_URL", "https://idp"),
+                ("FAIRWAY_CONFIG", path.to_str().unwrap()),
+            ])
+            .unwrap_err()
+            .0
+            .remove(0)
+        };
         write("styleguide = true\n[groups]\nimpersonated = [\"system:masters\"]\n");
         assert!(mistake().contains(":3: group \"system:masters\" cannot be impersonated"), "{}", mistake());
         write("[review]\nregistries = []\n");
@@ -276,7 +313,12 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let config = read(&[("DATABASE_URL", "postgres://canary"), ("OIDC_ISSUER_URL", "https://idp"), ("OIDC_CLIENT_SECRET", "canary")]).unwrap();
+        let config = read(&[
+            ("DATABASE_URL", "postgres://canary"),
+            ("OIDC_ISSUER_URL", "https://idp"),
+            ("OIDC_CLIENT_SECRET", "canary"),
+        ])
+        .unwrap();
         assert!(!format!("{config:?}").contains("canary"));
     }
 }

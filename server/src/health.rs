@@ -16,8 +16,11 @@ pub async fn healthz() -> &'static str {
 /// What the portal depends on, each part by name. 503 without database or cluster; without the provider
 /// nobody new can sign in, but those who are go on.
 pub async fn readyz(State(state): State<AppState>) -> Response {
-    let (database, cluster, identity_provider) =
-        tokio::join!(sqlx::query_scalar!("select 1 as \"one!\"").fetch_one(&state.database), state.cluster.check(), state.identity_provider.check());
+    let (database, cluster, identity_provider) = tokio::join!(
+        sqlx::query_scalar!("select 1 as \"one!\"").fetch_one(&state.database),
+        state.cluster.check(),
+        state.identity_provider.check()
+    );
     let ready = database.is_ok() && cluster.is_ok();
     let body = json!({ "database": said("database", database.map(drop)), "cluster": said("cluster", cluster), "identity_provider": said("identity_provider", identity_provider) });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

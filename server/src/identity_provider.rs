@@ -12,10 +12,11 @@ use openidconnect::core::{
     CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AccessToken, AccessTokenHash, AdditionalClaims, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret, CsrfToken,
-    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenClaims, IdTokenFields, IssuerUrl, LogoutRequest, Nonce,
-    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl, ProviderMetadataWithLogout, RedirectUrl, RefreshToken,
-    RequestTokenError, Scope, SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, SubjectIdentifier, TokenResponse, UserInfoClaims,
+    AccessToken, AccessTokenHash, AdditionalClaims, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
+    CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdTokenClaims, IdTokenFields,
+    IssuerUrl, LogoutRequest, Nonce, OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl,
+    ProviderMetadataWithLogout, RedirectUrl, RefreshToken, RequestTokenError, Scope, SignatureVerificationError,
+    StandardErrorResponse, StandardTokenResponse, SubjectIdentifier, TokenResponse, UserInfoClaims,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -49,7 +50,13 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 7] = [
 struct MoreClaims(HashMap<String, Value>);
 impl AdditionalClaims for MoreClaims {}
 
-type Fields = IdTokenFields<MoreClaims, EmptyExtraTokenFields, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+type Fields = IdTokenFields<
+    MoreClaims,
+    EmptyExtraTokenFields,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
 type Tokens = StandardTokenResponse<Fields, CoreTokenType>;
 type Client = openidconnect::Client<
     MoreClaims,
@@ -128,16 +135,28 @@ impl OpenIdProvider {
 
     async fn fetch(&self) -> Result<Discovered, ProviderError> {
         // Providers name their issuer without a trailing slash; `Url` adds one to a bare origin.
-        let issuer = IssuerUrl::new(self.settings.issuer.as_str().trim_end_matches('/').to_owned()).map_err(|error| ProviderError::Refused(error.to_string()))?;
-        let metadata = ProviderMetadataWithLogout::discover_async(issuer, &self.http).await.map_err(|error| ProviderError::Away(format!("{error:?}")))?;
+        let issuer = IssuerUrl::new(self.settings.issuer.as_str().trim_end_matches('/').to_owned())
+            .map_err(|error| ProviderError::Refused(error.to_string()))?;
+        let metadata = ProviderMetadataWithLogout::discover_async(issuer, &self.http)
+            .await
+            .map_err(|error| ProviderError::Away(format!("{error:?}")))?;
         let end_session = metadata.additional_metadata().end_session_endpoint.as_ref().map(|url| url.url().clone());
         let secret = self.settings.client_secret.as_ref().map(|secret| ClientSecret::new(secret.expose().to_owned()));
-        let client = openidconnect::Client::from_provider_metadata(metadata, ClientId::new(self.settings.client_id.clone()), secret).set_redirect_uri(self.redirect.clone());
+        let client = openidconnect::Client::from_provider_metadata(
+            metadata,
+            ClientId::new(self.settings.client_id.clone()),
+            secret,
+        )
+        .set_redirect_uri(self.redirect.clone());
         Ok(Discovered { client, end_session, at: Instant::now() })
     }
 
     /// Verifies the ID token; where its key is not known, looks at the provider's keys again once.
-    async fn verify(&self, tokens: &Tokens, nonce: NonceCheck<'_>) -> Result<IdTokenClaims<MoreClaims, CoreGenderClaim>, ProviderError> {
+    async fn verify(
+        &self,
+        tokens: &Tokens,
+        nonce: NonceCheck<'_>,
+    ) -> Result<IdTokenClaims<MoreClaims, CoreGenderClaim>, ProviderError> {
         let known = self.discovered().await?;
         match verify_with(&known.client, tokens, nonce) {
             Err(VerificationError::UnknownKey) => {
@@ -148,7 +167,11 @@ impl OpenIdProvider {
         }
     }
 
-    async fn user_info(&self, token: &AccessToken, subject: &SubjectIdentifier) -> Result<Option<UserInfoClaims<MoreClaims, CoreGenderClaim>>, ProviderError> {
+    async fn user_info(
+        &self,
+        token: &AccessToken,
+        subject: &SubjectIdentifier,
+    ) -> Result<Option<UserInfoClaims<MoreClaims, CoreGenderClaim>>, ProviderError> {
         let found = self.discovered().await?;
         // The library refuses an answer about another subject.
         let Ok(request) = found.client.user_info(token.clone(), Some(subject.clone())) else { return Ok(None) };
@@ -158,26 +181,51 @@ impl OpenIdProvider {
         })
     }
 
-    async fn signed_in(&self, tokens: &Tokens, claims: &IdTokenClaims<MoreClaims, CoreGenderClaim>, refresh_token: Option<String>) -> Result<SignedIn, ProviderError> {
+    async fn signed_in(
+        &self,
+        tokens: &Tokens,
+        claims: &IdTokenClaims<MoreClaims, CoreGenderClaim>,
+        refresh_token: Option<String>,
+    ) -> Result<SignedIn, ProviderError> {
         let info = self.user_info(tokens.access_token(), claims.subject()).await?;
         let id_token = tokens.id_token().map(ToString::to_string).unwrap_or_default();
         Ok(SignedIn { profile: self.profile(claims, info.as_ref())?, id_token, refresh_token })
     }
 
-    fn profile(&self, claims: &IdTokenClaims<MoreClaims, CoreGenderClaim>, info: Option<&UserInfoClaims<MoreClaims, CoreGenderClaim>>) -> Result<Profile, ProviderError> {
+    fn profile(
+        &self,
+        claims: &IdTokenClaims<MoreClaims, CoreGenderClaim>,
+        info: Option<&UserInfoClaims<MoreClaims, CoreGenderClaim>>,
+    ) -> Result<Profile, ProviderError> {
         let email = claims.email().or_else(|| info.and_then(|info| info.email())).map(|email| email.to_string());
         let verified = claims.email_verified().or_else(|| info.and_then(|info| info.email_verified()));
         let email = email.ok_or_else(|| ProviderError::Refused("the provider names no e-mail address".to_owned()))?;
         if verified == Some(false) {
             return Err(ProviderError::Refused("the provider says that the e-mail address is not verified".to_owned()));
         }
-        let name = claims.name().or_else(|| info.and_then(|info| info.name())).and_then(|name| name.get(None)).map(|name| name.to_string());
+        let name = claims
+            .name()
+            .or_else(|| info.and_then(|info| info.name()))
+            .and_then(|name| name.get(None))
+            .map(|name| name.to_string());
         let groups = [Some(claims.additional_claims()), info.map(|info| info.additional_claims())]
             .into_iter()
             .flatten()
             .find_map(|more| more.0.get(&self.settings.groups_claim));
-        let groups = groups.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-        Ok(Profile { issuer: claims.issuer().to_string(), subject: claims.subject().to_string(), name: name.unwrap_or_else(|| email.clone()), email, groups })
+        let groups = groups
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
+        Ok(Profile {
+            issuer: claims.issuer().to_string(),
+            subject: claims.subject().to_string(),
+            name: name.unwrap_or_else(|| email.clone()),
+            email,
+            groups,
+        })
     }
 }
 
@@ -196,13 +244,19 @@ enum VerificationError {
 impl From<VerificationError> for ProviderError {
     fn from(error: VerificationError) -> Self {
         match error {
-            VerificationError::UnknownKey => Self::Refused("the ID token is signed with a key that the provider does not publish".to_owned()),
+            VerificationError::UnknownKey => {
+                Self::Refused("the ID token is signed with a key that the provider does not publish".to_owned())
+            }
             VerificationError::Other(cause) => Self::Refused(cause),
         }
     }
 }
 
-fn verify_with(client: &Client, tokens: &Tokens, nonce: NonceCheck<'_>) -> Result<IdTokenClaims<MoreClaims, CoreGenderClaim>, VerificationError> {
+fn verify_with(
+    client: &Client,
+    tokens: &Tokens,
+    nonce: NonceCheck<'_>,
+) -> Result<IdTokenClaims<MoreClaims, CoreGenderClaim>, VerificationError> {
     let other = |cause: String| VerificationError::Other(cause);
     let id_token = tokens.id_token().ok_or_else(|| other("the provider sent no ID token".to_owned()))?;
     let now = Utc::now().timestamp();
@@ -213,20 +267,27 @@ fn verify_with(client: &Client, tokens: &Tokens, nonce: NonceCheck<'_>) -> Resul
         .set_time_fn(move || DateTime::from_timestamp(now - LEEWAY, 0).unwrap_or_default())
         .set_issue_time_verifier_fn(move |issued| {
             let age = now - issued.timestamp();
-            if (-LEEWAY..=OLDEST).contains(&age) { Ok(()) } else { Err(format!("the ID token was issued {age} seconds ago")) }
+            if (-LEEWAY..=OLDEST).contains(&age) {
+                Ok(())
+            } else {
+                Err(format!("the ID token was issued {age} seconds ago"))
+            }
         });
     let checked = match nonce {
         NonceCheck::Equals(nonce) => id_token.claims(&verifier, nonce),
         NonceCheck::NotExpected => id_token.claims(&verifier, |_: Option<&Nonce>| Ok(())),
     };
     let claims = checked.map_err(|error| match error {
-        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => VerificationError::UnknownKey,
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => {
+            VerificationError::UnknownKey
+        }
         error => other(format!("{error:?}")),
     })?;
     if let Some(expected) = claims.access_token_hash() {
         let key = id_token.signing_key(&verifier).map_err(|error| other(error.to_string()))?;
         let algorithm = id_token.signing_alg().map_err(|error| other(error.to_string()))?;
-        let actual = AccessTokenHash::from_token(tokens.access_token(), algorithm, key).map_err(|error| other(error.to_string()))?;
+        let actual = AccessTokenHash::from_token(tokens.access_token(), algorithm, key)
+            .map_err(|error| other(error.to_string()))?;
         if actual != *expected {
             return Err(other("at_hash does not belong to the access token".to_owned()));
         }
@@ -234,7 +295,9 @@ fn verify_with(client: &Client, tokens: &Tokens, nonce: NonceCheck<'_>) -> Resul
     Ok(claims.clone())
 }
 
-fn token_error<E: std::error::Error + 'static>(error: RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>) -> ProviderError {
+fn token_error<E: std::error::Error + 'static>(
+    error: RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>,
+) -> ProviderError {
     match error {
         RequestTokenError::ServerResponse(answer) => ProviderError::Refused(answer.to_string()),
         RequestTokenError::Request(cause) => ProviderError::Away(cause.to_string()),
@@ -247,19 +310,36 @@ impl IdentityProvider for OpenIdProvider {
     async fn begin(&self) -> Result<(Url, PendingSignIn), ProviderError> {
         let found = self.discovered().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let mut request = found.client.authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random).set_pkce_challenge(challenge);
+        let mut request = found
+            .client
+            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
+            .set_pkce_challenge(challenge);
         // `openid` is always asked for by the library.
         for scope in self.settings.scopes.iter().filter(|scope| *scope != "openid") {
             request = request.add_scope(Scope::new(scope.clone()));
         }
         let (url, state, nonce) = request.url();
-        Ok((url, PendingSignIn { state: state.into_secret(), nonce: nonce.secret().clone(), pkce_verifier: verifier.into_secret() }))
+        Ok((
+            url,
+            PendingSignIn {
+                state: state.into_secret(),
+                nonce: nonce.secret().clone(),
+                pkce_verifier: verifier.into_secret(),
+            },
+        ))
     }
 
     async fn finish(&self, code: String, pending: PendingSignIn) -> Result<SignedIn, ProviderError> {
         let found = self.discovered().await?;
-        let request = found.client.exchange_code(AuthorizationCode::new(code)).map_err(|error| ProviderError::Refused(error.to_string()))?;
-        let tokens = request.set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier)).request_async(&self.http).await.map_err(token_error)?;
+        let request = found
+            .client
+            .exchange_code(AuthorizationCode::new(code))
+            .map_err(|error| ProviderError::Refused(error.to_string()))?;
+        let tokens = request
+            .set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier))
+            .request_async(&self.http)
+            .await
+            .map_err(token_error)?;
         let nonce = Nonce::new(pending.nonce);
         let claims = self.verify(&tokens, NonceCheck::Equals(&nonce)).await?;
         let refresh_token = tokens.refresh_token().map(|token| token.secret().clone());
@@ -272,7 +352,8 @@ impl IdentityProvider for OpenIdProvider {
         };
         let found = self.discovered().await?;
         let sent = RefreshToken::new(refresh_token.clone());
-        let request = found.client.exchange_refresh_token(&sent).map_err(|error| ProviderError::Refused(error.to_string()))?;
+        let request =
+            found.client.exchange_refresh_token(&sent).map_err(|error| ProviderError::Refused(error.to_string()))?;
         let tokens = request.request_async(&self.http).await.map_err(token_error)?;
         let claims = self.verify(&tokens, NonceCheck::NotExpected).await?;
         if claims.subject().as_str() != signed_in.profile.subject {

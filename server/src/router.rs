@@ -64,10 +64,17 @@ pub fn router(config: &Config, state: AppState) -> Router {
         .merge(sessions::routes())
         .fallback(not_found)
         .layer(from_fn(require_sign_in))
+        // Twice: here the person is known and the page says so; outside, failures to find out are shown.
+        .layer(from_fn_with_state(state.clone(), show_failures))
         .layer(from_fn_with_state(identify, sessions::identify))
         .layer(session_layer)
         .layer(from_fn_with_state(state.clone(), show_failures));
-    let all = Router::new().merge(site).route("/healthz", get(healthz)).route("/readyz", get(readyz)).merge(files(config)).with_state(state);
+    let all = Router::new()
+        .merge(site)
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .merge(files(config))
+        .with_state(state);
     layered(all, config.public_url.scheme() == "https")
 }
 
@@ -84,13 +91,21 @@ fn layered(router: Router, https: bool) -> Router {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path(), request_id = id)
         }))
         .layer(CatchPanicLayer::new())
-        .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        ))
         .layer(header("x-content-type-options", "nosniff"))
         .layer(header("referrer-policy", "same-origin"))
         .layer(header("cross-origin-opener-policy", "same-origin"))
         .layer(header("cross-origin-resource-policy", "same-origin"))
-        .option_layer(https.then(|| SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"))))
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/wasm"))))
+        .option_layer(https.then(|| {
+            SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"))
+        }))
+        .layer(
+            CompressionLayer::new()
+                .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/wasm"))),
+        )
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(40)))
         .layer(GlobalConcurrencyLimitLayer::new(CONCURRENCY))
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
@@ -124,7 +139,10 @@ async fn forget_client_headers(mut request: Request, next: Next) -> Response {
         .keys()
         .filter(|name| {
             let name = name.as_str().replace('_', "-");
-            name == "x-request-id" || name.starts_with("impersonate-") || name.starts_with("x-forwarded-") || name.starts_with("x-remote-")
+            name == "x-request-id"
+                || name.starts_with("impersonate-")
+                || name.starts_with("x-forwarded-")
+                || name.starts_with("x-remote-")
         })
         .cloned()
         .collect();
@@ -136,7 +154,10 @@ async fn forget_client_headers(mut request: Request, next: Next) -> Response {
 
 /// What may be read signed out.
 fn is_public(path: &str) -> bool {
-    path == "/" || path == "/styleguide" || path == "/sign-out" || ["/faq", "/sign-in"].iter().any(|root| path == *root || path.starts_with(&format!("{root}/")))
+    path == "/"
+        || path == "/styleguide"
+        || path == "/sign-out"
+        || ["/faq", "/sign-in"].iter().any(|root| path == *root || path.starts_with(&format!("{root}/")))
 }
 
 /// Sends people who are not signed in to sign in, and back to the page they asked for. Every body checks

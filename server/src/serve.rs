@@ -33,9 +33,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let state = connect(&config).await?;
     let store = PgSessionStore::new(state.database.clone(), config.sessions);
     if let Some(listen) = config.metrics_listen {
-        metrics_exporter_prometheus::PrometheusBuilder::new().with_http_listener(listen).install().context("metrics cannot be served")?;
+        metrics_exporter_prometheus::PrometheusBuilder::new()
+            .with_http_listener(listen)
+            .install()
+            .context("metrics cannot be served")?;
     }
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let app = router(&config, state);
     tokio::spawn(delete_expired_sessions(store));
     tracing::info!(listen = %config.listen, "ready");
@@ -50,7 +54,8 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
         .connect(config.database_url.expose())
         .await
         .context("the database cannot be reached")?;
-    let kube = kube::Config::infer().await.context("no cluster is configured: set KUBECONFIG, or run inside a cluster")?;
+    let kube =
+        kube::Config::infer().await.context("no cluster is configured: set KUBECONFIG, or run inside a cluster")?;
     let client = kube::Client::try_from(kube).context("the cluster's configuration cannot be used")?;
     let identity_provider = OpenIdProvider::new(config.oidc.clone(), &config.public_url)?;
     Ok(AppState {
@@ -66,7 +71,11 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
 /// Where the pages find the WASM.
 #[must_use]
 pub fn leptos_options(config: &Config) -> LeptosOptions {
-    LeptosOptions::builder().output_name("fairway").site_root(config.site_root.to_string_lossy().into_owned()).site_pkg_dir("pkg").build()
+    LeptosOptions::builder()
+        .output_name("fairway")
+        .site_root(config.site_root.to_string_lossy().into_owned())
+        .site_pkg_dir("pkg")
+        .build()
 }
 
 async fn delete_expired_sessions(store: PgSessionStore) {
@@ -102,7 +111,8 @@ async fn accept(listener: TcpListener, app: Router) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
         };
         let service = TowerToHyperService::new(app.clone());
-        let connection = graceful.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
+        let connection =
+            graceful.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended");

@@ -1,8 +1,6 @@
 //! Access: who a person is to the cluster, and which binding gives them which role where.
 
-#[cfg(feature = "ssr")]
 pub mod api;
-#[cfg(feature = "ssr")]
 pub mod page;
 
 use serde::{Deserialize, Serialize};
@@ -154,7 +152,6 @@ pub fn role_in_words(role: &str) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -188,7 +185,12 @@ mod tests {
 
     #[test]
     fn a_namespace_is_listed_once_with_every_binding_that_gives_it() {
-        let access = by_namespace(&[binding(Some("b"), "two"), binding(Some("a"), "one"), binding(Some("b"), "one"), binding(None, "all")]);
+        let access = by_namespace(&[
+            binding(Some("b"), "two"),
+            binding(Some("a"), "one"),
+            binding(Some("b"), "one"),
+            binding(None, "all"),
+        ]);
         let shown: Vec<_> = access.iter().map(|entry| (entry.namespace.as_str(), entry.bindings.len())).collect();
         assert_eq!(shown, [("a", 1), ("b", 2)]);
         assert_eq!(cluster_wide(&[binding(None, "all"), binding(Some("a"), "one")]).len(), 1);

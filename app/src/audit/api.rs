@@ -1,7 +1,7 @@
 //! The wrapper around every write, and reading the record.
 
-use super::store::{self, NewEvent, Write};
-use super::{Action, Phase};
+use super::store::{self, NewEvent};
+use super::{Action, Phase, Write};
 use crate::actor::{Actor, RecordReader};
 use crate::error::AppError;
 use crate::state::AppState;
@@ -16,16 +16,33 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// The write's own, or the database's.
-pub async fn audited<T, Fut>(state: &AppState, actor: &Actor, action: Action, object: &str, detail: Value, write: impl FnOnce(Uuid) -> Fut) -> Result<T, AppError>
+pub async fn audited<T, Fut>(
+    state: &AppState,
+    actor: &Actor,
+    action: Action,
+    object: &str,
+    detail: Value,
+    write: impl FnOnce(Uuid) -> Fut,
+) -> Result<T, AppError>
 where
     Fut: Future<Output = Result<T, AppError>>,
 {
-    let event = |intent_id, phase, detail| NewEvent { intent_id, phase, actor: &actor.profile, action, object, detail, request_id: &actor.request_id };
+    let event = |intent_id, phase, detail| NewEvent {
+        intent_id,
+        phase,
+        actor: &actor.profile,
+        action,
+        object,
+        detail,
+        request_id: &actor.request_id,
+    };
     let intent = store::append(&state.database, event(None, Phase::Intent, detail)).await?;
     let result = write(intent).await;
     let (phase, detail) = match &result {
         Ok(_) => (Phase::Succeeded, json!({})),
-        Err(error @ (AppError::OutcomeUnknown { .. } | AppError::Internal | AppError::Away { .. })) => (Phase::Failed, json!({ "code": error.code() })),
+        Err(error @ (AppError::OutcomeUnknown { .. } | AppError::Internal | AppError::Away { .. })) => {
+            (Phase::Failed, json!({ "code": error.code() }))
+        }
         Err(error) => (Phase::Refused, json!({ "code": error.code(), "message": error.to_string() })),
     };
     store::append(&state.database, event(Some(intent), phase, detail)).await?;
@@ -39,6 +56,11 @@ pub const PAGE_SIZE: i64 = 50;
 ///
 /// # Errors
 /// When the database is away.
-pub async fn load_writes(state: &AppState, _: RecordReader, before: Option<i64>, filter: &str) -> Result<Vec<Write>, AppError> {
+pub async fn load_writes(
+    state: &AppState,
+    _: RecordReader,
+    before: Option<i64>,
+    filter: &str,
+) -> Result<Vec<Write>, AppError> {
     Ok(store::list_writes(&state.database, before.unwrap_or(i64::MAX), filter, PAGE_SIZE).await?)
 }

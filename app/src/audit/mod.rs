@@ -1,16 +1,15 @@
 //! The record of every write: intent before, outcome after, each row chained to the one before it.
 
-#[cfg(feature = "ssr")]
 pub mod api;
-#[cfg(feature = "ssr")]
 pub mod page;
-#[cfg(feature = "ssr")]
 pub mod store;
 
+pub use api::audited;
+
+use crate::digest::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// What was done. Closed: a new kind of write is a new entry here.
@@ -75,6 +74,28 @@ impl Phase {
     }
 }
 
+/// A write as the page shows it: the intent, and its outcome where there is one.
+pub struct Write {
+    /// Place of the intent in the chain; the key for paging.
+    pub sequence: i64,
+    /// Who.
+    pub actor_name: String,
+    /// Who, to write to.
+    pub actor_email: String,
+    /// An [`Action`] as stored.
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// The outcome's [`Phase`], or nothing while it is unknown.
+    pub outcome: Option<String>,
+    /// The intent's detail.
+    pub detail: Value,
+    /// Ties it to the log.
+    pub request_id: String,
+    /// When it began.
+    pub occurred_at: Timestamp,
+}
+
 /// One row of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -107,21 +128,29 @@ pub struct Event {
 }
 
 /// The hash before the first row.
-pub const GENESIS: [u8; 32] = [0; 32];
+pub const GENESIS: Digest = Digest::ZERO;
 
 impl Event {
     /// The hash of this row, chained to the row before: SHA-256 over the earlier hash and a JSON array
     /// of the fields in the order of the struct, keys of `detail` sorted, the time in microseconds.
     #[must_use]
-    pub fn hash(&self, previous: &[u8; 32]) -> [u8; 32] {
+    pub fn hash(&self, previous: &Digest) -> Digest {
         let fields = json!([
-            self.sequence, self.id, self.intent_id, self.phase, self.actor_issuer, self.actor_subject, self.actor_name,
-            self.actor_email, self.action, self.object, sorted(&self.detail), self.request_id, self.occurred_at.as_microsecond(),
+            self.sequence,
+            self.id,
+            self.intent_id,
+            self.phase,
+            self.actor_issuer,
+            self.actor_subject,
+            self.actor_name,
+            self.actor_email,
+            self.action,
+            self.object,
+            sorted(&self.detail),
+            self.request_id,
+            self.occurred_at.as_microsecond(),
         ]);
-        let mut hasher = Sha256::new();
-        hasher.update(previous);
-        hasher.update(fields.to_string());
-        hasher.finalize().into()
+        Digest::of([previous.as_bytes(), fields.to_string().as_bytes()].concat())
     }
 }
 
@@ -160,7 +189,7 @@ pub enum ChainError {
 #[derive(Debug, Clone)]
 pub struct ChainVerifier {
     next: i64,
-    hash: [u8; 32],
+    hash: Digest,
 }
 
 impl Default for ChainVerifier {
@@ -174,12 +203,12 @@ impl ChainVerifier {
     ///
     /// # Errors
     /// Where the chain breaks.
-    pub fn accept(&mut self, event: &Event, previous: &[u8], hash: &[u8]) -> Result<(), ChainError> {
+    pub fn accept(&mut self, event: &Event, previous: &Digest, hash: &Digest) -> Result<(), ChainError> {
         if event.sequence != self.next {
             return Err(ChainError::Gap { expected: self.next, found: event.sequence });
         }
         let computed = event.hash(&self.hash);
-        if previous != self.hash || hash != computed {
+        if *previous != self.hash || *hash != computed {
             return Err(ChainError::Changed { sequence: event.sequence });
         }
         self.next += 1;
@@ -216,7 +245,7 @@ mod tests {
         }
     }
 
-    fn chain(length: i64) -> Vec<(Event, [u8; 32], [u8; 32])> {
+    fn chain(length: i64) -> Vec<(Event, Digest, Digest)> {
         let mut previous = GENESIS;
         (1..=length)
             .map(|sequence| {
@@ -227,7 +256,7 @@ mod tests {
             .collect()
     }
 
-    fn verify(rows: &[(Event, [u8; 32], [u8; 32])]) -> Result<i64, ChainError> {
+    fn verify(rows: &[(Event, Digest, Digest)]) -> Result<i64, ChainError> {
         let mut verifier = ChainVerifier::default();
         for (event, previous, hash) in rows {
             verifier.accept(event, previous, hash)?;

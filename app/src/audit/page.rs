@@ -1,7 +1,7 @@
 //! `/admin/audit`: every write, who made it, and how it ended.
 
+use super::Write;
 use super::api::{PAGE_SIZE, load_writes};
-use super::store::Write;
 use crate::ui::{Badge, Breadcrumb, Empty, Field, Page, Section, Submit, Time, Tone, page};
 use leptos::prelude::*;
 
@@ -15,7 +15,10 @@ pub fn AuditPage() -> impl IntoView {
         let writes = load_writes(&request.state, reader, before, filter.trim()).await?;
         let full = i64::try_from(writes.len()) == Ok(PAGE_SIZE);
         let older = writes.last().filter(|_| full).map(|last| {
-            let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("filter", &filter).append_pair("before", &last.sequence.to_string()).finish();
+            let query: String = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("filter", &filter)
+                .append_pair("before", &last.sequence.to_string())
+                .finish();
             view! { <p><a class="button button--secondary" href=format!("/admin/audit?{query}")>"Show older"</a></p> }
         });
         let body = view! {

@@ -1,7 +1,8 @@
 //! SQL of the record.
 
-use super::{Action, Event, GENESIS, Phase};
+use super::{Action, Event, GENESIS, Phase, Write};
 use crate::actor::Profile;
+use crate::digest::Digest;
 use jiff::{Timestamp, Unit};
 use jiff_sqlx::ToSqlx;
 use serde_json::Value;
@@ -43,10 +44,15 @@ pub async fn append(database: &PgPool, new: NewEvent<'_>) -> sqlx::Result<Uuid> 
 /// When the database refuses or is away.
 pub async fn append_in(connection: &mut PgConnection, new: NewEvent<'_>) -> sqlx::Result<Uuid> {
     // One writer at a time: a chain has one end. Held until the transaction ends.
-    sqlx::query!("select pg_advisory_xact_lock(hashtext('audit_events')) is null as locked").fetch_one(&mut *connection).await?;
-    let last = sqlx::query!("select sequence, hash from audit_events order by sequence desc limit 1").fetch_optional(&mut *connection).await?;
+    sqlx::query!("select pg_advisory_xact_lock(hashtext('audit_events')) is null as locked")
+        .fetch_one(&mut *connection)
+        .await?;
+    let last =
+        sqlx::query!(r#"select sequence, hash as "hash: Digest" from audit_events order by sequence desc limit 1"#)
+            .fetch_optional(&mut *connection)
+            .await?;
     let (sequence, previous) = match last {
-        Some(row) => (row.sequence + 1, row.hash.try_into().map_err(|_| sqlx::Error::Protocol("a hash has the wrong length".into()))?),
+        Some(row) => (row.sequence + 1, row.hash),
         None => (1, GENESIS),
     };
     let event = Event {
@@ -83,34 +89,12 @@ pub async fn append_in(connection: &mut PgConnection, new: NewEvent<'_>) -> sqlx
         event.detail,
         event.request_id,
         event.occurred_at.to_sqlx() as _,
-        &previous[..],
-        &hash[..],
+        previous.as_bytes(),
+        hash.as_bytes(),
     )
     .execute(connection)
     .await?;
     Ok(event.id)
-}
-
-/// A write as the page shows it: the intent, and its outcome where there is one.
-pub struct Write {
-    /// Place of the intent in the chain; the key for paging.
-    pub sequence: i64,
-    /// Who.
-    pub actor_name: String,
-    /// Who, to write to.
-    pub actor_email: String,
-    /// An [`Action`] as stored.
-    pub action: String,
-    /// To what.
-    pub object: String,
-    /// The outcome's [`Phase`], or nothing while it is unknown.
-    pub outcome: Option<String>,
-    /// The intent's detail.
-    pub detail: Value,
-    /// Ties it to the log.
-    pub request_id: String,
-    /// When it began.
-    pub occurred_at: Timestamp,
 }
 
 /// Writes before a place in the chain, the newest first; only those whose actor, action or object
@@ -154,9 +138,9 @@ pub struct StoredEvent {
     /// The row.
     pub event: Event,
     /// The hash before it.
-    pub previous_hash: Vec<u8>,
+    pub previous_hash: Digest,
     /// Its own.
-    pub hash: Vec<u8>,
+    pub hash: Digest,
 }
 
 /// Up to `limit` rows after a place in the chain, in order.
@@ -166,7 +150,7 @@ pub struct StoredEvent {
 pub async fn list_events_after(database: &PgPool, after: i64, limit: i64) -> sqlx::Result<Vec<StoredEvent>> {
     let rows = sqlx::query!(
         r#"select sequence, id, intent_id, phase, actor_issuer, actor_subject, actor_name, actor_email, action, object,
-             detail, request_id, occurred_at as "occurred_at: jiff_sqlx::Timestamp", previous_hash, hash
+             detail, request_id, occurred_at as "occurred_at: jiff_sqlx::Timestamp", previous_hash as "previous_hash: Digest", hash as "hash: Digest"
            from audit_events where sequence > $1 order by sequence limit $2"#,
         after,
         limit,

@@ -1,6 +1,5 @@
 //! The FAQ: articles, and finding the one that explains a message.
 
-#[cfg(feature = "ssr")]
 pub mod page;
 
 /// An article; its text is Markdown.
@@ -24,18 +23,34 @@ macro_rules! article {
 
 /// All articles, in the order of the page.
 pub const ARTICLES: &[Article] = &[
-    article!("why-cant-i-kubectl-run", "Why can't I just kubectl run an image?", ["No matching networkpolicy found", "does not have an allowed image registry"]),
+    article!(
+        "why-cant-i-kubectl-run",
+        "Why can't I just kubectl run an image?",
+        ["No matching networkpolicy found", "does not have an allowed image registry"]
+    ),
     article!("give-access", "How do I give somebody access?", []),
-    article!("namespaces", "How do I get a namespace?", ["cannot delete resource \"namespaces\"", "cannot create resource \"namespaces\""]),
+    article!(
+        "namespaces",
+        "How do I get a namespace?",
+        ["cannot delete resource \"namespaces\"", "cannot create resource \"namespaces\""]
+    ),
     article!("network-policies", "How do I allow only what is needed?", []),
-    article!("container-has-runasnonroot", "Why does my container not start as root?", ["container has runAsNonRoot and image"]),
+    article!(
+        "container-has-runasnonroot",
+        "Why does my container not start as root?",
+        ["container has runAsNonRoot and image"]
+    ),
     article!("image-tags", "Which image tags may I use?", ["uses the :latest tag", "didn't specify an image tag"]),
     article!("resource-requests", "What are resource requests, and why are they needed?", ["has no resource requests"]),
     article!("replicas", "Why two replicas?", ["The provided number of replicas is too low"]),
     article!("pod-security", "What does the restricted standard ask for?", ["violates PodSecurity"]),
     article!("forbidden", "The cluster says forbidden. What now?", ["is forbidden: User"]),
     article!("redirect-uri", "kubectl says: Unregistered redirect_uri", ["Unregistered redirect_uri"]),
-    article!("port-forward-postgres", "Connection reset when forwarding a port to Postgres", ["error forwarding port 5432", "connection reset by peer"]),
+    article!(
+        "port-forward-postgres",
+        "Connection reset when forwarding a port to Postgres",
+        ["error forwarding port 5432", "connection reset by peer"]
+    ),
     article!("encryption-at-rest", "What is encrypted at rest?", []),
     article!("preview-features", "What are preview features?", []),
 ];
@@ -53,7 +68,12 @@ pub fn diagnose(message: &str) -> Vec<&'static Article> {
     let mut found: Vec<(usize, &Article)> = ARTICLES
         .iter()
         .filter_map(|article| {
-            let longest = article.messages.iter().filter(|part| message.contains(&part.to_lowercase())).map(|part| part.len()).max()?;
+            let longest = article
+                .messages
+                .iter()
+                .filter(|part| message.contains(&part.to_lowercase()))
+                .map(|part| part.len())
+                .max()?;
             Some((longest, article))
         })
         .collect();
@@ -62,14 +82,15 @@ pub fn diagnose(message: &str) -> Vec<&'static Article> {
 }
 
 /// Markdown to HTML. Raw HTML in the source comes out as text: administrators write some of it.
-#[cfg(feature = "ssr")]
 #[must_use]
 pub fn markdown(text: &str) -> String {
     use pulldown_cmark::{Event, Options, Parser, Tag, html};
     let parser = Parser::new_ext(text, Options::ENABLE_TABLES).map(|event| match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
         // Links may lead to pages and to this site, never to scripts.
-        Event::Start(Tag::Link { link_type, dest_url, title, id }) if !["https://", "http://", "/", "#"].iter().any(|start| dest_url.starts_with(start)) => {
+        Event::Start(Tag::Link { link_type, dest_url, title, id })
+            if !["https://", "http://", "/", "#"].iter().any(|start| dest_url.starts_with(start)) =>
+        {
             Event::Start(Tag::Link { link_type, dest_url: "#".into(), title, id })
         }
         Event::Start(Tag::Image { title, .. }) => Event::Text(title),
@@ -87,10 +108,19 @@ mod tests {
     #[test]
     fn messages_people_paste_find_their_article() {
         for (message, slug) in [
-            ("Error from server ([denied by elastisys-require-networkpolicy] No matching networkpolicy found.): ...", "why-cant-i-kubectl-run"),
-            ("container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is non-root", "container-has-runasnonroot"),
+            (
+                "Error from server ([denied by elastisys-require-networkpolicy] No matching networkpolicy found.): ...",
+                "why-cant-i-kubectl-run",
+            ),
+            (
+                "container has runAsNonRoot and image has non-numeric user (nginx), cannot verify user is non-root",
+                "container-has-runasnonroot",
+            ),
             ("Bad Request Unregistered redirect_uri (\"http://localhost:18000\").", "redirect-uri"),
-            ("namespaces \"x\" is forbidden: User \"me\" cannot delete resource \"namespaces\" in API group", "namespaces"),
+            (
+                "namespaces \"x\" is forbidden: User \"me\" cannot delete resource \"namespaces\" in API group",
+                "namespaces",
+            ),
         ] {
             assert_eq!(diagnose(message).first().map(|article| article.slug), Some(slug), "{message}");
         }
@@ -106,7 +136,9 @@ mod tests {
     #[test]
     fn every_article_that_another_links_to_exists() {
         for article in ARTICLES {
-            for (_, rest) in article.text.match_indices("](/faq/").map(|(at, found)| (at, &article.text[at + found.len()..])) {
+            for (_, rest) in
+                article.text.match_indices("](/faq/").map(|(at, found)| (at, &article.text[at + found.len()..]))
+            {
                 let slug = rest.split(')').next().unwrap_or_default();
                 assert!(find(slug).is_some(), "{} links to {slug}", article.slug);
             }
@@ -117,7 +149,16 @@ mod tests {
     fn every_article_that_a_rule_names_exists() {
         let rules = include_str!("../../../review/src/rules/network.rs");
         assert!(rules.contains("why-cant-i-kubectl-run"));
-        for slug in ["why-cant-i-kubectl-run", "network-policies", "image-tags", "resource-requests", "container-has-runasnonroot", "replicas", "pod-security", "forbidden"] {
+        for slug in [
+            "why-cant-i-kubectl-run",
+            "network-policies",
+            "image-tags",
+            "resource-requests",
+            "container-has-runasnonroot",
+            "replicas",
+            "pod-security",
+            "forbidden",
+        ] {
             assert!(find(slug).is_some(), "{slug}");
         }
     }

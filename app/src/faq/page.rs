@@ -36,7 +36,10 @@ fn Diagnosis(message: String) -> impl IntoView {
 
 #[component]
 fn Questions(articles: Vec<&'static Article>) -> impl IntoView {
-    let items = articles.into_iter().map(|article| view! { <li><a href=format!("/faq/{}", article.slug)>{article.title}</a></li> }).collect_view();
+    let items = articles
+        .into_iter()
+        .map(|article| view! { <li><a href=format!("/faq/{}", article.slug)>{article.title}</a></li> })
+        .collect_view();
     view! { <ul class="questions">{items}</ul> }
 }
 

@@ -3,8 +3,7 @@
 use super::{Namespace, NamespaceName, NamespaceTemplate, Origins};
 use crate::access::{Binding, by_namespace};
 use crate::actor::Actor;
-use crate::audit::Action;
-use crate::audit::api::audited;
+use crate::audit::{Action, audited};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::ports::Right;
@@ -46,15 +45,23 @@ pub fn load_namespaces(state: &AppState, actor: &Actor) -> Result<Vec<ReachableN
 /// # Errors
 /// [`AppError::NotFound`] where it does not exist or the person does not reach it.
 pub fn load_namespace(state: &AppState, actor: &Actor, name: &str) -> Result<ReachableNamespace, AppError> {
-    load_namespaces(state, actor)?.into_iter().find(|reachable| reachable.namespace.name == name).ok_or(AppError::NotFound)
+    load_namespaces(state, actor)?
+        .into_iter()
+        .find(|reachable| reachable.namespace.name == name)
+        .ok_or(AppError::NotFound)
 }
 
 /// Names of the namespaces in which the cluster lets the person do something.
 ///
 /// # Errors
 /// When the cluster is away.
-pub async fn namespaces_where(state: &AppState, actor: &Actor, right: impl Fn(String) -> Right) -> Result<Vec<String>, AppError> {
-    let names: Vec<String> = load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name).collect();
+pub async fn namespaces_where(
+    state: &AppState,
+    actor: &Actor,
+    right: impl Fn(String) -> Right,
+) -> Result<Vec<String>, AppError> {
+    let names: Vec<String> =
+        load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name).collect();
     let rights: Vec<Right> = names.iter().cloned().map(right).collect();
     let allowed = try_join_all(rights.iter().map(|right| state.cluster.allows(&actor.kube, right))).await?;
     Ok(names.into_iter().zip(allowed).filter_map(|(name, allowed)| allowed.then_some(name)).collect())
@@ -96,12 +103,21 @@ pub struct NamespaceForm {
 ///
 /// # Errors
 /// Whatever is not the form's fault.
-pub async fn post_namespace(State(state): State<AppState>, actor: Actor, parts: Parts, body: String) -> Result<Response, AppError> {
+pub async fn post_namespace(
+    State(state): State<AppState>,
+    actor: Actor,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
     let outcome = create_namespace(&state, &actor, decode(&body)?).await?;
     Ok(outcome.respond(state, parts).await)
 }
 
-async fn create_namespace(state: &AppState, actor: &Actor, form: NamespaceForm) -> Result<FormOutcome<NamespaceForm>, AppError> {
+async fn create_namespace(
+    state: &AppState,
+    actor: &Actor,
+    form: NamespaceForm,
+) -> Result<FormOutcome<NamespaceForm>, AppError> {
     let origins = load_origins(state, actor).await?;
     let mut errors = FormErrors::default();
     let chosen = origins.choices().contains(&form.origin);
@@ -112,11 +128,17 @@ async fn create_namespace(state: &AppState, actor: &Actor, form: NamespaceForm) 
     let (Some(name), true) = (name, chosen) else { return Ok(FormOutcome::again(form, errors)) };
     // HNC says so only in the anchor's status, later; the direct mode finds out by creating.
     if matches!(origins, Origins::Parents(_)) && state.cluster.namespace(name.as_ref())?.is_some() {
-        errors.add("name", "This name is taken. Namespaces share one list of names across all teams; add your team's name to it.");
+        errors.add(
+            "name",
+            "This name is taken. Namespaces share one list of names across all teams; add your team's name to it.",
+        );
         return Ok(FormOutcome::again(form, errors));
     }
     let object = format!("Namespace//{name}");
-    let created = audited(state, actor, Action::NamespaceCreate, &object, json!({ "origin": form.origin }), |_| create(state, actor, &origins, &form.origin, &name)).await;
+    let created = audited(state, actor, Action::NamespaceCreate, &object, json!({ "origin": form.origin }), |_| {
+        create(state, actor, &origins, &form.origin, &name)
+    })
+    .await;
     match created {
         Ok(()) => Ok(FormOutcome::Done(when_usable(state, actor, &name).await)),
         Err(AppError::ClusterRefused { message } | AppError::Conflict { message }) => {
@@ -127,7 +149,13 @@ async fn create_namespace(state: &AppState, actor: &Actor, form: NamespaceForm) 
     }
 }
 
-async fn create(state: &AppState, actor: &Actor, origins: &Origins, origin: &str, name: &NamespaceName) -> Result<(), AppError> {
+async fn create(
+    state: &AppState,
+    actor: &Actor,
+    origins: &Origins,
+    origin: &str,
+    name: &NamespaceName,
+) -> Result<(), AppError> {
     match origins {
         Origins::Parents(_) => state.cluster.create_subnamespace(&actor.kube, origin, name).await?,
         Origins::OwnerGroups(_) => {
@@ -158,9 +186,14 @@ async fn when_usable(state: &AppState, actor: &Actor, name: &NamespaceName) -> S
 }
 
 /// The objects of a new namespace. The default-deny policy comes before anybody may act in it.
-fn template_objects(template: &NamespaceTemplate, name: &NamespaceName, group: &str) -> Result<Vec<Manifest>, AppError> {
+fn template_objects(
+    template: &NamespaceTemplate,
+    name: &NamespaceName,
+    group: &str,
+) -> Result<Vec<Manifest>, AppError> {
     let name = name.as_ref();
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": template.labels } });
+    let namespace =
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": template.labels } });
     let policy = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
         "metadata": { "name": "default-deny", "namespace": name },

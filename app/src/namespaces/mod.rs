@@ -1,9 +1,9 @@
 //! Namespaces: their names, who may have one, and what one consists of where the portal makes it.
 
-#[cfg(feature = "ssr")]
 pub mod api;
-#[cfg(feature = "ssr")]
 pub mod page;
+
+pub use api::{deploy_right, load_namespace, load_namespaces, namespaces_where};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,7 +51,9 @@ pub enum NamespaceNameError {
 pub fn is_dns_label(text: &str) -> bool {
     let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let edges = [text.bytes().next(), text.bytes().last()];
-    text.len() <= 63 && edges.into_iter().all(|edge| edge.is_some_and(word)) && text.bytes().all(|b| word(b) || b == b'-')
+    text.len() <= 63
+        && edges.into_iter().all(|edge| edge.is_some_and(word))
+        && text.bytes().all(|b| word(b) || b == b'-')
 }
 
 impl FromStr for NamespaceName {
@@ -118,7 +120,10 @@ impl Default for NamespaceTemplate {
         let standards = ["enforce", "audit", "warn"];
         Self {
             owner_groups: Vec::new(),
-            labels: standards.iter().map(|mode| (format!("pod-security.kubernetes.io/{mode}"), "restricted".to_owned())).collect(),
+            labels: standards
+                .iter()
+                .map(|mode| (format!("pod-security.kubernetes.io/{mode}"), "restricted".to_owned()))
+                .collect(),
             cluster_role: "admin".to_owned(),
             quota: BTreeMap::new(),
         }

@@ -5,7 +5,10 @@ use super::{Namespace, Origins};
 use crate::access::{Binding, Subject};
 use crate::error::AppError;
 use crate::form::Rejected;
-use crate::ui::{Badge, Breadcrumb, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time, Tone, page, page_with};
+use crate::ui::{
+    Badge, Breadcrumb, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time, Tone, page,
+    page_with,
+};
 use axum::http::{HeaderName, HeaderValue};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -15,7 +18,9 @@ use leptos_axum::ResponseOptions;
 pub fn NamespacesPage() -> impl IntoView {
     page_with(Section::Namespaces, expect_context::<ResponseOptions>(), |request, response| async move {
         let namespaces = load_namespaces(&request.state, request.actor()?)?;
-        let pending = request.query("pending").filter(|name| !namespaces.iter().any(|reachable| &reachable.namespace.name == name));
+        let pending = request
+            .query("pending")
+            .filter(|name| !namespaces.iter().any(|reachable| &reachable.namespace.name == name));
         if pending.is_some() {
             response.insert_header(HeaderName::from_static("refresh"), HeaderValue::from_static("3"));
         }
@@ -101,7 +106,11 @@ pub fn NamespacePage() -> impl IntoView {
             Ok(false) => view! { <p class="quiet">"Your role here lets you look, not run workloads."</p> }.into_any(),
             Err(error) => view! { <Notice tone=Tone::Warn><p>{AppError::from(error).to_string()}" What you see here was true when the cluster last answered."</p></Notice> }.into_any(),
         };
-        let labels = namespace.labels.iter().map(|(key, value)| view! { <li><code>{format!("{key}={value}")}</code></li> }).collect_view();
+        let labels = namespace
+            .labels
+            .iter()
+            .map(|(key, value)| view! { <li><code>{format!("{key}={value}")}</code></li> })
+            .collect_view();
         let state = view! { <State namespace=namespace.clone()/> };
         let created_at = view! { <Created namespace=namespace/> };
         let title = name.clone();

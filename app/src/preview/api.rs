@@ -1,14 +1,12 @@
 //! Accepting risks, deciding, publishing.
 
-use super::store::{self, Acceptance, Feature, NewFeature};
-use super::{Standing, Verdict, statement_digest};
+use super::store::{self, NewFeature};
+use super::{Acceptance, Feature, Standing, Verdict, statement_digest};
 use crate::actor::Actor;
-use crate::audit::Action;
-use crate::audit::api::audited;
+use crate::audit::{Action, audited};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
-use crate::namespaces::api::namespaces_where;
-use crate::namespaces::is_dns_label;
+use crate::namespaces::{is_dns_label, namespaces_where};
 use crate::ports::Right;
 use crate::state::AppState;
 use axum::extract::{Path, State};
@@ -49,24 +47,41 @@ pub struct OptInForm {
 ///
 /// # Errors
 /// Whatever is not the form's fault.
-pub async fn post_opt_in(State(state): State<AppState>, actor: Actor, Path(slug): Path<String>, parts: Parts, body: String) -> Result<Response, AppError> {
+pub async fn post_opt_in(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(slug): Path<String>,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
     let feature = store::find_feature(&state.database, &slug).await?;
     let outcome = accept_risks(&state, &actor, &feature, decode(&body)?).await?;
     Ok(outcome.respond(state, parts).await)
 }
 
-async fn accept_risks(state: &AppState, actor: &Actor, feature: &Feature, form: OptInForm) -> Result<FormOutcome<OptInForm>, AppError> {
+async fn accept_risks(
+    state: &AppState,
+    actor: &Actor,
+    feature: &Feature,
+    form: OptInForm,
+) -> Result<FormOutcome<OptInForm>, AppError> {
     let mut errors = FormErrors::default();
     if !load_scopes(state, actor).await?.contains(&form.namespace) {
         errors.add("namespace", "Choose the namespace it is for.");
     }
     for index in 0..feature.points.len() {
         if !form.points.contains(&index.to_string()) {
-            errors.add(format!("points-{index}"), "Confirm this point, or do not opt in: each risk is accepted on its own.");
+            errors.add(
+                format!("points-{index}"),
+                "Confirm this point, or do not opt in: each risk is accepted on its own.",
+            );
         }
     }
-    if form.digest != crate::workloads::api::hex(&feature.digest) {
-        errors.add("digest", "The risk statement was changed while you read it. Read the new text below and confirm it again.");
+    if form.digest != feature.digest.to_string() {
+        errors.add(
+            "digest",
+            "The risk statement was changed while you read it. Read the new text below and confirm it again.",
+        );
         return Ok(FormOutcome::again(OptInForm { points: Vec::new(), ..form }, errors));
     }
     if !errors.is_empty() {
@@ -74,8 +89,31 @@ async fn accept_risks(state: &AppState, actor: &Actor, feature: &Feature, form: 
     }
     let object = format!("PreviewFeature/{}/{}", form.namespace, feature.slug);
     let detail = json!({ "version": feature.version.to_string(), "digest": form.digest });
-    audited(state, actor, Action::RiskAccept, &object, detail, |_| store::insert_acceptance(&state.database, actor, feature, &form.namespace, form.justification.trim())).await?;
+    audited(state, actor, Action::RiskAccept, &object, detail, |_| {
+        store::insert_acceptance(&state.database, actor, feature, &form.namespace, form.justification.trim())
+    })
+    .await?;
     Ok(FormOutcome::Done(format!("/preview-features/{}?accepted=yes", feature.slug)))
+}
+
+/// A feature, and what the person accepted of it.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn load_feature(state: &AppState, actor: &Actor, slug: &str) -> Result<(Feature, Vec<Acceptance>), AppError> {
+    let feature = store::find_feature(&state.database, slug).await?;
+    let mut acceptances = store::list_acceptances(&state.database, Some(actor.person_id)).await?;
+    acceptances.retain(|acceptance| acceptance.feature_slug == feature.slug);
+    Ok((feature, acceptances))
+}
+
+/// The catalogue, for administrators.
+///
+/// # Errors
+/// [`AppError::NotFound`] for everyone else.
+pub async fn load_catalogue(state: &AppState, actor: &Actor) -> Result<Vec<Feature>, AppError> {
+    actor.administrator()?;
+    store::list_features(&state.database).await
 }
 
 /// The features, and what the person accepted.
@@ -83,7 +121,10 @@ async fn accept_risks(state: &AppState, actor: &Actor, feature: &Feature, form: 
 /// # Errors
 /// When the database is away.
 pub async fn load_features(state: &AppState, actor: &Actor) -> Result<(Vec<Feature>, Vec<Acceptance>), AppError> {
-    Ok((store::list_features(&state.database).await?, store::list_acceptances(&state.database, Some(actor.person_id)).await?))
+    Ok((
+        store::list_features(&state.database).await?,
+        store::list_acceptances(&state.database, Some(actor.person_id)).await?,
+    ))
 }
 
 /// A decision, as sent.
@@ -102,7 +143,12 @@ pub struct DecisionForm {
 ///
 /// # Errors
 /// Whatever is not the form's fault.
-pub async fn post_decision(State(state): State<AppState>, actor: Actor, parts: Parts, body: String) -> Result<Response, AppError> {
+pub async fn post_decision(
+    State(state): State<AppState>,
+    actor: Actor,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
     let outcome = decide(&state, &actor, decode(&body)?).await?;
     Ok(outcome.respond(state, parts).await)
 }
@@ -124,7 +170,10 @@ async fn decide(state: &AppState, actor: &Actor, form: DecisionForm) -> Result<F
     }
     let object = format!("PreviewFeature/{}/{}", acceptance.namespace, acceptance.feature_slug);
     let detail = json!({ "acceptance": id, "verdict": verdict.stored() });
-    audited(state, actor, Action::RiskDecide, &object, detail, |_| store::insert_decision(&state.database, decider, &acceptance, verdict, comment)).await?;
+    audited(state, actor, Action::RiskDecide, &object, detail, |_| {
+        store::insert_decision(&state.database, decider, &acceptance, verdict, comment)
+    })
+    .await?;
     Ok(FormOutcome::Done(format!("/admin/approvals?decided={id}")))
 }
 
@@ -160,12 +209,21 @@ pub struct FeatureForm {
 ///
 /// # Errors
 /// Whatever is not the form's fault.
-pub async fn post_feature(State(state): State<AppState>, actor: Actor, parts: Parts, body: String) -> Result<Response, AppError> {
+pub async fn post_feature(
+    State(state): State<AppState>,
+    actor: Actor,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
     let outcome = publish_feature(&state, &actor, decode(&body)?).await?;
     Ok(outcome.respond(state, parts).await)
 }
 
-async fn publish_feature(state: &AppState, actor: &Actor, form: FeatureForm) -> Result<FormOutcome<FeatureForm>, AppError> {
+async fn publish_feature(
+    state: &AppState,
+    actor: &Actor,
+    form: FeatureForm,
+) -> Result<FormOutcome<FeatureForm>, AppError> {
     actor.administrator()?;
     let mut errors = FormErrors::default();
     if !is_dns_label(form.slug.trim()) {
@@ -180,7 +238,8 @@ async fn publish_feature(state: &AppState, actor: &Actor, form: FeatureForm) -> 
             errors.add(field, message);
         }
     }
-    let points: Vec<String> = form.points.iter().map(|point| point.trim().to_owned()).filter(|point| !point.is_empty()).collect();
+    let points: Vec<String> =
+        form.points.iter().map(|point| point.trim().to_owned()).filter(|point| !point.is_empty()).collect();
     if points.is_empty() {
         errors.add("points-0", "Enter at least one point to confirm.");
     }
@@ -202,7 +261,7 @@ async fn publish_feature(state: &AppState, actor: &Actor, form: FeatureForm) -> 
         digest,
     };
     let object = format!("PreviewFeature//{}", new.slug);
-    let detail = json!({ "digest": crate::workloads::api::hex(&digest) });
+    let detail = json!({ "digest": digest.to_string() });
     let slug = new.slug.to_owned();
     audited(state, actor, Action::FeaturePublish, &object, detail, |_| store::publish(&state.database, new)).await?;
     Ok(FormOutcome::Done(format!("/admin/features?published={slug}")))

@@ -1,14 +1,71 @@
 //! Preview features: their risks, who accepted them for which scope, and who approved.
 
-#[cfg(feature = "ssr")]
 pub mod api;
-#[cfg(feature = "ssr")]
 pub mod page;
-#[cfg(feature = "ssr")]
 pub mod store;
 
+use crate::digest::Digest;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// A feature with the current version of its risk statement.
+#[derive(Debug, Clone)]
+pub struct Feature {
+    /// In the address.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Where it is documented.
+    pub documentation_url: Option<String>,
+    /// The current statement.
+    pub statement_id: Uuid,
+    /// Its version, from 1.
+    pub version: i32,
+    /// Its text, Markdown.
+    pub body: String,
+    /// What must be confirmed, one by one.
+    pub points: Vec<String>,
+    /// Of text and points.
+    pub digest: Digest,
+}
+
+/// An acceptance as pages show it.
+#[derive(Debug, Clone)]
+pub struct Acceptance {
+    /// Its id.
+    pub id: Uuid,
+    /// The feature.
+    pub feature_slug: String,
+    /// Its name.
+    pub feature_name: String,
+    /// Version of the statement accepted.
+    pub version: i32,
+    /// Of the statement accepted.
+    pub digest: Digest,
+    /// Who accepted.
+    pub person_id: Uuid,
+    /// Their name then.
+    pub person_name: String,
+    /// Their address then.
+    pub person_email: String,
+    /// For which namespace.
+    pub namespace: String,
+    /// Why they want it.
+    pub justification: String,
+    /// When.
+    pub accepted_at: Timestamp,
+    /// How it stands.
+    pub standing: Standing,
+    /// Who decided.
+    pub decided_by: Option<String>,
+    /// What they said.
+    pub comment: Option<String>,
+    /// When they decided.
+    pub decided_at: Option<Timestamp>,
+}
 
 /// How an acceptance stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,10 +111,10 @@ impl Verdict {
     }
 }
 
-/// SHA-256 of exactly what a person reads: the body, then each point on a line of its own.
+/// Of exactly what a person reads: the body, then each point on a line of its own.
 #[must_use]
-pub fn statement_digest(body: &str, points: &[String]) -> [u8; 32] {
-    Sha256::digest(format!("{body}\n{}", points.join("\n"))).into()
+pub fn statement_digest(body: &str, points: &[String]) -> Digest {
+    Digest::of(format!("{body}\n{}", points.join("\n")))
 }
 
 #[cfg(test)]

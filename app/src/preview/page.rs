@@ -1,12 +1,15 @@
 //! `/preview-features`, `/preview-features/{slug}`, `/admin/approvals`, `/admin/features`.
 
-use super::Standing;
-use super::api::{DecisionForm, FeatureForm, OptInForm, load_features, load_queue, load_scopes};
-use super::store::{self, Acceptance, Feature};
+use super::api::{
+    DecisionForm, FeatureForm, OptInForm, load_catalogue, load_feature, load_features, load_queue, load_scopes,
+};
+use super::{Acceptance, Feature, Standing};
 use crate::faq::markdown;
 use crate::form::{FormErrors, Rejected};
-use crate::ui::{Badge, Breadcrumb, Checkbox, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time, Tone, page, page_with};
-use crate::workloads::api::hex;
+use crate::ui::{
+    Badge, Breadcrumb, Checkbox, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time, Tone,
+    page, page_with,
+};
 use leptos::prelude::*;
 use uuid::Uuid;
 
@@ -81,16 +84,17 @@ fn Acceptances(acceptances: Vec<Acceptance>) -> impl IntoView {
 pub fn FeaturePage() -> impl IntoView {
     page_with(Section::PreviewFeatures, Rejected::<OptInForm>::on_this_page(), |request, rejected| async move {
         let actor = request.actor()?;
-        let feature = store::find_feature(&request.state.database, &request.param("slug")).await?;
+        let (feature, mine) = load_feature(&request.state, actor, &request.param("slug")).await?;
         let scopes = load_scopes(&request.state, actor).await?;
-        let mine = store::list_acceptances(&request.state.database, Some(actor.person_id)).await?;
-        let mine: Vec<Acceptance> = mine.into_iter().filter(|acceptance| acceptance.feature_slug == feature.slug).collect();
         let failed = rejected.is_some();
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
         let accepted = request.query("accepted").is_some().then(|| {
             view! { <Notice tone=Tone::Good><p>"Your acceptance is recorded. An administrator decides next; the result appears below and on the list of preview features."</p></Notice> }
         });
-        let documentation = feature.documentation_url.clone().map(|url| view! { <p><a href=url rel="noreferrer">"Documentation"</a></p> });
+        let documentation = feature
+            .documentation_url
+            .clone()
+            .map(|url| view! { <p><a href=url rel="noreferrer">"Documentation"</a></p> });
         let opt_in = if scopes.is_empty() {
             view! { <Empty title="You cannot opt in yourself"><p>"Opting in needs the role admin in a namespace. "<a href="/access">"See your access"</a>" for whom to ask."</p></Empty> }.into_any()
         } else {
@@ -105,7 +109,7 @@ pub fn FeaturePage() -> impl IntoView {
             {documentation}
             <h2>"Risks"</h2>
             <div class="prose" inner_html=markdown(&feature.body)></div>
-            <p class="quiet">{format!("Version {} of this statement, SHA-256 ", feature.version)}<code>{hex(&feature.digest)}</code></p>
+            <p class="quiet">{format!("Version {} of this statement, SHA-256 ", feature.version)}<code>{feature.digest.to_string()}</code></p>
             {opt_in}
             <Acceptances acceptances=mine/>
         };
@@ -128,7 +132,7 @@ fn OptIn(feature: Feature, scopes: Vec<String>, form: OptInForm, errors: FormErr
     view! {
         <h2>"Accept the risks"</h2>
         <form method="post" action=format!("/preview-features/{}", feature.slug) class="form">
-            <input type="hidden" id="digest" name="digest" value=hex(&feature.digest)/>
+            <input type="hidden" id="digest" name="digest" value=feature.digest.to_string()/>
             <Select name="namespace" label="For which namespace" value=form.namespace options=scopes errors=errors.clone()/>
             <fieldset>
                 <legend>"Confirm each point"</legend>
@@ -175,7 +179,9 @@ fn Waiting(acceptance: Acceptance, decider: Option<Uuid>, form: DecisionForm, er
     let comment = if form.acceptance == id { form.comment } else { String::new() };
     let decision = match decider {
         None => view! { <p class="quiet">"Administrators decide this."</p> }.into_any(),
-        Some(person) if person == acceptance.person_id => view! { <p class="quiet">"You accepted this yourself, so somebody else decides it."</p> }.into_any(),
+        Some(person) if person == acceptance.person_id => {
+            view! { <p class="quiet">"You accepted this yourself, so somebody else decides it."</p> }.into_any()
+        }
         Some(_) => view! { <DecisionFields id=id comment=comment errors=errors/> }.into_any(),
     };
     view! {
@@ -184,7 +190,7 @@ fn Waiting(acceptance: Acceptance, decider: Option<Uuid>, form: DecisionForm, er
             <dl class="facts">
                 <Fact term="Accepted by">{acceptance.person_name}" "<span class="quiet">{acceptance.person_email}</span></Fact>
                 <Fact term="When"><Time at=acceptance.accepted_at/></Fact>
-                <Fact term="Statement">{format!("version {}, SHA-256 ", acceptance.version)}<code>{hex(&acceptance.digest)}</code></Fact>
+                <Fact term="Statement">{format!("version {}, SHA-256 ", acceptance.version)}<code>{acceptance.digest.to_string()}</code></Fact>
                 <Fact term="Why">{if acceptance.justification.is_empty() { "no reason given".to_owned() } else { acceptance.justification }}</Fact>
             </dl>
             {decision}
@@ -245,8 +251,7 @@ fn Decided(acceptances: Vec<Acceptance>) -> impl IntoView {
 #[component]
 pub fn CataloguePage() -> impl IntoView {
     page_with(Section::Admin, Rejected::<FeatureForm>::on_this_page(), |request, rejected| async move {
-        request.actor()?.administrator()?;
-        let features = store::list_features(&request.state.database).await?;
+        let features = load_catalogue(&request.state, request.actor()?).await?;
         let failed = rejected.is_some();
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
         let notice = request.query("published").map(|slug| view! { <Notice tone=Tone::Good><p>"Published: "<a href=format!("/preview-features/{slug}")>{slug.clone()}</a></p></Notice> });

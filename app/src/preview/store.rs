@@ -1,34 +1,11 @@
 //! SQL of features, statements, acceptances and decisions.
 
-use super::{Standing, Verdict};
+use super::{Acceptance, Feature, Standing, Verdict};
 use crate::actor::Actor;
+use crate::digest::Digest;
 use crate::error::AppError;
-use jiff::Timestamp;
 use sqlx::PgPool;
 use uuid::Uuid;
-
-/// A feature with the current version of its risk statement.
-#[derive(Debug, Clone)]
-pub struct Feature {
-    /// In the address.
-    pub slug: String,
-    /// Its name.
-    pub name: String,
-    /// What it is for.
-    pub purpose: String,
-    /// Where it is documented.
-    pub documentation_url: Option<String>,
-    /// The current statement.
-    pub statement_id: Uuid,
-    /// Its version, from 1.
-    pub version: i32,
-    /// Its text, Markdown.
-    pub body: String,
-    /// What must be confirmed, one by one.
-    pub points: Vec<String>,
-    /// SHA-256 of text and points.
-    pub digest: Vec<u8>,
-}
 
 /// All features, by name.
 ///
@@ -37,7 +14,7 @@ pub struct Feature {
 pub async fn list_features(database: &PgPool) -> Result<Vec<Feature>, AppError> {
     Ok(sqlx::query_as!(
         Feature,
-        r#"select f.slug, f.name, f.purpose, f.documentation_url, s.id as statement_id, s.version, s.body, s.points, s.digest
+        r#"select f.slug, f.name, f.purpose, f.documentation_url, s.id as statement_id, s.version, s.body, s.points, s.digest as "digest: Digest"
            from preview_features f
            join lateral (select * from risk_statements where feature_slug = f.slug order by version desc limit 1) s on true
            order by f.name"#
@@ -68,8 +45,8 @@ pub struct NewFeature<'a> {
     pub body: &'a str,
     /// What must be confirmed.
     pub points: &'a [String],
-    /// SHA-256 of text and points.
-    pub digest: [u8; 32],
+    /// Of text and points.
+    pub digest: Digest,
 }
 
 /// Publishes a feature, or the next version of its statement.
@@ -94,7 +71,7 @@ pub async fn publish(database: &PgPool, new: NewFeature<'_>) -> Result<(), AppEr
         new.slug,
         new.body,
         new.points,
-        &new.digest[..],
+        new.digest.as_bytes(),
     )
     .execute(&mut *transaction)
     .await?;
@@ -106,7 +83,13 @@ pub async fn publish(database: &PgPool, new: NewFeature<'_>) -> Result<(), AppEr
 ///
 /// # Errors
 /// When the database refuses or is away.
-pub async fn insert_acceptance(database: &PgPool, actor: &Actor, feature: &Feature, namespace: &str, justification: &str) -> Result<Uuid, AppError> {
+pub async fn insert_acceptance(
+    database: &PgPool,
+    actor: &Actor,
+    feature: &Feature,
+    namespace: &str,
+    justification: &str,
+) -> Result<Uuid, AppError> {
     let profile = &actor.profile;
     let row = sqlx::query!(
         "insert into acceptances (statement_id, person_id, person_issuer, person_subject, person_name, person_email, person_groups,
@@ -122,7 +105,7 @@ pub async fn insert_acceptance(database: &PgPool, actor: &Actor, feature: &Featu
         namespace,
         feature.body,
         &feature.points,
-        feature.digest,
+        feature.digest.as_bytes(),
         justification,
         actor.request_id,
     )
@@ -131,48 +114,29 @@ pub async fn insert_acceptance(database: &PgPool, actor: &Actor, feature: &Featu
     Ok(row.id)
 }
 
-/// An acceptance as pages show it.
-#[derive(Debug, Clone)]
-pub struct Acceptance {
-    /// Its id.
-    pub id: Uuid,
-    /// The feature.
-    pub feature_slug: String,
-    /// Its name.
-    pub feature_name: String,
-    /// Version of the statement accepted.
-    pub version: i32,
-    /// SHA-256 of the statement accepted.
-    pub digest: Vec<u8>,
-    /// Who accepted.
-    pub person_id: Uuid,
-    /// Their name then.
-    pub person_name: String,
-    /// Their address then.
-    pub person_email: String,
-    /// For which namespace.
-    pub namespace: String,
-    /// Why they want it.
-    pub justification: String,
-    /// When.
-    pub accepted_at: Timestamp,
-    /// How it stands.
-    pub standing: Standing,
-    /// Who decided.
-    pub decided_by: Option<String>,
-    /// What they said.
-    pub comment: Option<String>,
-    /// When they decided.
-    pub decided_at: Option<Timestamp>,
-}
-
-/// Acceptances of one person, or of everyone; the latest first.
+/// Acceptances of one person, or of everyone; those that wait first, then the latest.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list_acceptances(database: &PgPool, person: Option<Uuid>) -> Result<Vec<Acceptance>, AppError> {
+    select_acceptances(database, person, None).await
+}
+
+/// One acceptance.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn find_acceptance(database: &PgPool, id: Uuid) -> Result<Acceptance, AppError> {
+    select_acceptances(database, None, Some(id)).await?.pop().ok_or(AppError::NotFound)
+}
+
+async fn select_acceptances(
+    database: &PgPool,
+    person: Option<Uuid>,
+    id: Option<Uuid>,
+) -> Result<Vec<Acceptance>, AppError> {
     let rows = sqlx::query!(
-        r#"select a.id, f.slug, f.name as feature_name, s.version, a.statement_digest, a.person_id, a.person_name, a.person_email, a.namespace,
+        r#"select a.id, f.slug, f.name as feature_name, s.version, a.statement_digest as "digest: Digest", a.person_id, a.person_name, a.person_email, a.namespace,
              a.justification, a.accepted_at as "accepted_at: jiff_sqlx::Timestamp",
              d.verdict as "verdict?", p.name as "decided_by?", d.comment as "comment?", d.decided_at as "decided_at?: jiff_sqlx::Timestamp"
            from acceptances a
@@ -180,9 +144,10 @@ pub async fn list_acceptances(database: &PgPool, person: Option<Uuid>) -> Result
            join preview_features f on f.slug = s.feature_slug
            left join decisions d on d.acceptance_id = a.id
            left join people p on p.id = d.decided_by
-           where $1::uuid is null or a.person_id = $1
-           order by a.accepted_at desc limit 200"#,
-        person
+           where ($1::uuid is null or a.person_id = $1) and ($2::uuid is null or a.id = $2)
+           order by (d.verdict is null) desc, a.accepted_at desc limit 200"#,
+        person,
+        id,
     )
     .fetch_all(database)
     .await?;
@@ -193,7 +158,7 @@ pub async fn list_acceptances(database: &PgPool, person: Option<Uuid>) -> Result
             feature_slug: row.slug,
             feature_name: row.feature_name,
             version: row.version,
-            digest: row.statement_digest,
+            digest: row.digest,
             person_id: row.person_id,
             person_name: row.person_name,
             person_email: row.person_email,
@@ -208,19 +173,17 @@ pub async fn list_acceptances(database: &PgPool, person: Option<Uuid>) -> Result
         .collect())
 }
 
-/// One acceptance.
-///
-/// # Errors
-/// [`AppError::NotFound`].
-pub async fn find_acceptance(database: &PgPool, id: Uuid) -> Result<Acceptance, AppError> {
-    list_acceptances(database, None).await?.into_iter().find(|acceptance| acceptance.id == id).ok_or(AppError::NotFound)
-}
-
 /// Stores a decision. The database itself refuses a second one, and one by the person who accepted.
 ///
 /// # Errors
 /// [`AppError::Conflict`] in both of these cases.
-pub async fn insert_decision(database: &PgPool, decider: &Actor, acceptance: &Acceptance, verdict: Verdict, comment: &str) -> Result<(), AppError> {
+pub async fn insert_decision(
+    database: &PgPool,
+    decider: &Actor,
+    acceptance: &Acceptance,
+    verdict: Verdict,
+    comment: &str,
+) -> Result<(), AppError> {
     let done = sqlx::query!(
         "insert into decisions (acceptance_id, accepted_by, decided_by, verdict, comment, request_id) values ($1, $2, $3, $4, $5, $6)",
         acceptance.id,

@@ -4,7 +4,11 @@ use crate::form::FormErrors;
 use leptos::prelude::*;
 
 fn described_by(name: &str, hint: bool, error: bool) -> Option<String> {
-    let ids: Vec<String> = [(hint, "hint"), (error, "error")].into_iter().filter(|(there, _)| *there).map(|(_, part)| format!("{name}-{part}")).collect();
+    let ids: Vec<String> = [(hint, "hint"), (error, "error")]
+        .into_iter()
+        .filter(|(there, _)| *there)
+        .map(|(_, part)| format!("{name}-{part}"))
+        .collect();
     (!ids.is_empty()).then(|| ids.join(" "))
 }
 
@@ -195,7 +199,11 @@ pub fn ErrorSummary(
     errors: FormErrors,
 ) -> impl IntoView {
     (!errors.is_empty()).then(|| {
-        let items = errors.all().iter().map(|error| view! { <li><a href=format!("#{}", error.field)>{error.message.clone()}</a></li> }).collect_view();
+        let items = errors
+            .all()
+            .iter()
+            .map(|error| view! { <li><a href=format!("#{}", error.field)>{error.message.clone()}</a></li> })
+            .collect_view();
         view! {
             <div class="error-summary" role="alert" tabindex="-1" autofocus>
                 <h2>"There is a problem"</h2>

@@ -8,7 +8,8 @@ use leptos::prelude::*;
 /// The body of a failure page.
 pub fn failure_body(error: &AppError, request_id: &str, support: &str) -> AnyView {
     let error = error.clone();
-    let faq = error.faq().map(|slug| view! { <p><a href=format!("/faq/{slug}")>"What this means, and what to do"</a></p> });
+    let faq =
+        error.faq().map(|slug| view! { <p><a href=format!("/faq/{slug}")>"What this means, and what to do"</a></p> });
     let way_out = match &error {
         AppError::SignInRequired => view! { <p><a class="button" href="/sign-in">"Sign in"</a></p> }.into_any(),
         AppError::NotFound => view! {
@@ -22,7 +23,8 @@ pub fn failure_body(error: &AppError, request_id: &str, support: &str) -> AnyVie
         .into_any(),
         _ => view! { <p>"If it stays like this, tell " {support.to_owned()} " and give them the reference."</p> }.into_any(),
     };
-    let reference = (!request_id.is_empty()).then(|| view! { <p class="quiet">"Reference: " <code>{request_id.to_owned()}</code></p> });
+    let reference = (!request_id.is_empty())
+        .then(|| view! { <p class="quiet">"Reference: " <code>{request_id.to_owned()}</code></p> });
     view! {
         <h1>{error.title()}</h1>
         <Notice tone=if matches!(error, AppError::NotFound | AppError::SignInRequired) { Tone::Info } else { Tone::Bad }>

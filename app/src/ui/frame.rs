@@ -94,7 +94,8 @@ fn Account(visitor: Option<Actor>, address: String) -> impl IntoView {
         }
         .into_any(),
         None => {
-            let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("return", &address).finish();
+            let query: String =
+                url::form_urlencoded::Serializer::new(String::new()).append_pair("return", &address).finish();
             view! { <div class="account"><a class="button button--quiet" href=format!("/sign-in?{query}")>"Sign in"</a></div> }.into_any()
         }
     }

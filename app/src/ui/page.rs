@@ -114,7 +114,10 @@ where
     Suspend::new(async move {
         let page = loading.await.unwrap_or_else(|error| {
             response.set_status(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-            Page::new(error.title(), failure_body(&error, &request.request_id(), &request.state.policy.platform.support))
+            Page::new(
+                error.title(),
+                failure_body(&error, &request.request_id(), &request.state.policy.platform.support),
+            )
         });
         view! {
             <Title text=format!("{} - Fairway", page.title)/>

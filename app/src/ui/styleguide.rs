@@ -1,6 +1,9 @@
 //! `/styleguide`: every component in every state, for those who build pages.
 
-use super::{Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time, Tone, page};
+use super::{
+    Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time,
+    Tone, page,
+};
 use crate::error::AppError;
 use crate::form::FormErrors;
 use leptos::prelude::*;

@@ -1,14 +1,15 @@
 //! The wizard's handlers, the review, and the apply.
 
 use super::forms::{DraftForm, NetworkForm, ResourcesForm, Step, WorkloadForm};
-use super::store::{self, ApplyResult, NewSubmission, Submission};
+use super::store::{self, NewSubmission};
+use super::submission::{ApplyOutcome, ApplyResult, Draft, Submission, SubmissionSummary};
 use crate::access::KubeIdentity;
 use crate::actor::Actor;
-use crate::audit::Action;
-use crate::audit::api::audited;
+use crate::audit::{Action, audited};
+use crate::digest::Digest;
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode, ticked};
-use crate::namespaces::api::{deploy_right, load_namespace, load_namespaces, namespaces_where};
+use crate::namespaces::{deploy_right, load_namespace, load_namespaces, namespaces_where};
 use crate::ports::{ClusterError, Run};
 use crate::state::AppState;
 use axum::extract::{Path, State};
@@ -18,7 +19,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use review::{Answers, Context, Direction, Manifest, Reach, Report, Selection, Severity, Verdict, Workload};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// Everything a review says about a draft, before anything is sent for good.
@@ -27,8 +27,8 @@ pub struct Reviewed {
     pub answers: Answers,
     /// Exactly the bytes that would be applied.
     pub manifest: String,
-    /// SHA-256 of them.
-    pub digest: [u8; 32],
+    /// Of these bytes.
+    pub digest: Digest,
     /// Findings of the rules.
     pub report: Report,
     /// Who can reach it.
@@ -64,7 +64,11 @@ pub enum DryRunAnswer {
 ///
 /// # Errors
 /// The form's errors, or the cluster's.
-pub async fn review_draft(state: &AppState, actor: &Actor, form: &DraftForm) -> Result<Result<Reviewed, FormErrors>, AppError> {
+pub async fn review_draft(
+    state: &AppState,
+    actor: &Actor,
+    form: &DraftForm,
+) -> Result<Result<Reviewed, FormErrors>, AppError> {
     let answers = match form.answers() {
         Ok(answers) => answers,
         Err(errors) => return Ok(Err(errors)),
@@ -81,7 +85,14 @@ fn review_answers(state: &AppState, answers: Answers, network_policies: Vec<Mani
     let report = review::review(&manifests, &context, &state.policy.review, Selection::default());
     let workload = manifests.iter().find_map(Workload::of);
     let reach = |direction| workload.map_or(Reach::Open, |workload| review::reach(&workload, &policies, direction));
-    Reviewed { digest: Sha256::digest(&manifest).into(), ingress: reach(Direction::Ingress), egress: reach(Direction::Egress), answers, manifest, report }
+    Reviewed {
+        digest: Digest::of(&manifest),
+        ingress: reach(Direction::Ingress),
+        egress: reach(Direction::Egress),
+        answers,
+        manifest,
+        report,
+    }
 }
 
 /// The policies as they would be afterwards: a new one replaces its namesake.
@@ -140,6 +151,14 @@ fn rendered_pod(object: &Manifest) -> Option<(Manifest, String)> {
     Some((pod, bytes))
 }
 
+/// A draft of the person's own.
+///
+/// # Errors
+/// [`AppError::NotFound`] where there is none, or it is somebody else's.
+pub async fn load_draft(state: &AppState, actor: &Actor, id: Uuid) -> Result<DraftForm, AppError> {
+    Ok(store::find_draft(&state.database, actor.person_id, id).await?.form)
+}
+
 /// Namespaces in which the person may run workloads.
 ///
 /// # Errors
@@ -152,7 +171,12 @@ pub async fn load_targets(state: &AppState, actor: &Actor) -> Result<Vec<String>
 ///
 /// # Errors
 /// Whatever is not the form's fault.
-pub async fn post_new(State(state): State<AppState>, actor: Actor, parts: Parts, body: String) -> Result<Response, AppError> {
+pub async fn post_new(
+    State(state): State<AppState>,
+    actor: Actor,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
     let workload = decode(&body)?;
     let draft = DraftForm { workload, ..DraftForm::default() };
     let outcome = save_step(&state, &actor, None, draft, Step::Workload).await?;
@@ -163,8 +187,14 @@ pub async fn post_new(State(state): State<AppState>, actor: Actor, parts: Parts,
 ///
 /// # Errors
 /// Whatever is not the form's fault.
-pub async fn post_step(State(state): State<AppState>, actor: Actor, parts: Parts, Path((id, step)): Path<(Uuid, String)>, body: String) -> Result<Response, AppError> {
-    let mut draft = store::find_draft(&state.database, actor.person_id, id).await?.form;
+pub async fn post_step(
+    State(state): State<AppState>,
+    actor: Actor,
+    parts: Parts,
+    Path((id, step)): Path<(Uuid, String)>,
+    body: String,
+) -> Result<Response, AppError> {
+    let mut draft = load_draft(&state, &actor, id).await?;
     let step = Step::from_slug(&step).ok_or(AppError::NotFound)?;
     let sent: StepForm = StepForm::read(step, &body)?;
     let outcome = match sent {
@@ -196,7 +226,9 @@ enum StepForm {
     /// The second part names the list that wants another row.
     Network(NetworkForm, Option<String>),
     Resources(ResourcesForm),
-    Apply { digest: String },
+    Apply {
+        digest: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -214,7 +246,9 @@ impl StepForm {
         Ok(match step {
             Step::Workload => Self::Workload(decode(body)?),
             Step::Network => Self::Network(decode_network(body)?, decode::<Pressed>(body)?.add),
-            Step::Resources => Self::Resources(ResourcesForm { read_only_root: ticked(body, "read_only_root"), ..decode(body)? }),
+            Step::Resources => {
+                Self::Resources(ResourcesForm { read_only_root: ticked(body, "read_only_root"), ..decode(body)? })
+            }
             Step::Review => Self::Apply { digest: decode::<ApplyForm>(body)?.digest },
         })
     }
@@ -245,7 +279,13 @@ pub fn step_path(id: Uuid, step: Step) -> String {
 }
 
 /// Saves the draft whatever it holds, so that nothing typed is lost, and goes on if the step is right.
-async fn save_step(state: &AppState, actor: &Actor, id: Option<Uuid>, mut draft: DraftForm, step: Step) -> Result<FormOutcome<DraftForm>, AppError> {
+async fn save_step(
+    state: &AppState,
+    actor: &Actor,
+    id: Option<Uuid>,
+    mut draft: DraftForm,
+    step: Step,
+) -> Result<FormOutcome<DraftForm>, AppError> {
     let mut errors = FormErrors::default();
     match step {
         Step::Workload => check_workload(state, actor, &draft, &mut errors).await?,
@@ -275,7 +315,12 @@ async fn save_step(state: &AppState, actor: &Actor, id: Option<Uuid>, mut draft:
     })
 }
 
-async fn check_workload(state: &AppState, actor: &Actor, draft: &DraftForm, errors: &mut FormErrors) -> Result<(), AppError> {
+async fn check_workload(
+    state: &AppState,
+    actor: &Actor,
+    draft: &DraftForm,
+    errors: &mut FormErrors,
+) -> Result<(), AppError> {
     if let Some(checked) = draft.workload.check(errors)
         && !load_targets(state, actor).await?.contains(&checked.namespace)
     {
@@ -285,10 +330,16 @@ async fn check_workload(state: &AppState, actor: &Actor, draft: &DraftForm, erro
 }
 
 /// Applies exactly the bytes that the person saw, or nothing.
-async fn apply_draft(state: &AppState, actor: &Actor, id: Uuid, draft: &DraftForm, seen: &str) -> Result<Response, AppError> {
+async fn apply_draft(
+    state: &AppState,
+    actor: &Actor,
+    id: Uuid,
+    draft: &DraftForm,
+    seen: &str,
+) -> Result<Response, AppError> {
     let back = Redirect::to(&step_path(id, Step::Review)).into_response();
     let Ok(reviewed) = review_draft(state, actor, draft).await? else { return Ok(back) };
-    if hex(&reviewed.digest) != seen {
+    if reviewed.digest.to_string() != seen {
         return Err(AppError::Conflict { message: "The draft was changed after you looked at its review, so nothing was applied. Go back, review it again and apply then.".to_owned() });
     }
     let dry_run = dry_run(state, &actor.kube, &reviewed.manifest).await;
@@ -297,8 +348,11 @@ async fn apply_draft(state: &AppState, actor: &Actor, id: Uuid, draft: &DraftFor
     }
     let submission = submit(state, actor, &reviewed, &dry_run).await?;
     let object = format!("Submission/{}/{}", reviewed.answers.namespace, reviewed.answers.name);
-    let detail = json!({ "submission": submission, "digest": hex(&reviewed.digest) });
-    let applied = audited(state, actor, Action::WorkloadApply, &object, detail, |intent| apply_all(state, actor, submission, intent, &reviewed.manifest)).await;
+    let detail = json!({ "submission": submission, "digest": reviewed.digest.to_string() });
+    let applied = audited(state, actor, Action::WorkloadApply, &object, detail, |intent| {
+        apply_all(state, actor, submission, intent, &reviewed.manifest)
+    })
+    .await;
     let path = format!("/workloads/{submission}");
     match applied {
         Ok(()) => {
@@ -306,7 +360,12 @@ async fn apply_draft(state: &AppState, actor: &Actor, id: Uuid, draft: &DraftFor
             Ok(Redirect::to(&path).into_response())
         }
         // What happened to each object stands on the submission's page; the draft stays.
-        Err(AppError::ClusterRefused { .. } | AppError::Conflict { .. } | AppError::OutcomeUnknown { .. } | AppError::Away { .. }) => Ok(Redirect::to(&path).into_response()),
+        Err(
+            AppError::ClusterRefused { .. }
+            | AppError::Conflict { .. }
+            | AppError::OutcomeUnknown { .. }
+            | AppError::Away { .. },
+        ) => Ok(Redirect::to(&path).into_response()),
         Err(error) => Err(error),
     }
 }
@@ -332,17 +391,30 @@ async fn submit(state: &AppState, actor: &Actor, reviewed: &Reviewed, dry_run: &
 
 /// Applies object by object and stores each answer; stops at the first that is not applied, so that a
 /// pod never runs without its policy.
-async fn apply_all(state: &AppState, actor: &Actor, submission: Uuid, intent: Uuid, manifest: &str) -> Result<(), AppError> {
+async fn apply_all(
+    state: &AppState,
+    actor: &Actor,
+    submission: Uuid,
+    intent: Uuid,
+    manifest: &str,
+) -> Result<(), AppError> {
     for (object, bytes) in documents(manifest) {
         let answer = state.cluster.apply(&actor.kube, &object, &bytes, Run::Real).await;
         let (outcome, message, resource_version) = match &answer {
-            Ok(applied) => ("applied", applied.warnings.join("\n"), Some(applied.resource_version.clone())),
-            Err(ClusterError::Refused(message)) => ("refused", message.clone(), None),
-            Err(ClusterError::Conflict(message)) => ("conflict", message.clone(), None),
-            Err(ClusterError::Away(_)) => ("failed", "The cluster could not be reached; nothing was sent.".to_owned(), None),
-            Err(ClusterError::Unknown(_)) => ("failed", "The connection broke before the cluster answered; it is not known whether the object was applied.".to_owned(), None),
+            Ok(applied) => (ApplyOutcome::Applied, applied.warnings.join("\n"), Some(applied.resource_version.clone())),
+            Err(ClusterError::Refused(message)) => (ApplyOutcome::Refused, message.clone(), None),
+            Err(ClusterError::Conflict(message)) => (ApplyOutcome::Conflict, message.clone(), None),
+            Err(ClusterError::Away(_)) => {
+                (ApplyOutcome::Failed, "The cluster could not be reached; nothing was sent.".to_owned(), None)
+            }
+            Err(ClusterError::Unknown(_)) => (
+                ApplyOutcome::Failed,
+                "The connection broke before the cluster answered; it is not known whether the object was applied."
+                    .to_owned(),
+                None,
+            ),
         };
-        let result = ApplyResult { object: object.object().to_string(), outcome: outcome.to_owned(), message, resource_version };
+        let result = ApplyResult { object: object.object().to_string(), outcome, message, resource_version };
         store::insert_apply_result(&state.database, submission, intent, &result).await?;
         answer?;
     }
@@ -353,10 +425,16 @@ async fn apply_all(state: &AppState, actor: &Actor, submission: Uuid, intent: Uu
 ///
 /// # Errors
 /// [`AppError::NotFound`] for everyone else.
-pub async fn load_submission(state: &AppState, actor: &Actor, id: &str) -> Result<(Submission, Vec<ApplyResult>), AppError> {
+pub async fn load_submission(
+    state: &AppState,
+    actor: &Actor,
+    id: &str,
+) -> Result<(Submission, Vec<ApplyResult>), AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let submission = store::find_submission(&state.database, id).await?;
-    let may_see = submission.author_id == actor.person_id || actor.record_reader().is_ok() || load_namespace(state, actor, &submission.namespace).is_ok();
+    let may_see = submission.author_id == actor.person_id
+        || actor.record_reader().is_ok()
+        || load_namespace(state, actor, &submission.namespace).is_ok();
     if !may_see {
         return Err(AppError::NotFound);
     }
@@ -368,31 +446,33 @@ pub async fn load_submission(state: &AppState, actor: &Actor, id: &str) -> Resul
 ///
 /// # Errors
 /// When a part is away.
-pub async fn load_workloads(state: &AppState, actor: &Actor) -> Result<(Vec<store::Draft>, Vec<store::SubmissionSummary>), AppError> {
-    let namespaces: Vec<String> = load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name).collect();
-    Ok((store::list_drafts(&state.database, actor.person_id).await?, store::list_submissions(&state.database, &namespaces).await?))
+pub async fn load_workloads(state: &AppState, actor: &Actor) -> Result<(Vec<Draft>, Vec<SubmissionSummary>), AppError> {
+    let namespaces: Vec<String> =
+        load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name).collect();
+    Ok((
+        store::list_drafts(&state.database, actor.person_id).await?,
+        store::list_submissions(&state.database, &namespaces).await?,
+    ))
 }
 
 /// `GET /workloads/drafts/{id}/manifest.yaml`: the reviewed bytes, to take away.
 ///
 /// # Errors
 /// [`AppError::NotFound`] for a draft of somebody else's, or one that is not complete.
-pub async fn get_manifest(State(state): State<AppState>, actor: Actor, Path(id): Path<Uuid>) -> Result<Response, AppError> {
-    let draft = store::find_draft(&state.database, actor.person_id, id).await?;
-    let answers = draft.form.answers().map_err(|_| AppError::NotFound)?;
+pub async fn get_manifest(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+) -> Result<Response, AppError> {
+    let answers = load_draft(&state, &actor, id).await?.answers().map_err(|_| AppError::NotFound)?;
     let yaml = review::to_yaml(&review::generate(&answers));
     let disposition = format!("attachment; filename=\"{}.yaml\"", answers.name);
     Ok(([(CONTENT_TYPE, "application/yaml".to_owned()), (CONTENT_DISPOSITION, disposition)], yaml).into_response())
 }
 
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// How many findings of each severity, the worst first.
 #[must_use]
 pub fn counts(report: &Report) -> [(Severity, usize); 3] {
-    [Severity::Deny, Severity::Warn, Severity::Info].map(|severity| (severity, report.findings.iter().filter(|finding| finding.severity == severity).count()))
+    [Severity::Deny, Severity::Warn, Severity::Info]
+        .map(|severity| (severity, report.findings.iter().filter(|finding| finding.severity == severity).count()))
 }

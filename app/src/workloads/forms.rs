@@ -106,7 +106,8 @@ impl DraftForm {
         let workload = self.workload.check(&mut errors);
         let network = self.network.check(&mut errors);
         let resources = self.resources.check(&mut errors);
-        let (Some(workload), Some(network), Some(resources), true) = (workload, network, resources, errors.is_empty()) else {
+        let (Some(workload), Some(network), Some(resources), true) = (workload, network, resources, errors.is_empty())
+        else {
             return Err(errors);
         };
         Ok(Answers {
@@ -180,12 +181,25 @@ impl WorkloadForm {
         if namespace.is_none() {
             errors.add("namespace", "Choose the namespace it runs in.");
         }
-        let name = errors.take("name", dns_label(&self.name, "Enter a name of lower-case letters, digits and '-', at most 63 long, for example web."));
+        let name = errors.take(
+            "name",
+            dns_label(
+                &self.name,
+                "Enter a name of lower-case letters, digits and '-', at most 63 long, for example web.",
+            ),
+        );
         let kind = self.check_kind(errors);
         let image = errors.take("image", self.image.trim().parse());
         let command = errors.take("command", split_command(&self.command));
         let ports = errors.take("ports", parse_ports(&self.ports));
-        Some(CheckedWorkload { namespace: namespace?, name: name?, kind: kind?, image: image?, command: command?, ports: ports? })
+        Some(CheckedWorkload {
+            namespace: namespace?,
+            name: name?,
+            kind: kind?,
+            image: image?,
+            command: command?,
+            ports: ports?,
+        })
     }
 
     fn check_kind(&self, errors: &mut FormErrors) -> Option<Kind> {
@@ -256,7 +270,14 @@ pub struct NetworkForm {
 
 impl Default for NetworkForm {
     fn default() -> Self {
-        Self { ingress_kind: Vec::new(), ingress_value: Vec::new(), dns: "yes".to_owned(), egress_kind: Vec::new(), egress_value: Vec::new(), egress_ports: Vec::new() }
+        Self {
+            ingress_kind: Vec::new(),
+            ingress_value: Vec::new(),
+            dns: "yes".to_owned(),
+            egress_kind: Vec::new(),
+            egress_value: Vec::new(),
+            egress_ports: Vec::new(),
+        }
     }
 }
 
@@ -276,14 +297,26 @@ impl NetworkForm {
     pub fn check(&self, errors: &mut FormErrors) -> Option<CheckedNetwork> {
         let before = errors.all().len();
         let ingress = (0..self.ingress_kind.len())
-            .filter_map(|index| check_peer(errors, &format!("ingress_value-{index}"), at(&self.ingress_kind, index), at(&self.ingress_value, index)))
+            .filter_map(|index| {
+                check_peer(
+                    errors,
+                    &format!("ingress_value-{index}"),
+                    at(&self.ingress_kind, index),
+                    at(&self.ingress_value, index),
+                )
+            })
             .collect();
         let egress = (0..self.egress_kind.len()).filter_map(|index| self.check_egress(errors, index)).collect();
         (errors.all().len() == before).then(|| CheckedNetwork { ingress, egress, dns: self.dns == "yes" })
     }
 
     fn check_egress(&self, errors: &mut FormErrors, index: usize) -> Option<EgressPeer> {
-        let peer = check_peer(errors, &format!("egress_value-{index}"), at(&self.egress_kind, index), at(&self.egress_value, index))?;
+        let peer = check_peer(
+            errors,
+            &format!("egress_value-{index}"),
+            at(&self.egress_kind, index),
+            at(&self.egress_value, index),
+        )?;
         let field = format!("egress_ports-{index}");
         let ports = errors.take(&field, parse_ports(at(&self.egress_ports, index)))?;
         if ports.is_empty() {
@@ -315,7 +348,9 @@ fn check_peer(errors: &mut FormErrors, field: &str, kind: &str, value: &str) -> 
     match kind {
         "" if value.is_empty() => None,
         "same-namespace" => Some(IngressPeer::SameNamespace),
-        "namespace" => errors.take(field, dns_label(value, "Enter the name of a namespace, for example shop-staging.")).map(IngressPeer::Namespace),
+        "namespace" => errors
+            .take(field, dns_label(value, "Enter the name of a namespace, for example shop-staging."))
+            .map(IngressPeer::Namespace),
         "pods" => errors.take(field, value.parse::<PodLabels>()).map(IngressPeer::Pods),
         "addresses" => errors.take(field, value.parse::<Cidr>()).map(IngressPeer::Addresses),
         _ => {
@@ -341,7 +376,12 @@ pub struct ResourcesForm {
 
 impl Default for ResourcesForm {
     fn default() -> Self {
-        Self { cpu: "100".to_owned(), memory: "128".to_owned(), run_as_user: "10001".to_owned(), read_only_root: "yes".to_owned() }
+        Self {
+            cpu: "100".to_owned(),
+            memory: "128".to_owned(),
+            run_as_user: "10001".to_owned(),
+            read_only_root: "yes".to_owned(),
+        }
     }
 }
 
@@ -360,20 +400,40 @@ impl ResourcesForm {
             let parsed = text.trim().parse().ok().filter(|number| range.contains(number));
             errors.take(field, parsed.ok_or(message))
         };
-        let cpu = number("cpu", &self.cpu, 1..=64_000, "Enter thousandths of a core, from 1 to 64000; 100 is a tenth of a core.");
+        let cpu = number(
+            "cpu",
+            &self.cpu,
+            1..=64_000,
+            "Enter thousandths of a core, from 1 to 64000; 100 is a tenth of a core.",
+        );
         let memory = number("memory", &self.memory, 4..=524_288, "Enter mebibytes, from 4 to 524288.");
-        let user = number("run_as_user", &self.run_as_user, 1..=2_147_483_647, "Enter a number above 0: 0 is root, and names cannot be checked. Above 10000 is best.");
-        Some(CheckedResources { cpu_millis: cpu?, memory_mib: memory?, run_as_user: user?, read_only_root: self.read_only_root == "yes" })
+        let user = number(
+            "run_as_user",
+            &self.run_as_user,
+            1..=2_147_483_647,
+            "Enter a number above 0: 0 is root, and names cannot be checked. Above 10000 is best.",
+        );
+        Some(CheckedResources {
+            cpu_millis: cpu?,
+            memory_mib: memory?,
+            run_as_user: user?,
+            read_only_root: self.read_only_root == "yes",
+        })
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn valid() -> DraftForm {
-        let workload = WorkloadForm { namespace: "shop".into(), name: "web".into(), image: "harbor.example.com/shop/web:1".into(), ports: "8080, UDP 53".into(), ..WorkloadForm::default() };
+        let workload = WorkloadForm {
+            namespace: "shop".into(),
+            name: "web".into(),
+            image: "harbor.example.com/shop/web:1".into(),
+            ports: "8080, UDP 53".into(),
+            ..WorkloadForm::default()
+        };
         DraftForm { workload, ..DraftForm::default() }
     }
 

@@ -9,14 +9,19 @@ use serde::{Deserialize, Serialize};
 /// What the live review shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReviewSummary {
-    /// The verdict, or what is still missing.
+    /// The verdict, or that the answers are not complete.
     pub headline: String,
-    /// Who can reach it, a line each.
-    pub ingress: Vec<String>,
-    /// What it can reach, a line each.
-    pub egress: Vec<String>,
-    /// Findings, in plain words.
-    pub findings: Vec<String>,
+    /// What is to be said, under headings.
+    pub groups: Vec<Group>,
+}
+
+/// Some lines under a heading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// The heading.
+    pub title: String,
+    /// In plain words, a line each.
+    pub lines: Vec<String>,
 }
 
 /// Reviews the draft as it stands in the browser; stores nothing.
@@ -45,16 +50,17 @@ pub fn LivePanel(
     });
     #[cfg(not(feature = "hydrate"))]
     let _ = (draft, step, set_shown);
-    let list = |lines: Vec<String>| lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+    let groups = move || {
+        let list = |group: Group| {
+            let lines = group.lines.into_iter().map(|line| view! { <li>{line}</li> }).collect_view();
+            view! { <h2>{group.title}</h2><ul>{lines}</ul> }
+        };
+        shown.get().groups.into_iter().map(list).collect_view()
+    };
     view! {
         <aside class="live" node_ref=panel aria-label="Review so far">
             <p class="live__headline" aria-live="polite">{move || shown.get().headline}</p>
-            <h2>"Who can reach it"</h2>
-            <ul>{move || list(shown.get().ingress)}</ul>
-            <h2>"What it can reach"</h2>
-            <ul>{move || list(shown.get().egress)}</ul>
-            <h2>"Findings"</h2>
-            <ul>{move || list(shown.get().findings)}</ul>
+            {groups}
         </aside>
     }
 }
@@ -74,7 +80,12 @@ mod watching {
 
     /// Asks for a review after every pause in typing. An answer to an older question is dropped.
     pub(super) fn watch_form(panel: &Element, draft: Option<String>, step: String, shown: WriteSignal<ReviewSummary>) {
-        let Some(form) = document().query_selector("form[data-live]").ok().flatten().and_then(|form| form.dyn_into::<HtmlFormElement>().ok()) else {
+        let Some(form) = document()
+            .query_selector("form[data-live]")
+            .ok()
+            .flatten()
+            .and_then(|form| form.dyn_into::<HtmlFormElement>().ok())
+        else {
             return;
         };
         let latest = Rc::new(Cell::new(0_u32));
@@ -99,8 +110,18 @@ mod watching {
         }
     }
 
-    fn ask(form: HtmlFormElement, draft: Option<String>, step: String, shown: WriteSignal<ReviewSummary>, is_latest: impl Fn() -> bool + 'static) {
-        let Ok(fields) = FormData::new_with_form(&form).and_then(|data| UrlSearchParams::new_with_str_sequence_sequence(&data)) else { return };
+    fn ask(
+        form: HtmlFormElement,
+        draft: Option<String>,
+        step: String,
+        shown: WriteSignal<ReviewSummary>,
+        is_latest: impl Fn() -> bool + 'static,
+    ) {
+        let Ok(fields) =
+            FormData::new_with_form(&form).and_then(|data| UrlSearchParams::new_with_str_sequence_sequence(&data))
+        else {
+            return;
+        };
         let fields = String::from(fields.to_string());
         leptos::task::spawn_local(async move {
             if let Ok(answer) = review_live(draft, step, fields).await

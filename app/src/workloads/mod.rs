@@ -11,4 +11,6 @@ pub mod page;
 #[cfg(feature = "ssr")]
 pub mod store;
 #[cfg(feature = "ssr")]
+pub mod submission;
+#[cfg(feature = "ssr")]
 pub mod wizard;

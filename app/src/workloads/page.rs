@@ -1,8 +1,8 @@
 //! `/workloads` and `/workloads/{id}`.
 
-use super::api::{DryRun, hex, load_submission, load_workloads, may_apply, step_path};
+use super::api::{DryRun, load_submission, load_workloads, may_apply, step_path};
 use super::forms::Step;
-use super::store::{ApplyResult, Draft, SubmissionSummary};
+use super::submission::{ApplyOutcome, ApplyResult, Draft, SubmissionSummary};
 use super::wizard::{DryRuns, Findings, Headline};
 use crate::error::AppError;
 use crate::ui::{Badge, Breadcrumb, Code, Empty, Fact, Notice, Page, Section, Time, Tone, page};
@@ -56,15 +56,16 @@ fn Drafts(drafts: Vec<Draft>) -> impl IntoView {
     })
 }
 
-fn outcome_badge(outcomes: &[String]) -> (Tone, &'static str) {
-    let any = |wanted: &str| outcomes.iter().any(|outcome| outcome == wanted);
-    match () {
-        () if outcomes.is_empty() => (Tone::Bad, "Unknown"),
-        () if any("failed") => (Tone::Bad, "Failed"),
-        () if any("refused") => (Tone::Bad, "Refused"),
-        () if any("conflict") => (Tone::Bad, "Conflict"),
-        () => (Tone::Good, "Applied"),
-    }
+#[component]
+fn OutcomeBadge(outcome: Option<ApplyOutcome>) -> impl IntoView {
+    let (tone, word) = match outcome {
+        Some(ApplyOutcome::Applied) => (Tone::Good, "Applied"),
+        Some(ApplyOutcome::Refused) => (Tone::Bad, "Refused"),
+        Some(ApplyOutcome::Conflict) => (Tone::Bad, "Conflict"),
+        Some(ApplyOutcome::Failed) => (Tone::Bad, "Failed"),
+        None => (Tone::Bad, "Unknown"),
+    };
+    view! { <Badge tone=tone text=word/> }
 }
 
 #[component]
@@ -73,14 +74,14 @@ fn Submissions(submissions: Vec<SubmissionSummary>) -> impl IntoView {
         let rows = submissions
             .into_iter()
             .map(|submission| {
-                let (tone, word) = outcome_badge(&submission.outcomes);
+                let outcome = ApplyOutcome::of_all(&submission.outcomes);
                 view! {
                     <tr>
                         <th scope="row"><a href=format!("/workloads/{}", submission.id)>{submission.name}</a></th>
                         <td>{submission.namespace}</td>
                         <td>{submission.author_name}</td>
                         <td><Time at=submission.created_at/></td>
-                        <td><Badge tone=tone text=word/></td>
+                        <td><OutcomeBadge outcome=outcome/></td>
                     </tr>
                 }
             })
@@ -107,12 +108,12 @@ pub fn SubmissionPage() -> impl IntoView {
         let body = view! {
             <Breadcrumb links=vec![("/workloads".to_owned(), "Workloads".to_owned())]/>
             <h1>{title.clone()}</h1>
-            <Outcome outcomes=results.iter().map(|result| result.outcome.clone()).collect()/>
+            <Outcome outcomes=results.iter().map(|result| result.outcome).collect()/>
             <Results results=results/>
             <dl class="facts">
                 <Fact term="Submitted by">{submission.author_name}</Fact>
                 <Fact term="When"><Time at=submission.created_at/></Fact>
-                <Fact term="SHA-256"><code>{hex(&submission.digest)}</code></Fact>
+                <Fact term="SHA-256"><code>{submission.digest.to_string()}</code></Fact>
                 <Fact term="Reference"><code>{submission.id.to_string()}</code></Fact>
             </dl>
             <h2>"What was reviewed"</h2>
@@ -128,11 +129,11 @@ pub fn SubmissionPage() -> impl IntoView {
 }
 
 #[component]
-fn Outcome(outcomes: Vec<String>) -> impl IntoView {
-    match outcome_badge(&outcomes) {
-        (Tone::Good, _) => view! { <Notice tone=Tone::Good><p>"Applied exactly as reviewed. The platform now starts it; nothing more is needed from you."</p></Notice> }.into_any(),
-        (_, "Unknown") => view! { <Notice tone=Tone::Bad><p>"It is not known whether this was applied: Fairway was interrupted. Look at the namespace, then submit it again; that is safe."</p></Notice> }.into_any(),
-        _ => view! { <Notice tone=Tone::Bad><p>"Not everything was applied. Each object below says why. Your draft is kept under Workloads: change it and apply again; objects that were applied stay as they are."</p></Notice> }.into_any(),
+fn Outcome(outcomes: Vec<ApplyOutcome>) -> impl IntoView {
+    match ApplyOutcome::of_all(&outcomes) {
+        Some(ApplyOutcome::Applied) => view! { <Notice tone=Tone::Good><p>"Applied exactly as reviewed. The platform now starts it; nothing more is needed from you."</p></Notice> }.into_any(),
+        None => view! { <Notice tone=Tone::Bad><p>"It is not known whether this was applied: Fairway was interrupted. Look at the namespace, then submit it again; that is safe."</p></Notice> }.into_any(),
+        Some(_) => view! { <Notice tone=Tone::Bad><p>"Not everything was applied. Each object below says why. Your draft is kept under Workloads: change it and apply again; objects that were applied stay as they are."</p></Notice> }.into_any(),
     }
 }
 
@@ -141,13 +142,7 @@ fn Results(results: Vec<ApplyResult>) -> impl IntoView {
     let rows = results
         .into_iter()
         .map(|result| {
-            let (tone, word) = match result.outcome.as_str() {
-                "applied" => (Tone::Good, "Applied"),
-                "refused" => (Tone::Bad, "Refused"),
-                "conflict" => (Tone::Bad, "Conflict"),
-                _ => (Tone::Bad, "Failed"),
-            };
-            view! { <tr><td><code>{result.object}</code></td><td><Badge tone=tone text=word/></td><td>{result.message}</td><td><code>{result.resource_version}</code></td></tr> }
+            view! { <tr><td><code>{result.object}</code></td><td><OutcomeBadge outcome=Some(result.outcome)/></td><td>{result.message}</td><td><code>{result.resource_version}</code></td></tr> }
         })
         .collect_view();
     view! {

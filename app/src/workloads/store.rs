@@ -1,21 +1,13 @@
 //! SQL of drafts, submissions and what became of them.
 
 use super::forms::DraftForm;
+use super::submission::{ApplyOutcome, ApplyResult, Draft, Submission, SubmissionSummary};
+use crate::digest::Digest;
 use crate::error::AppError;
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
-
-/// A draft of the wizard.
-pub struct Draft {
-    /// Its id.
-    pub id: Uuid,
-    /// What was typed so far.
-    pub form: DraftForm,
-    /// When it was last saved.
-    pub updated_at: Timestamp,
-}
 
 /// Saves a new draft.
 ///
@@ -23,7 +15,9 @@ pub struct Draft {
 /// When the database is away.
 pub async fn insert_draft(database: &PgPool, author: Uuid, form: &DraftForm) -> Result<Uuid, AppError> {
     let form = serde_json::to_value(form).map_err(|_| AppError::Internal)?;
-    let row = sqlx::query!("insert into drafts (author_id, form) values ($1, $2) returning id", author, form).fetch_one(database).await?;
+    let row = sqlx::query!("insert into drafts (author_id, form) values ($1, $2) returning id", author, form)
+        .fetch_one(database)
+        .await?;
     Ok(row.id)
 }
 
@@ -33,7 +27,14 @@ pub async fn insert_draft(database: &PgPool, author: Uuid, form: &DraftForm) -> 
 /// [`AppError::NotFound`] where it is not the author's.
 pub async fn update_draft(database: &PgPool, author: Uuid, id: Uuid, form: &DraftForm) -> Result<(), AppError> {
     let form = serde_json::to_value(form).map_err(|_| AppError::Internal)?;
-    let done = sqlx::query!("update drafts set form = $3, updated_at = now() where id = $1 and author_id = $2", id, author, form).execute(database).await?;
+    let done = sqlx::query!(
+        "update drafts set form = $3, updated_at = now() where id = $1 and author_id = $2",
+        id,
+        author,
+        form
+    )
+    .execute(database)
+    .await?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(AppError::NotFound) }
 }
 
@@ -89,8 +90,8 @@ pub struct NewSubmission<'a> {
     pub name: &'a str,
     /// Exactly what is applied.
     pub manifest: &'a str,
-    /// SHA-256 of it.
-    pub digest: [u8; 32],
+    /// Of the manifest.
+    pub digest: Digest,
     /// The review's findings.
     pub report: Value,
     /// The server's verdicts.
@@ -108,7 +109,7 @@ pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Res
         new.namespace,
         new.name,
         new.manifest,
-        &new.digest[..],
+        new.digest.as_bytes(),
         new.report,
         new.dry_run,
     )
@@ -117,37 +118,13 @@ pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Res
     Ok(row.id)
 }
 
-/// A stored submission.
-pub struct Submission {
-    /// Its id.
-    pub id: Uuid,
-    /// Who submitted it.
-    pub author_id: Uuid,
-    /// Their name.
-    pub author_name: String,
-    /// Where it went.
-    pub namespace: String,
-    /// The workload's name.
-    pub name: String,
-    /// Exactly what was applied.
-    pub manifest: String,
-    /// SHA-256 of it.
-    pub digest: Vec<u8>,
-    /// The review's findings.
-    pub report: Value,
-    /// The server's verdicts.
-    pub dry_run: Value,
-    /// When.
-    pub created_at: Timestamp,
-}
-
 /// A submission by its id; who may see it is for the caller to decide.
 ///
 /// # Errors
 /// [`AppError::NotFound`] where there is none.
 pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, AppError> {
     let row = sqlx::query!(
-        r#"select s.id, s.author_id, p.name as author_name, s.namespace, s.name, s.manifest, s.digest, s.report, s.dry_run,
+        r#"select s.id, s.author_id, p.name as author_name, s.namespace, s.name, s.manifest, s.digest as "digest: Digest", s.report, s.dry_run,
              s.created_at as "created_at: jiff_sqlx::Timestamp"
            from submissions s join people p on p.id = s.author_id where s.id = $1"#,
         id
@@ -168,22 +145,6 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
     })
 }
 
-/// A line of the list.
-pub struct SubmissionSummary {
-    /// Its id.
-    pub id: Uuid,
-    /// Who submitted it.
-    pub author_name: String,
-    /// Where it went.
-    pub namespace: String,
-    /// The workload's name.
-    pub name: String,
-    /// When.
-    pub created_at: Timestamp,
-    /// Outcomes of the last time it was applied, by object; empty where none is known.
-    pub outcomes: Vec<String>,
-}
-
 /// Submissions into these namespaces, the latest first.
 ///
 /// # Errors
@@ -191,7 +152,7 @@ pub struct SubmissionSummary {
 pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> Result<Vec<SubmissionSummary>, AppError> {
     let rows = sqlx::query!(
         r#"select s.id, p.name as author_name, s.namespace, s.name, s.created_at as "created_at: jiff_sqlx::Timestamp",
-             coalesce((select array_agg(r.outcome) from apply_results r where r.submission_id = s.id), '{}') as "outcomes!"
+             coalesce((select array_agg(r.outcome order by r.id) from apply_results r where r.submission_id = s.id), '{}') as "outcomes!: Vec<ApplyOutcome>"
            from submissions s join people p on p.id = s.author_id
            where s.namespace = any($1) order by s.created_at desc limit 100"#,
         namespaces
@@ -200,33 +161,33 @@ pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> Resul
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| SubmissionSummary { id: row.id, author_name: row.author_name, namespace: row.namespace, name: row.name, created_at: row.created_at.to_jiff(), outcomes: row.outcomes })
+        .map(|row| SubmissionSummary {
+            id: row.id,
+            author_name: row.author_name,
+            namespace: row.namespace,
+            name: row.name,
+            created_at: row.created_at.to_jiff(),
+            outcomes: row.outcomes,
+        })
         .collect())
-}
-
-/// What the cluster said about one object.
-pub struct ApplyResult {
-    /// `Kind/namespace/name`.
-    pub object: String,
-    /// `applied`, `refused`, `conflict` or `failed`.
-    pub outcome: String,
-    /// In the cluster's words.
-    pub message: String,
-    /// The version it has now.
-    pub resource_version: Option<String>,
 }
 
 /// Stores what the cluster said.
 ///
 /// # Errors
 /// When the database refuses or is away.
-pub async fn insert_apply_result(database: &PgPool, submission: Uuid, intent: Uuid, result: &ApplyResult) -> Result<(), AppError> {
+pub async fn insert_apply_result(
+    database: &PgPool,
+    submission: Uuid,
+    intent: Uuid,
+    result: &ApplyResult,
+) -> Result<(), AppError> {
     sqlx::query!(
         "insert into apply_results (submission_id, intent_id, object, outcome, message, resource_version) values ($1, $2, $3, $4, $5, $6)",
         submission,
         intent,
         result.object,
-        result.outcome,
+        result.outcome as ApplyOutcome,
         result.message,
         result.resource_version,
     )
@@ -240,11 +201,11 @@ pub async fn insert_apply_result(database: &PgPool, submission: Uuid, intent: Uu
 /// # Errors
 /// When the database is away.
 pub async fn list_apply_results(database: &PgPool, submission: Uuid) -> Result<Vec<ApplyResult>, AppError> {
-    let rows = sqlx::query!("select object, outcome, message, resource_version from apply_results where submission_id = $1 order by id", submission)
-        .fetch_all(database)
-        .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ApplyResult { object: row.object, outcome: row.outcome, message: row.message, resource_version: row.resource_version })
-        .collect())
+    Ok(sqlx::query_as!(
+        ApplyResult,
+        r#"select object, outcome as "outcome: ApplyOutcome", message, resource_version from apply_results where submission_id = $1 order by id"#,
+        submission
+    )
+    .fetch_all(database)
+    .await?)
 }

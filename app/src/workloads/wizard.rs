@@ -1,14 +1,19 @@
 //! The wizard's pages: `/workloads/new` and `/workloads/drafts/{id}/{step}`.
 
-use super::api::{DryRun, DryRunAnswer, Reviewed, counts, dry_run, hex, load_targets, may_apply, review_draft, step_path, with_step};
+use super::api::{
+    DryRun, DryRunAnswer, Reviewed, counts, dry_run, load_draft, load_targets, may_apply, review_draft, step_path,
+    with_step,
+};
 use super::forms::{DraftForm, NetworkForm, ResourcesForm, Step, WorkloadForm};
-use super::live::{LivePanel, ReviewSummary};
-use super::store;
+use super::live::{Group, LivePanel, ReviewSummary};
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::form::{FormErrors, Rejected};
 use crate::state::AppState;
-use crate::ui::{Badge, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, Page, PageRequest, Section, Select, Submit, Tone, page_with};
+use crate::ui::{
+    Badge, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, Page, PageRequest, Section, Select, Submit, Tone,
+    page_with,
+};
 use leptos::prelude::*;
 use review::{Answers, Finding, Reach, Report, Severity, Verdict};
 use uuid::Uuid;
@@ -20,7 +25,10 @@ pub fn NewWorkloadPage() -> impl IntoView {
         let (draft, errors) = match rejected {
             Some(rejected) => (rejected.form, rejected.errors),
             None => {
-                let workload = WorkloadForm { namespace: request.query("namespace").unwrap_or_default(), ..WorkloadForm::default() };
+                let workload = WorkloadForm {
+                    namespace: request.query("namespace").unwrap_or_default(),
+                    ..WorkloadForm::default()
+                };
                 (DraftForm { workload, ..DraftForm::default() }, FormErrors::default())
             }
         };
@@ -34,8 +42,9 @@ pub fn DraftPage() -> impl IntoView {
     page_with(Section::Workloads, Rejected::<DraftForm>::on_this_page(), |request, rejected| async move {
         let id: Uuid = request.param("id").parse().map_err(|_| AppError::NotFound)?;
         let step = Step::from_slug(&request.param("step")).ok_or(AppError::NotFound)?;
-        let saved = store::find_draft(&request.state.database, request.actor()?.person_id, id).await?.form;
-        let (draft, errors) = rejected.map_or((saved, FormErrors::default()), |rejected| (rejected.form, rejected.errors));
+        let saved = load_draft(&request.state, request.actor()?, id).await?;
+        let (draft, errors) =
+            rejected.map_or((saved, FormErrors::default()), |rejected| (rejected.form, rejected.errors));
         if !draft.may_open(step) {
             return Err(AppError::NotFound);
         }
@@ -46,7 +55,13 @@ pub fn DraftPage() -> impl IntoView {
     })
 }
 
-async fn show_step(request: &PageRequest, id: Option<Uuid>, step: Step, draft: DraftForm, errors: FormErrors) -> Result<Page, AppError> {
+async fn show_step(
+    request: &PageRequest,
+    id: Option<Uuid>,
+    step: Step,
+    mut draft: DraftForm,
+    errors: FormErrors,
+) -> Result<Page, AppError> {
     let actor = request.actor()?;
     let failed = !errors.is_empty();
     let fields = match step {
@@ -54,6 +69,10 @@ async fn show_step(request: &PageRequest, id: Option<Uuid>, step: Step, draft: D
             let targets = load_targets(&request.state, actor).await?;
             if targets.is_empty() {
                 return Ok(Page::new("Add workload", view! { <NoTarget/> }));
+            }
+            // What a browser shows as chosen where nothing is.
+            if draft.workload.namespace.is_empty() {
+                draft.workload.namespace.clone_from(&targets[0]);
             }
             view! { <WorkloadFields form=draft.workload.clone() targets=targets errors=errors.clone()/> }.into_any()
         }
@@ -121,7 +140,11 @@ fn choices(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 #[component]
 fn WorkloadFields(form: WorkloadForm, targets: Vec<String>, errors: FormErrors) -> impl IntoView {
     let namespaces = targets.into_iter().map(|name| (name.clone(), name)).collect();
-    let kinds = choices(&[("deployment", "Deployment: runs all the time"), ("job", "Job: runs until it is done"), ("pod", "Pod: runs once, by itself")]);
+    let kinds = choices(&[
+        ("deployment", "Deployment: runs all the time"),
+        ("job", "Job: runs until it is done"),
+        ("pod", "Pod: runs once, by itself"),
+    ]);
     view! {
         <Select name="namespace" label="Namespace" value=form.namespace options=namespaces errors=errors.clone()/>
         <Field name="name" label="Name" hint="Lower-case letters, digits and '-', for example web." value=form.name errors=errors.clone()/>
@@ -190,7 +213,15 @@ fn Peer(list: &'static str, index: usize, kind: String, value: String, errors: F
 
 /// A field of a row: its name is shared by all rows, its id is not.
 #[component]
-fn Row(list: &'static str, part: &'static str, index: usize, label: &'static str, hint: &'static str, value: String, errors: FormErrors) -> impl IntoView {
+fn Row(
+    list: &'static str,
+    part: &'static str,
+    index: usize,
+    label: &'static str,
+    hint: &'static str,
+    value: String,
+    errors: FormErrors,
+) -> impl IntoView {
     let name = format!("{list}_{part}");
     let id = format!("{name}-{index}");
     let error = errors.of(&id).map(str::to_owned);
@@ -220,7 +251,9 @@ async fn show_review(request: &PageRequest, id: Uuid, draft: DraftForm) -> Resul
     let actor = request.actor()?;
     let reviewed = match review_draft(&request.state, actor, &draft).await? {
         Ok(reviewed) => reviewed,
-        Err(errors) => return Ok(Page::new("Review - Add workload", view! { <Incomplete id=id errors=errors/> }).with_errors(true)),
+        Err(errors) => {
+            return Ok(Page::new("Review - Add workload", view! { <Incomplete id=id errors=errors/> }).with_errors(true));
+        }
     };
     let dry_run = dry_run(&request.state, &actor.kube, &reviewed.manifest).await;
     let body = view! {
@@ -250,7 +283,7 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
     let action = if ready {
         view! {
             <form method="post" action=step_path(id, Step::Review) class="form">
-                <input type="hidden" name="digest" value=hex(&reviewed.digest)/>
+                <input type="hidden" name="digest" value=reviewed.digest.to_string()/>
                 <Submit label="Apply workload"/>
             </form>
         }
@@ -270,7 +303,7 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
         <h2>"What the cluster says"</h2>
         <DryRuns dry_run=dry_run/>
         <h2>"Manifest"</h2>
-        <p class="quiet">"SHA-256 " <code>{hex(&reviewed.digest)}</code></p>
+        <p class="quiet">"SHA-256 " <code>{reviewed.digest.to_string()}</code></p>
         <Code label="Manifest" text=reviewed.manifest.clone()/>
         <p><a class="button button--secondary" href=format!("/workloads/drafts/{id}/manifest.yaml") download="">"Download YAML"</a></p>
         <details><summary>"Do the same with kubectl"</summary><Code label="Commands" text=commands/></details>
@@ -414,16 +447,26 @@ pub fn DryRuns(
 
 /// What the live panel shows of a draft; the errors of an incomplete one count as what is missing.
 async fn live_of(state: &AppState, actor: &Actor, draft: &DraftForm) -> Result<ReviewSummary, AppError> {
+    let group = |title: &str, lines: Vec<String>| (!lines.is_empty()).then(|| Group { title: title.to_owned(), lines });
     let reviewed = match review_draft(state, actor, draft).await? {
         Ok(reviewed) => reviewed,
         Err(errors) => {
-            let findings = errors.all().iter().map(|error| error.message.clone()).collect();
-            return Ok(ReviewSummary { headline: "Still missing:".to_owned(), findings, ..ReviewSummary::default() });
+            let missing = errors.all().iter().map(|error| error.message.clone()).collect();
+            return Ok(ReviewSummary {
+                headline: "Not complete yet".to_owned(),
+                groups: group("Still to do", missing).into_iter().collect(),
+            });
         }
     };
-    let findings = reviewed.report.findings.iter().map(|finding| format!("{} {}", finding.message, finding.fix)).collect();
+    let findings =
+        reviewed.report.findings.iter().map(|finding| format!("{} {}", finding.message, finding.fix)).collect();
+    let groups = [
+        group("Who can reach it", lines(&reviewed.ingress, "Nobody.")),
+        group("What it can reach", lines(&reviewed.egress, "Nothing.")),
+        group("Findings", findings),
+    ];
     let ready = reviewed.report.verdict != Verdict::Deny;
-    Ok(ReviewSummary { headline: headline(&reviewed.report, ready), ingress: lines(&reviewed.ingress, "Nobody."), egress: lines(&reviewed.egress, "Nothing."), findings })
+    Ok(ReviewSummary { headline: headline(&reviewed.report, ready), groups: groups.into_iter().flatten().collect() })
 }
 
 fn lines(reach: &Reach, nobody: &str) -> Vec<String> {
@@ -444,7 +487,7 @@ pub async fn summary_of(draft: Option<String>, step: &str, form: &str) -> Result
     let actor = parts.extensions.get::<Actor>().ok_or(AppError::SignInRequired)?;
     let step = Step::from_slug(step).ok_or(AppError::NotFound)?;
     let saved = match draft {
-        Some(id) => store::find_draft(&state.database, actor.person_id, id.parse().map_err(|_| AppError::NotFound)?).await?.form,
+        Some(id) => load_draft(&state, actor, id.parse().map_err(|_| AppError::NotFound)?).await?,
         None => DraftForm::default(),
     };
     live_of(&state, actor, &with_step(saved, step, form)?).await

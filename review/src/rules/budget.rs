@@ -6,7 +6,8 @@ use crate::selector::Selector;
 use crate::workload::Workload;
 use serde_json::Value;
 
-pub(crate) const BUDGET: Rule = Rule { id: "disruption-budget/blocks-upgrades", faq: None, check: Check::Object(check) };
+pub(crate) const BUDGET: Rule =
+    Rule { id: "disruption-budget/blocks-upgrades", faq: None, check: Check::Object(check) };
 
 fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     if manifest.object().kind != "PodDisruptionBudget" {
@@ -15,7 +16,11 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     let spec = &manifest.value()["spec"];
     let fix = "Allow at least one pod to be away, for example maxUnavailable: 1.";
     if is_zero(&spec["maxUnavailable"]) {
-        return vec![Problem::deny("spec.maxUnavailable", "maxUnavailable 0 lets no pod be moved, so no node can be upgraded.", fix)];
+        return vec![Problem::deny(
+            "spec.maxUnavailable",
+            "maxUnavailable 0 lets no pod be moved, so no node can be upgraded.",
+            fix,
+        )];
     }
     let selector = Selector::from_value(spec.get("selector"));
     let protects = |other: &&Manifest| {
@@ -29,7 +34,14 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
         .filter_map(|workload| {
             let replicas = workload.value()["spec"]["replicas"].as_u64().unwrap_or(1);
             demands_all(&spec["minAvailable"], replicas).then(|| {
-                Problem::deny("spec.minAvailable", format!("minAvailable demands all {replicas} pods of {}, so no node can be upgraded.", workload.object().name), fix)
+                Problem::deny(
+                    "spec.minAvailable",
+                    format!(
+                        "minAvailable demands all {replicas} pods of {}, so no node can be upgraded.",
+                        workload.object().name
+                    ),
+                    fix,
+                )
             })
         })
         .collect()

@@ -6,7 +6,8 @@ use crate::workload::{Container, Workload};
 
 pub(crate) const REFERENCE: Rule = Rule { id: "image/invalid-reference", faq: None, check: Check::Workload(reference) };
 pub(crate) const TAG: Rule = Rule { id: "image/forbidden-tag", faq: Some("image-tags"), check: Check::Workload(tag) };
-pub(crate) const REGISTRY: Rule = Rule { id: "image/untrusted-registry", faq: Some("why-cant-i-kubectl-run"), check: Check::Workload(registry) };
+pub(crate) const REGISTRY: Rule =
+    Rule { id: "image/untrusted-registry", faq: Some("why-cant-i-kubectl-run"), check: Check::Workload(registry) };
 
 fn text<'a>(container: &Container<'a>) -> &'a str {
     container.value["image"].as_str().unwrap_or_default()
@@ -29,7 +30,11 @@ fn reference(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .iter()
         .filter_map(|container| {
             let error = text(container).parse::<ImageRef>().err()?;
-            Some(Problem::deny(path(container), format!("The image of container {} cannot be read: {error}", container.name()), "Write it as registry/path:tag."))
+            Some(Problem::deny(
+                path(container),
+                format!("The image of container {} cannot be read: {error}", container.name()),
+                "Write it as registry/path:tag.",
+            ))
         })
         .collect()
 }
@@ -42,10 +47,16 @@ fn tag(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
             let name = container.name();
             let fix = "Name a version that never moves, such as :1.4.2, or a digest.";
             match (&image.tag, &image.digest) {
-                (Some(tag), _) if scope.settings.forbidden_tags.contains(tag) => {
-                    Some(Problem::deny(path(&container), format!("Container {name} uses the tag {tag}, which means another image every time it is pushed."), fix))
-                }
-                (None, None) => Some(Problem::deny(path(&container), format!("The image of container {name} has no tag, so it means :latest."), fix)),
+                (Some(tag), _) if scope.settings.forbidden_tags.contains(tag) => Some(Problem::deny(
+                    path(&container),
+                    format!("Container {name} uses the tag {tag}, which means another image every time it is pushed."),
+                    fix,
+                )),
+                (None, None) => Some(Problem::deny(
+                    path(&container),
+                    format!("The image of container {name} has no tag, so it means :latest."),
+                    fix,
+                )),
                 _ => None,
             }
         })
@@ -62,7 +73,11 @@ fn registry(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
         .map(|(container, image)| {
             Problem::warn(
                 path(&container),
-                format!("Container {} comes from {}, which the platform does not trust.", container.name(), image.registry),
+                format!(
+                    "Container {} comes from {}, which the platform does not trust.",
+                    container.name(),
+                    image.registry
+                ),
                 format!("Push the image to {} and use it from there.", trusted.join(" or ")),
             )
         })
@@ -83,7 +98,10 @@ mod tests {
     #[test]
     fn the_two_holes_of_the_platforms_tag_check_are_closed() {
         assert_eq!(broken_by("harbor.example.com:5000/x"), ["image/forbidden-tag", "image/untrusted-registry"]);
-        assert_eq!(broken_by(&format!("harbor.example.com/x:latest@sha256:{}", "a".repeat(64))), ["image/forbidden-tag"]);
+        assert_eq!(
+            broken_by(&format!("harbor.example.com/x:latest@sha256:{}", "a".repeat(64))),
+            ["image/forbidden-tag"]
+        );
     }
 
     #[test]

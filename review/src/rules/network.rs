@@ -5,10 +5,14 @@ use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy, Peer, Rule as PolicyRule};
 use crate::workload::Workload;
 
-pub(crate) const NOT_SELECTED: Rule = Rule { id: "netpol/not-selected", faq: Some("why-cant-i-kubectl-run"), check: Check::Workload(not_selected) };
-pub(crate) const ALLOWS_ALL: Rule = Rule { id: "netpol/allows-all", faq: Some("network-policies"), check: Check::Object(allows_all) };
-pub(crate) const INTERNET_EGRESS: Rule = Rule { id: "netpol/internet-egress", faq: Some("network-policies"), check: Check::Object(internet_egress) };
-pub(crate) const NO_DNS: Rule = Rule { id: "netpol/no-dns", faq: Some("network-policies"), check: Check::Object(no_dns) };
+pub(crate) const NOT_SELECTED: Rule =
+    Rule { id: "netpol/not-selected", faq: Some("why-cant-i-kubectl-run"), check: Check::Workload(not_selected) };
+pub(crate) const ALLOWS_ALL: Rule =
+    Rule { id: "netpol/allows-all", faq: Some("network-policies"), check: Check::Object(allows_all) };
+pub(crate) const INTERNET_EGRESS: Rule =
+    Rule { id: "netpol/internet-egress", faq: Some("network-policies"), check: Check::Object(internet_egress) };
+pub(crate) const NO_DNS: Rule =
+    Rule { id: "netpol/no-dns", faq: Some("network-policies"), check: Check::Object(no_dns) };
 
 fn not_selected(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     if workload.uses_host_network() || scope.policies.iter().any(|policy| policy.selects_workload(workload)) {
@@ -23,7 +27,12 @@ fn not_selected(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
 
 fn rules(policy: &NetworkPolicy) -> impl Iterator<Item = (Direction, usize, &PolicyRule)> {
     [Direction::Ingress, Direction::Egress].into_iter().flat_map(move |direction| {
-        policy.rules(direction).unwrap_or_default().iter().enumerate().map(move |(index, rule)| (direction, index, rule))
+        policy
+            .rules(direction)
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+            .map(move |(index, rule)| (direction, index, rule))
     })
 }
 
@@ -43,7 +52,11 @@ fn allows_all(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
                 Direction::Ingress => "Anyone may reach these pods on every port.",
                 Direction::Egress => "These pods may reach anything on every port.",
             };
-            Problem::warn(path(direction, index), what, "Name the pods or addresses, and the ports, that are really needed.")
+            Problem::warn(
+                path(direction, index),
+                what,
+                "Name the pods or addresses, and the ports, that are really needed.",
+            )
         })
         .collect()
 }
@@ -51,9 +64,15 @@ fn allows_all(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
 fn internet_egress(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
     let Some(policy) = NetworkPolicy::of(manifest) else { return Vec::new() };
     rules(&policy)
-        .filter(|(direction, _, rule)| *direction == Direction::Egress && !rule.allows_everything() && rule.peers.iter().any(Peer::is_anywhere))
+        .filter(|(direction, _, rule)| {
+            *direction == Direction::Egress && !rule.allows_everything() && rule.peers.iter().any(Peer::is_anywhere)
+        })
         .map(|(direction, index, _)| {
-            Problem::warn(path(direction, index), "These pods may reach every address on the internet, and the metadata service of the cloud.", "Name the addresses that are really needed.")
+            Problem::warn(
+                path(direction, index),
+                "These pods may reach every address on the internet, and the metadata service of the cloud.",
+                "Name the addresses that are really needed.",
+            )
         })
         .collect()
 }
@@ -64,10 +83,15 @@ fn no_dns(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     let Some(policy) = NetworkPolicy::of(manifest) else { return Vec::new() };
     let limits_egress = policy.rules(Direction::Egress).is_some_and(|rules| !rules.is_empty());
     let reaches_dns = |policy: &NetworkPolicy| {
-        policy.rules(Direction::Egress).unwrap_or_default().iter().any(|rule| rule.ports.is_empty() || rule.ports.iter().any(|port| port.port.as_deref() == Some("53")))
+        policy
+            .rules(Direction::Egress)
+            .unwrap_or_default()
+            .iter()
+            .any(|rule| rule.ports.is_empty() || rule.ports.iter().any(|port| port.port.as_deref() == Some("53")))
     };
     let same_pods = |other: &&NetworkPolicy| {
-        other.namespace == policy.namespace && (other.pod_selector.is_empty() || other.pod_selector == policy.pod_selector)
+        other.namespace == policy.namespace
+            && (other.pod_selector.is_empty() || other.pod_selector == policy.pod_selector)
     };
     if !limits_egress || scope.policies.iter().filter(same_pods).any(reaches_dns) {
         return Vec::new();
@@ -84,7 +108,9 @@ mod tests {
     use crate::rules::testing::rules_broken;
 
     fn netpol(spec: &str) -> Vec<String> {
-        rules_broken(&format!("{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p}}, spec: {spec}}}"))
+        rules_broken(&format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p}}, spec: {spec}}}"
+        ))
     }
 
     #[test]
@@ -97,12 +123,18 @@ mod tests {
 
     #[test]
     fn the_policy_people_copy_is_called_what_it_is() {
-        assert_eq!(netpol("{podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{}], egress: [{}]}"), ["netpol/allows-all"]);
+        assert_eq!(
+            netpol("{podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{}], egress: [{}]}"),
+            ["netpol/allows-all"]
+        );
     }
 
     #[test]
     fn egress_to_the_world_on_one_port_is_egress_to_the_world() {
-        assert_eq!(netpol("{podSelector: {}, egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}], ports: [{port: 443}]}]}"), ["netpol/internet-egress", "netpol/no-dns"]);
+        assert_eq!(
+            netpol("{podSelector: {}, egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}], ports: [{port: 443}]}]}"),
+            ["netpol/internet-egress", "netpol/no-dns"]
+        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use super::{Check, Problem, Rule, Scope};
 use crate::workload::{ContainerKind, Workload};
 
-pub(crate) const REQUESTS: Rule = Rule { id: "resources/missing-requests", faq: Some("resource-requests"), check: Check::Workload(check) };
+pub(crate) const REQUESTS: Rule =
+    Rule { id: "resources/missing-requests", faq: Some("resource-requests"), check: Check::Workload(check) };
 
 /// The platform looks at `containers` only. Limits alone do not help: they become requests only
 /// when the API server defaults a Pod, not inside a template.

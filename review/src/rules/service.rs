@@ -10,5 +10,9 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     if !scope.settings.deny_load_balancers || !is_one {
         return Vec::new();
     }
-    vec![Problem::deny("spec.type", "The platform does not hand out load balancers.", "Use type ClusterIP and an Ingress.")]
+    vec![Problem::deny(
+        "spec.type",
+        "The platform does not hand out load balancers.",
+        "Use type ClusterIP and an Ingress.",
+    )]
 }

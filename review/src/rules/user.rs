@@ -4,7 +4,8 @@ use super::{Check, Problem, Rule, Scope};
 use crate::workload::Workload;
 use serde_json::Value;
 
-pub(crate) const NUMERIC_USER: Rule = Rule { id: "user/not-set", faq: Some("container-has-runasnonroot"), check: Check::Workload(check) };
+pub(crate) const NUMERIC_USER: Rule =
+    Rule { id: "user/not-set", faq: Some("container-has-runasnonroot"), check: Check::Workload(check) };
 
 fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     let user = |value: &Value| value["securityContext"]["runAsUser"].as_u64();

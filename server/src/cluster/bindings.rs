@@ -11,7 +11,9 @@ use std::fmt::Debug;
 use std::sync::{PoisonError, RwLock};
 
 /// The two kinds of bindings.
-pub(super) trait BindingSource: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {
+pub(super) trait BindingSource:
+    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
+{
     const KIND: &'static str;
     fn role(&self) -> &RoleRef;
     fn subjects(&self) -> &[KubeSubject];
@@ -80,7 +82,8 @@ impl BindingIndex {
             }
             Event::InitDone => {
                 let seen = inner.seen.remove(K::KIND).unwrap_or_default();
-                let gone: Vec<Key> = inner.by_key.keys().filter(|key| key.0 == K::KIND && !seen.contains(*key)).cloned().collect();
+                let gone: Vec<Key> =
+                    inner.by_key.keys().filter(|key| key.0 == K::KIND && !seen.contains(*key)).cloned().collect();
                 gone.iter().for_each(|key| inner.remove(key));
                 inner.ready.insert(K::KIND);
             }
@@ -124,11 +127,16 @@ fn binding<K: BindingSource>(object: &K, subject: &KubeSubject) -> Option<Bindin
         _ => return None,
     };
     let role = object.role();
-    Some(Binding { namespace: object.namespace(), name: object.name_any(), role: role.name.clone(), cluster_role: role.kind == "ClusterRole", subject })
+    Some(Binding {
+        namespace: object.namespace(),
+        name: object.name_any(),
+        role: role.name.clone(),
+        cluster_role: role.kind == "ClusterRole",
+        subject,
+    })
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use app::access::KubeName;

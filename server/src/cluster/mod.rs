@@ -107,26 +107,43 @@ impl Cluster for KubeCluster {
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
             "spec": { "resourceAttributes": { "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace } },
         });
-        let sent = self.send(ApiRequest::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review).acting(As::Person(who))).await?;
+        let sent = self
+            .send(
+                ApiRequest::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review)
+                    .acting(As::Person(who)),
+            )
+            .await?;
         Ok(sent.body["status"]["allowed"] == true)
     }
 
     async fn serves_hierarchy(&self) -> Result<bool, ClusterError> {
         let groups = self.send(ApiRequest::get("/apis").acting(As::Portal)).await?;
-        Ok(groups.body["groups"].as_array().is_some_and(|groups| groups.iter().any(|group| group["name"] == "hnc.x-k8s.io")))
+        Ok(groups.body["groups"]
+            .as_array()
+            .is_some_and(|groups| groups.iter().any(|group| group["name"] == "hnc.x-k8s.io")))
     }
 
-    async fn create_subnamespace(&self, who: &KubeIdentity, parent: &str, name: &NamespaceName) -> Result<(), ClusterError> {
+    async fn create_subnamespace(
+        &self,
+        who: &KubeIdentity,
+        parent: &str,
+        name: &NamespaceName,
+    ) -> Result<(), ClusterError> {
         let anchor = json!({
             "apiVersion": "hnc.x-k8s.io/v1alpha2", "kind": "SubnamespaceAnchor",
             "metadata": { "name": name.as_ref(), "namespace": parent },
         });
-        let path = format!("/apis/hnc.x-k8s.io/v1alpha2/namespaces/{parent}/subnamespaceanchors?fieldManager={FIELD_MANAGER}");
+        let path =
+            format!("/apis/hnc.x-k8s.io/v1alpha2/namespaces/{parent}/subnamespaceanchors?fieldManager={FIELD_MANAGER}");
         self.send(ApiRequest::post(&path, &anchor).acting(As::Person(who)).writing()).await?;
         Ok(())
     }
 
-    async fn create_from_template(&self, requested_by: &KubeIdentity, objects: &[Manifest]) -> Result<(), ClusterError> {
+    async fn create_from_template(
+        &self,
+        requested_by: &KubeIdentity,
+        objects: &[Manifest],
+    ) -> Result<(), ClusterError> {
         for object in objects {
             let mut value = object.value().clone();
             value["metadata"]["annotations"][REQUESTED_BY] = requested_by.user.as_ref().into();
@@ -154,7 +171,13 @@ impl Cluster for KubeCluster {
         Ok(typed.filter_map(|item| Manifest::from_value(item).ok()).collect())
     }
 
-    async fn apply(&self, who: &KubeIdentity, object: &Manifest, bytes: &str, run: Run) -> Result<Applied, ClusterError> {
+    async fn apply(
+        &self,
+        who: &KubeIdentity,
+        object: &Manifest,
+        bytes: &str,
+        run: Run,
+    ) -> Result<Applied, ClusterError> {
         let dry = if run == Run::Dry { "&dryRun=All" } else { "" };
         let path = format!("{}?fieldManager={FIELD_MANAGER}{dry}", resource_path(object)?);
         let request = ApiRequest::apply(&path, bytes.to_owned()).acting(As::Person(who));
@@ -171,12 +194,18 @@ impl Cluster for KubeCluster {
 impl KubeCluster {
     /// Creates a namespace. One that the same person asked for before, and that was left half made, is
     /// taken up again.
-    async fn create_namespace(&self, requested_by: &KubeIdentity, name: &str, value: &Value) -> Result<(), ClusterError> {
+    async fn create_namespace(
+        &self,
+        requested_by: &KubeIdentity,
+        name: &str,
+        value: &Value,
+    ) -> Result<(), ClusterError> {
         let path = format!("/api/v1/namespaces?fieldManager={FIELD_MANAGER}");
         match self.send(ApiRequest::post(&path, value).acting(As::Portal).writing()).await {
             Ok(_) => Ok(()),
             Err(ClusterError::Conflict(message)) => {
-                let found = self.send(ApiRequest::get(&format!("/api/v1/namespaces/{name}")).acting(As::Portal)).await?;
+                let found =
+                    self.send(ApiRequest::get(&format!("/api/v1/namespaces/{name}")).acting(As::Portal)).await?;
                 let same_person = found.body["metadata"]["annotations"][REQUESTED_BY] == requested_by.user.as_ref();
                 if same_person { Ok(()) } else { Err(ClusterError::Conflict(message)) }
             }

@@ -75,14 +75,19 @@ impl ApiRequest {
 
     pub(super) async fn send(self, client: &Client) -> Result<Sent, ClusterError> {
         let writes = self.writes;
-        let request = self.request.body(Body::from(self.body.into_bytes())).map_err(|error| ClusterError::Refused(error.to_string()))?;
+        let request = self
+            .request
+            .body(Body::from(self.body.into_bytes()))
+            .map_err(|error| ClusterError::Refused(error.to_string()))?;
         let answered = async {
             let response = client.send(request).await.map_err(|error| broken(writes, &error))?;
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await.map_err(|error| lost(writes, error.to_string()))?.to_bytes();
             understand(writes, parts.status, &parts.headers, &bytes)
         };
-        tokio::time::timeout(TIMEOUT, answered).await.unwrap_or_else(|_| Err(lost(writes, "no answer in time".to_owned())))
+        tokio::time::timeout(TIMEOUT, answered)
+            .await
+            .unwrap_or_else(|_| Err(lost(writes, "no answer in time".to_owned())))
     }
 }
 
@@ -104,7 +109,8 @@ fn lost(writes: bool, cause: String) -> ClusterError {
 
 fn understand(writes: bool, status: StatusCode, headers: &HeaderMap, bytes: &[u8]) -> Result<Sent, ClusterError> {
     let body: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
-    let message = || body["message"].as_str().map_or_else(|| format!("the API server answered {status}"), str::to_owned);
+    let message =
+        || body["message"].as_str().map_or_else(|| format!("the API server answered {status}"), str::to_owned);
     match status {
         status if status.is_success() => Ok(Sent { warnings: warnings(headers), body }),
         StatusCode::CONFLICT => Err(ClusterError::Conflict(message())),
@@ -131,7 +137,6 @@ fn warnings(headers: &HeaderMap) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

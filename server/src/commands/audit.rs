@@ -51,13 +51,9 @@ async fn export(database: &PgPool) -> anyhow::Result<()> {
         after = last.event.sequence;
         for row in &rows {
             let mut value = serde_json::to_value(&row.event)?;
-            value["previous_hash"] = hex(&row.previous_hash).into();
-            value["hash"] = hex(&row.hash).into();
+            value["previous_hash"] = row.previous_hash.to_string().into();
+            value["hash"] = row.hash.to_string().into();
             say(&value.to_string());
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    app::workloads::api::hex(bytes)
 }

@@ -40,7 +40,9 @@ impl Command {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Review(arguments) => arguments.run(),
-            Self::Config(ConfigCommand::Check) => finish(Config::from_env().map(|_| say("The settings are right.")).map_err(Into::into)),
+            Self::Config(ConfigCommand::Check) => {
+                finish(Config::from_env().map(|_| say("The settings are right.")).map_err(Into::into))
+            }
             Self::Serve => {
                 log();
                 block_on(async { serve(Config::from_env()?).await })
@@ -83,7 +85,9 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
 
 /// The owner's address: `FAIRWAY_MIGRATE_DATABASE_URL`, or `DATABASE_URL` where both are one.
 async fn migrate() -> anyhow::Result<()> {
-    let url = std::env::var("FAIRWAY_MIGRATE_DATABASE_URL").or_else(|_| std::env::var("DATABASE_URL")).map_err(|_| anyhow::anyhow!("set FAIRWAY_MIGRATE_DATABASE_URL to the database, as its owner"))?;
+    let url = std::env::var("FAIRWAY_MIGRATE_DATABASE_URL")
+        .or_else(|_| std::env::var("DATABASE_URL"))
+        .map_err(|_| anyhow::anyhow!("set FAIRWAY_MIGRATE_DATABASE_URL to the database, as its owner"))?;
     let mut connection = sqlx::PgConnection::connect(&url).await?;
     sqlx::migrate!("../migrations").run(&mut connection).await?;
     say("The database is up to date.");

@@ -86,10 +86,21 @@ fn read(path: &Path) -> anyhow::Result<Vec<Manifest>> {
         return Ok(review::decode("-", &text)?);
     }
     if path.is_dir() {
-        let mut entries = std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+        let mut entries =
+            std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
         entries.sort();
-        let wanted = |path: &PathBuf| path.is_dir() || path.extension().is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known));
-        return Ok(entries.iter().filter(|path| wanted(path)).map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?.concat());
+        let wanted = |path: &PathBuf| {
+            path.is_dir()
+                || path
+                    .extension()
+                    .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
+        };
+        return Ok(entries
+            .iter()
+            .filter(|path| wanted(path))
+            .map(|path| read(path))
+            .collect::<anyhow::Result<Vec<_>>>()?
+            .concat());
     }
     let text = std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
     Ok(review::decode(&path.display().to_string(), &text)?)
@@ -110,7 +121,10 @@ fn text(report: &Report) -> String {
             Severity::Warn => "warn",
             Severity::Info => "info",
         };
-        format!("{severity}  {} {}\n      {}\n      {}\n      [{}]\n", finding.object, finding.path, finding.message, finding.fix, finding.rule)
+        format!(
+            "{severity}  {} {}\n      {}\n      {}\n      [{}]\n",
+            finding.object, finding.path, finding.message, finding.fix, finding.rule
+        )
     });
     let verdict = match report.verdict {
         Verdict::Pass => "pass",

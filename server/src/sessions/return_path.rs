@@ -22,7 +22,9 @@ impl ReturnPath {
 
     fn checked(text: &str) -> Option<Self> {
         // Browsers drop tabs and line ends and read `\` as `/` before they look at an address.
-        let plain = text.starts_with('/') && text.len() <= 2048 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let plain = text.starts_with('/')
+            && text.len() <= 2048
+            && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         if !plain {
             return None;
         }
@@ -59,10 +61,42 @@ mod tests {
     #[test]
     fn everything_that_leads_elsewhere_becomes_the_front_page() {
         let hostile = [
-            "", "evil", "//evil", "///evil", "////evil", "/\\evil", "\\/evil", "\\\\evil", "/\\/evil", "//evil/..", "/./\\evil",
-            "https://evil", "http:evil", "HTTPS://evil", "https:/evil", "javascript:alert(1)", "data:text/html,x", "mailto:a@b",
-            "/\t/evil", "/\n/evil", "/\r/evil", " //evil", "\t//evil", "/ /evil", "//evil@localhost", "//localhost@evil", "/%09\\/evil\u{9}",
-            "\u{0}/x", "/\u{0}", "/ü", "//\u{ff0f}evil", "/.//evil", "/x/..//evil", "/a/../..//evil", "/sign-in?return=/", "/sign-out",
+            "",
+            "evil",
+            "//evil",
+            "///evil",
+            "////evil",
+            "/\\evil",
+            "\\/evil",
+            "\\\\evil",
+            "/\\/evil",
+            "//evil/..",
+            "/./\\evil",
+            "https://evil",
+            "http:evil",
+            "HTTPS://evil",
+            "https:/evil",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "mailto:a@b",
+            "/\t/evil",
+            "/\n/evil",
+            "/\r/evil",
+            " //evil",
+            "\t//evil",
+            "/ /evil",
+            "//evil@localhost",
+            "//localhost@evil",
+            "/%09\\/evil\u{9}",
+            "\u{0}/x",
+            "/\u{0}",
+            "/ü",
+            "//\u{ff0f}evil",
+            "/.//evil",
+            "/x/..//evil",
+            "/a/../..//evil",
+            "/sign-in?return=/",
+            "/sign-out",
         ];
         for text in hostile {
             assert_eq!(ReturnPath::parse(text).as_str(), "/", "{text:?}");

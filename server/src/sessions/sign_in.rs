@@ -20,7 +20,10 @@ use tower_sessions::Session;
 
 /// The routes of this module.
 pub fn routes() -> Router<AppState> {
-    Router::new().route("/sign-in", get(begin)).route("/sign-in/callback", get(finish)).route("/sign-out", post(sign_out))
+    Router::new()
+        .route("/sign-in", get(begin))
+        .route("/sign-in/callback", get(finish))
+        .route("/sign-out", post(sign_out))
 }
 
 #[derive(Deserialize)]
@@ -29,7 +32,12 @@ struct Begin {
     return_path: String,
 }
 
-async fn begin(State(state): State<AppState>, session: Session, actor: Option<Signed>, Query(query): Query<Begin>) -> Result<Response, AppError> {
+async fn begin(
+    State(state): State<AppState>,
+    session: Session,
+    actor: Option<Signed>,
+    Query(query): Query<Begin>,
+) -> Result<Response, AppError> {
     let return_path = ReturnPath::parse(&query.return_path);
     if actor.is_some() {
         return Ok(Redirect::to(return_path.as_str()).into_response());
@@ -48,7 +56,12 @@ struct Callback {
     error: Option<String>,
 }
 
-async fn finish(State(state): State<AppState>, session: Session, headers: HeaderMap, Query(answer): Query<Callback>) -> Result<Response, AppError> {
+async fn finish(
+    State(state): State<AppState>,
+    session: Session,
+    headers: HeaderMap,
+    Query(answer): Query<Callback>,
+) -> Result<Response, AppError> {
     // Taken out before anything else, so that an answer can be used only once.
     let pending: Option<Pending> = session.remove(PENDING).await.map_err(database)?;
     session.save().await.map_err(database)?;
@@ -85,7 +98,15 @@ async fn sign_out(State(state): State<AppState>, session: Session, headers: Head
 }
 
 async fn record(state: &AppState, actor: &Profile, action: Action, request_id: &str) -> Result<(), AppError> {
-    let event = NewEvent { intent_id: None, phase: Phase::Succeeded, actor, action, object: "Session//", detail: json!({}), request_id };
+    let event = NewEvent {
+        intent_id: None,
+        phase: Phase::Succeeded,
+        actor,
+        action,
+        object: "Session//",
+        detail: json!({}),
+        request_id,
+    };
     append(&state.database, event).await?;
     Ok(())
 }
@@ -122,7 +143,10 @@ struct Signed;
 impl<S: Send + Sync> axum::extract::OptionalFromRequestParts<S> for Signed {
     type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        _: &S,
+    ) -> Result<Option<Self>, Self::Rejection> {
         Ok(parts.extensions.get::<Actor>().map(|_| Self))
     }
 }

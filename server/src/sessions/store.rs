@@ -81,20 +81,30 @@ impl SessionStore for PgSessionStore {
     async fn create(&self, record: &mut Record) -> Result<()> {
         // 128 random bits do not collide; if they did, the primary key would refuse.
         let hash = id_hash(&record.id);
-        sqlx::query!("insert into sessions (id_hash, person_id, sealed_data) values ($1, $2, $3)", &hash[..], person_of(record), sealed(record)?)
-            .execute(&self.database)
-            .await
-            .map_err(backend)?;
+        sqlx::query!(
+            "insert into sessions (id_hash, person_id, sealed_data) values ($1, $2, $3)",
+            &hash[..],
+            person_of(record),
+            sealed(record)?
+        )
+        .execute(&self.database)
+        .await
+        .map_err(backend)?;
         Ok(())
     }
 
     /// Changes a session that is there. One that was deleted meanwhile stays deleted.
     async fn save(&self, record: &Record) -> Result<()> {
         let hash = id_hash(&record.id);
-        sqlx::query!("update sessions set person_id = $2, sealed_data = $3 where id_hash = $1", &hash[..], person_of(record), sealed(record)?)
-            .execute(&self.database)
-            .await
-            .map_err(backend)?;
+        sqlx::query!(
+            "update sessions set person_id = $2, sealed_data = $3 where id_hash = $1",
+            &hash[..],
+            person_of(record),
+            sealed(record)?
+        )
+        .execute(&self.database)
+        .await
+        .map_err(backend)?;
         Ok(())
     }
 
@@ -120,7 +130,10 @@ impl SessionStore for PgSessionStore {
 
     async fn delete(&self, id: &Id) -> Result<()> {
         let hash = id_hash(id);
-        sqlx::query!("delete from sessions where id_hash = $1", &hash[..]).execute(&self.database).await.map_err(backend)?;
+        sqlx::query!("delete from sessions where id_hash = $1", &hash[..])
+            .execute(&self.database)
+            .await
+            .map_err(backend)?;
         Ok(())
     }
 }

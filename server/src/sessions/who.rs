@@ -28,7 +28,12 @@ pub struct Identify {
 
 /// Middleware: puts the [`Actor`] into the request, where somebody is signed in. A database that is away
 /// means 503, never "signed out".
-pub async fn identify(State(identify): State<Identify>, session: Session, mut request: Request, next: Next) -> Response {
+pub async fn identify(
+    State(identify): State<Identify>,
+    session: Session,
+    mut request: Request,
+    next: Next,
+) -> Response {
     match identify.actor(&session, request_id(&request)).await {
         Ok(Some(actor)) => drop(request.extensions_mut().insert(actor)),
         Ok(None) => {}
@@ -112,20 +117,30 @@ mod tests {
     use super::*;
 
     fn profile(email: &str, groups: &[&str]) -> Profile {
-        Profile { issuer: "https://idp".into(), subject: "1".into(), name: "Robin".into(), email: email.into(), groups: groups.iter().map(ToString::to_string).collect() }
+        Profile {
+            issuer: "https://idp".into(),
+            subject: "1".into(),
+            name: "Robin".into(),
+            email: email.into(),
+            groups: groups.iter().map(ToString::to_string).collect(),
+        }
     }
 
     #[test]
     fn only_configured_groups_reach_the_cluster() {
-        let mapping = GroupMapping { impersonated: vec!["team".into(), "system:masters".into()], ..GroupMapping::default() };
+        let mapping =
+            GroupMapping { impersonated: vec!["team".into(), "system:masters".into()], ..GroupMapping::default() };
         let identity = kube_identity(&profile("me@example.com", &["team", "other", "system:masters"]), &mapping);
-        let groups: Vec<_> = identity.map(|identity| identity.groups).unwrap_or_default().iter().map(ToString::to_string).collect();
+        let groups: Vec<_> =
+            identity.map(|identity| identity.groups).unwrap_or_default().iter().map(ToString::to_string).collect();
         assert_eq!(groups, ["team"]);
     }
 
     #[test]
     fn a_name_of_the_clusters_own_is_nobody() {
         assert!(kube_identity(&profile("system:admin", &[]), &GroupMapping::default()).is_none());
-        assert!(kube_identity(&profile("me@example.com\nImpersonate-Group: x", &[]), &GroupMapping::default()).is_none());
+        assert!(
+            kube_identity(&profile("me@example.com\nImpersonate-Group: x", &[]), &GroupMapping::default()).is_none()
+        );
     }
 }

@@ -1,0 +1,178 @@
+// The main job of the portal, step by step as the people do it, with JavaScript and without.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { expect, stack, test, unique } from './portal.mjs';
+import { clusterAudit, kube, rows } from './truth.mjs';
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? 'with JavaScript' : 'without JavaScript', () => {
+    const options = { javaScriptEnabled };
+
+    test('somebody signed out reads the front page and the FAQ, signs in, and is back at the page asked for', async ({ open }) => {
+      const page = await open(null, options);
+      await page.goto('/');
+      await expect(page.getByRole('heading', { level: 1 })).toHaveText('The safe way into the demo platform');
+      await page.getByRole('navigation').getByRole('link', { name: 'FAQ' }).click();
+      await page.getByLabel('Paste a message you do not understand').fill('The container named <web> uses the :latest tag.');
+      await page.getByRole('button', { name: 'Explain message' }).click();
+      await page.getByRole('link', { name: 'Which image tags may I use?' }).first().click();
+      await expect(page.getByRole('heading', { level: 1 })).toHaveText('Which image tags may I use?');
+      await page.getByRole('link', { name: 'Sign in' }).click();
+      expect(page.url()).toContain(stack.issuer);
+      await page.getByRole('button', { name: 'Dana Developer' }).click();
+      await expect(page).toHaveURL(/\/faq\/image-tags$/);
+      await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
+    });
+
+    test('a person sees who they are, what they reach, and which binding gives it through which group', async ({ open }) => {
+      const page = await open('lee', options);
+      await expect(page.getByText('lee@example.com')).toBeVisible();
+      const reach = page.getByRole('region', { name: 'Namespaces you can reach' });
+      const row = (binding) => reach.getByRole('row').filter({ hasText: binding }).filter({ has: page.getByRole('rowheader', { name: 'shop', exact: true }) });
+      await expect(row('extra-workload-admins')).toContainText('admin');
+      await expect(row('extra-workload-admins')).toContainText('your group team-shop-leads');
+      await expect(row(/RoleBinding workload-admin/)).toContainText('your group team-shop');
+      await expect(page.getByRole('region', { name: 'Access in the whole cluster' })).toContainText('ClusterRoleBinding user-view');
+    });
+
+    test('a newcomer is told what to ask for and whom', async ({ open }) => {
+      const page = await open('nico', options);
+      await expect(page.getByRole('heading', { name: 'You have no access yet' })).toBeVisible();
+      await expect(page.locator('main')).toContainText('add nico@example.com to the team');
+      await expect(page.locator('main')).toContainText('platform-team@example.com');
+    });
+
+    test('a namespace is created, waited for, and shown', async ({ open }) => {
+      const name = unique('shop');
+      const page = await open('dana', options);
+      await page.goto('/namespaces');
+      await page.getByRole('link', { name: 'Create namespace' }).click();
+      await page.getByLabel('Parent namespace').selectOption('shop');
+      await page.getByLabel('Name').fill(name);
+      await page.getByRole('button', { name: 'Create namespace' }).click();
+      await expect(page.getByText(`Namespace ${name} is ready to use.`)).toBeVisible({ timeout: 30_000 });
+      await expect(page).toHaveURL(new RegExp(`/namespaces/${name}`));
+      await expect(page.getByRole('link', { name: 'Add workload' })).toBeVisible();
+      const anchor = await kube.get(`/apis/hnc.x-k8s.io/v1alpha2/namespaces/shop/subnamespaceanchors/${name}`);
+      expect(anchor.status.status).toBe('Ok');
+      expect(outcomesOf(`Namespace//${name}`)).toEqual(['succeeded']);
+      const [created] = clusterAudit().filter(({ objectRef, verb }) => objectRef.resource === 'subnamespaceanchors' && objectRef.name === name && verb === 'create');
+      expect(created.impersonatedUser.username).toBe('dana@example.com');
+    });
+
+    test('the wizard ends in a workload behind its policy, applied as the person and exactly as reviewed', async ({ open }) => {
+      const name = unique('web');
+      const page = await open('dana', options);
+      await page.goto('/workloads');
+      await page.getByRole('link', { name: 'Add workload' }).click();
+      await page.getByLabel('Namespace').selectOption('shop');
+      await page.getByLabel('Name', { exact: true }).fill(name);
+      await page.getByLabel('Image').fill('harbor.example.com/shop/web:1.4.2');
+      await page.getByLabel('Ports it listens on').fill('8080');
+      await page.getByRole('button', { name: 'Save and continue' }).click();
+
+      await expect(page.getByRole('heading', { level: 1 })).toHaveText('Network');
+      await page.getByLabel('Source 1').selectOption('same-namespace');
+      await page.getByRole('button', { name: 'Add another source' }).click();
+      await page.getByLabel('Source 2').selectOption('namespace');
+      await page.getByRole('group', { name: 'Who may reach it' }).getByLabel('Which').nth(1).fill('pay');
+      await page.getByLabel('Destination 1').selectOption('addresses');
+      const egress = page.getByRole('group', { name: 'What it may reach' });
+      await egress.getByLabel('Which').fill('203.0.113.0/24');
+      await egress.getByLabel('On ports').fill('5432');
+      await page.getByRole('button', { name: 'Save and continue' }).click();
+
+      await expect(page.getByRole('heading', { level: 1 })).toHaveText('Resources and security');
+      await page.getByRole('button', { name: /Save and/ }).click();
+
+      await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+      await expect(page.getByText('Ready: the rules find nothing to mend.')).toBeVisible();
+      const reach = (title) => page.getByRole('region', { name: title });
+      await expect(reach('Who can reach it').getByRole('row')).toHaveCount(3);
+      await expect(reach('What it can reach')).toContainText('203.0.113.0/24');
+      await expect(reach('What it can reach')).toContainText('5432');
+      await expect(page.getByText(`Pod/shop/${name}-pod`)).toBeVisible();
+      const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download YAML' }).click()]);
+      const manifest = readFileSync(await download.path(), 'utf8');
+      await page.getByRole('button', { name: 'Apply workload' }).click();
+
+      await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
+      const deployment = await kube.get(`/apis/apps/v1/namespaces/shop/deployments/${name}`);
+      expect(deployment.metadata.managedFields.find(({ manager }) => manager === 'fairway').operation).toBe('Apply');
+      const policy = await kube.get(`/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/${name}`);
+      expect(deployment.spec.template.metadata.labels).toMatchObject(policy.spec.podSelector.matchLabels);
+      const [submission] = rows(`select manifest, encode(digest, 'hex') as digest, author_id from submissions where name = '${name}'`);
+      expect(submission.manifest).toBe(manifest);
+      expect(submission.digest).toBe(createHash('sha256').update(manifest).digest('hex'));
+      expect(outcomesOf(`Submission/shop/${name}`)).toEqual(['succeeded']);
+      const patched = clusterAudit().filter(({ objectRef, verb, requestURI }) => objectRef.name === name && verb === 'patch' && !requestURI.includes('dryRun'));
+      expect(patched.map(({ impersonatedUser }) => impersonatedUser.username)).toEqual(Array(patched.length).fill('dana@example.com'));
+      expect(patched.length).toBeGreaterThanOrEqual(2);
+    });
+
+    test('risks are accepted point by point, decided by another person, and kept as evidence', async ({ open }) => {
+      const feature = javaScriptEnabled ? 'snippet-annotations' : 'custom-resource-definitions';
+      const developer = await open('devin', options);
+      await developer.goto('/preview-features');
+      await developer.locator(`a[href="/preview-features/${feature}"]`).first().click();
+      await developer.getByLabel('For which namespace').selectOption('shop');
+      for (const point of await developer.getByRole('group', { name: 'Confirm each point' }).getByRole('checkbox').all()) {
+        await expect(point).not.toBeChecked();
+        await point.check();
+      }
+      await developer.getByLabel('Why you need it').fill('A rewrite that the ingress does not offer');
+      await developer.getByRole('button', { name: 'Accept risks' }).click();
+      await expect(developer.getByText('Your acceptance is recorded.')).toBeVisible();
+
+      const administrator = await open('ada', options);
+      await administrator.goto('/admin/approvals');
+      const waiting = administrator.getByRole('listitem').filter({ has: administrator.getByRole('heading', { level: 2 }) }).filter({ hasText: 'devin@example.com' }).first();
+      await waiting.getByLabel('Comment').fill('Until the end of the quarter');
+      await waiting.getByRole('button', { name: 'Approve' }).click();
+      await expect(administrator.getByText('The decision is recorded.')).toBeVisible();
+
+      await developer.reload();
+      const mine = developer.getByRole('region', { name: 'What you accepted' });
+      await expect(mine).toContainText('Approved');
+      await expect(mine).toContainText('Until the end of the quarter');
+      const [acceptance] = rows(`select a.person_email, a.person_groups, a.namespace, encode(a.statement_digest, 'hex') as digest, a.statement_body, a.confirmed_points, d.verdict, p.email as decided_by
+        from acceptances a join risk_statements s on s.id = a.statement_id join decisions d on d.acceptance_id = a.id join people p on p.id = d.decided_by where s.feature_slug = '${feature}'`);
+      expect(acceptance).toMatchObject({ person_email: 'devin@example.com', person_groups: ['team-shop'], namespace: 'shop', verdict: 'approved', decided_by: 'ada@example.com' });
+      expect(acceptance.digest).toBe(createHash('sha256').update([acceptance.statement_body, ...acceptance.confirmed_points].join('\n')).digest('hex'));
+    });
+
+    test('an administrator reads every write, with actor, object and outcome', async ({ open }) => {
+      const page = await open('ada', options);
+      await page.getByRole('link', { name: 'Admin' }).click();
+      await page.getByRole('link', { name: 'Audit' }).click();
+      await page.getByLabel('Actor, action or object holds').fill('ada@example.com');
+      await page.getByRole('button', { name: 'Filter writes' }).click();
+      const newest = page.getByRole('region', { name: 'Writes' }).getByRole('row').nth(1);
+      await expect(newest).toContainText('Ada Administrator');
+      await expect(newest).toContainText('session.sign_in');
+      await expect(newest).toContainText('Succeeded');
+    });
+
+    test('signing out ends the session here and at the provider', async ({ open }) => {
+      const page = await open('pia', options);
+      const [cookie] = (await page.context().cookies(stack.url)).filter(({ name }) => name === '__Host-fairway');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      // Without JavaScript the provider's own page asks for one more press.
+      if (!javaScriptEnabled) await page.getByRole('button', { name: 'Sign out' }).click();
+      await expect(page).toHaveURL(`${stack.url}/`);
+      await expect(page.getByRole('link', { name: 'Sign in' }).first()).toBeVisible();
+      await page.goto('/access');
+      await expect(page.getByRole('heading', { name: 'Choose a demo person' })).toBeVisible();
+      // The old cookie is worth nothing, wherever it was copied to.
+      await page.context().addCookies([cookie]);
+      await page.goto('/access');
+      await expect(page.getByRole('heading', { name: 'Choose a demo person' })).toBeVisible();
+    });
+  });
+}
+
+/** Outcomes of every write to an object, as recorded. */
+function outcomesOf(object) {
+  return rows(`select outcome.phase from audit_events intent join audit_events outcome on outcome.intent_id = intent.id where intent.object = '${object}'`).map(({ phase }) => phase);
+}

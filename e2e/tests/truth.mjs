@@ -1,0 +1,23 @@
+// What is really stored: rows in Postgres and objects in the cluster, read behind the portal's back.
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Kube } from '../stack/kube.mjs';
+import * as tools from '../stack/tools.mjs';
+import { stack } from './portal.mjs';
+
+/** The rows of a query, as objects. */
+export function rows(sql, database = stack.database) {
+  const psql = join(tools.postgres(), 'psql');
+  const query = `select coalesce(json_agg(found), '[]') from (${sql}) as found`;
+  return JSON.parse(execFileSync(psql, ['-qAt', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', query], { encoding: 'utf8' }));
+}
+
+/** The cluster, with all rights. */
+export const kube = Kube.fromConfig(stack.kubeconfig);
+
+/** Who the API server says made a request: its own audit log, line by line. */
+export function clusterAudit() {
+  return readFileSync(stack.clusterAudit, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+}
