@@ -25,7 +25,6 @@ use leptos_router::components::{FlatRoutes, Route, Router as PageRouter};
 use leptos_router::{SsrMode, path};
 
 /// The handlers of forms and downloads, each at the address of its page.
-#[must_use]
 pub fn form_routes() -> Router<AppState> {
     Router::new()
         .route("/namespaces/new", post(namespaces::api::post_namespace))

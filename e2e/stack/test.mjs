@@ -25,6 +25,7 @@ async function check(name, command, args, { env = {}, cwd = root } = {}) {
 const still = {
   format: () => check('format', 'cargo', ['fmt', '--all', '--check']),
   lint: (more) => check('lint', 'cargo', ['clippy', '-q', '--workspace', '--exclude', 'fairway-hydrate', '--all-targets', ...more, '--', '-D', 'warnings'], { env: offline }),
+  docs: () => check('docs', 'cargo', ['doc', '-q', '--workspace', '--exclude', 'fairway-hydrate', '--no-deps', '--document-private-items'], { env: offline }),
   layers: () => check('layers', 'node', [join(import.meta.dirname, 'layers.mjs')]),
 };
 
@@ -33,12 +34,12 @@ const moving = {
   queries: (more, stack) => check('queries', 'node', [join(import.meta.dirname, 'queries.mjs'), '--check'], { env: { DATABASE_URL: stack.database.owner } }),
   rust: (more, stack) =>
     check('rust', 'cargo', ['test', '--workspace', '--exclude', 'fairway-hydrate', ...more], {
-      env: { ...offline, DATABASE_URL: stack.database.owner, FAIRWAY_TEST_KUBECONFIG: stack.cluster.config, FAIRWAY_TEST_ADMIN_KUBECONFIG: stack.cluster.adminConfig, FAIRWAY_TEST_ISSUER: stack.provider.issuer },
+      env: { ...offline, DATABASE_URL: stack.database.owner, FAIRWAY_TEST_KUBECONFIG: stack.cluster.config, FAIRWAY_TEST_ADMIN_KUBECONFIG: stack.cluster.adminConfig, FAIRWAY_TEST_ISSUER: stack.provider.issuer, FAIRWAY_TEST_PORTAL: stack.url },
     }),
   browser: (more, stack) => {
     tools.chromium();
     const told = { url: stack.url, issuer: stack.provider.issuer, database: stack.database.owner, kubeconfig: stack.cluster.adminConfig, clusterAudit: stack.cluster.auditLog, binary: stack.binary, site };
-    check('browser', 'npx', ['playwright', 'test', ...more], { cwd: join(root, 'e2e'), env: { FAIRWAY_STACK: JSON.stringify(told) } });
+    return check('browser', 'node', ['node_modules/.bin/playwright', 'test', ...more], { cwd: join(root, 'e2e'), env: { FAIRWAY_STACK: JSON.stringify(told) } });
   },
 };
 

@@ -11,6 +11,8 @@ import { say, Refusal } from './say.mjs';
 export const cache = process.env.FAIRWAY_CACHE ?? join(homedir(), '.cache', 'fairway');
 
 const KUBERNETES = '1.20.2';
+/** Counts our own changes to the build, so that an older one is not taken for it. */
+const BUILD = 2;
 const GO = '/usr/lib/go-1.19/bin';
 const logs = join(cache, 'logs');
 
@@ -84,7 +86,7 @@ export function controlPlane() {
   }
   const onThisPath = onPath('kube-apiserver')?.replace(/\/kube-apiserver$/, '');
   if (complete(onThisPath)) return onThisPath;
-  const kept = join(cache, `kubernetes-${KUBERNETES}`);
+  const kept = join(cache, `kubernetes-${KUBERNETES}-${BUILD}`);
   if (!complete(kept)) buildControlPlane(kept);
   return kept;
 }
@@ -94,13 +96,14 @@ export function controlPlane() {
  * client, and the upstream binaries are not in any package registry.
  */
 function buildControlPlane(target) {
-  installPackages('etcd-server', 'golang-1.19-go', 'rsync', 'dpkg-dev');
+  installPackages('etcd-server', 'golang-1.19-go', 'golang-github-modern-go-reflect2-dev', 'rsync', 'dpkg-dev');
   say(`building Kubernetes ${KUBERNETES} from Debian's source, once: usually 7 minutes on 2 cores`);
   const work = mkdtempSync(join(tmpdir(), 'fairway-kubernetes-'));
   try {
     fetchSource('kubernetes', work);
     const source = readdirSync(work).map((name) => join(work, name)).find((path) => existsSync(join(path, 'cmd/kube-apiserver')));
     if (!source) throw new Refusal('the source package of Kubernetes did not hold cmd/kube-apiserver.');
+    replaceReflect2(source);
     const [major, minor] = KUBERNETES.split('.');
     logged('build-kubernetes', 'make', ['WHAT=cmd/kube-apiserver cmd/kube-controller-manager'], {
       cwd: source,
@@ -126,6 +129,16 @@ function buildControlPlane(target) {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/**
+ * The reflect2 in the source reads the runtime's maps as they were before Go 1.18: with a later Go the
+ * API server crashes on the first custom resource whose labels it sorts. Debian packages the mended one.
+ */
+function replaceReflect2(source) {
+  const vendored = join(source, 'vendor/github.com/modern-go/reflect2');
+  rmSync(vendored, { recursive: true });
+  execFileSync('cp', ['-rL', '/usr/share/gocode/src/github.com/modern-go/reflect2', vendored]);
 }
 
 /** Fetches a Debian source package through a sources list of our own: the machine's stays as it is. */

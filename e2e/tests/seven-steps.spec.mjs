@@ -49,7 +49,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto('/namespaces');
       await page.getByRole('link', { name: 'Create namespace' }).click();
       await page.getByLabel('Parent namespace').selectOption('shop');
-      await page.getByLabel('Name').fill(name);
+      await page.getByRole('textbox', { name: 'Name' }).fill(name);
       await page.getByRole('button', { name: 'Create namespace' }).click();
       await expect(page.getByText(`Namespace ${name} is ready to use.`)).toBeVisible({ timeout: 30_000 });
       await expect(page).toHaveURL(new RegExp(`/namespaces/${name}`));

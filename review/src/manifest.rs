@@ -17,7 +17,7 @@ pub struct Manifest {
 /// Why an input could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The input is over [`MAX_BYTES`].
+    /// The input is larger than 8 MiB.
     #[error("{source_name}: larger than {MAX_BYTES} bytes; split it into several files")]
     TooLarge {
         /// The file's name, or `-`.

@@ -46,7 +46,7 @@ pub fn FailurePage(
     page_with(Section::None, error, |_, error| async move { Err::<Page, _>(error) })
 }
 
-/// [`FailurePage`] as a view.
+/// The page for failures that happen outside a page, as a view.
 pub fn failure_page(error: AppError) -> AnyView {
     view! { <FailurePage error=error/> }.into_any()
 }

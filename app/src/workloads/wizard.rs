@@ -252,7 +252,9 @@ async fn show_review(request: &PageRequest, id: Uuid, draft: DraftForm) -> Resul
     let reviewed = match review_draft(&request.state, actor, &draft).await? {
         Ok(reviewed) => reviewed,
         Err(errors) => {
-            return Ok(Page::new("Review - Add workload", view! { <Incomplete id=id errors=errors/> }).with_errors(true));
+            return Ok(
+                Page::new("Review - Add workload", view! { <Incomplete id=id errors=errors/> }).with_errors(true)
+            );
         }
     };
     let dry_run = dry_run(&request.state, &actor.kube, &reviewed.manifest).await;

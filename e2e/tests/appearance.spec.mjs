@@ -1,0 +1,88 @@
+// How pages look and sound: axe, no sideways scrolling, no WASM where no island is. The pictures in
+// target/e2e/pages are for people to look at.
+
+import AxeBuilder from '@axe-core/playwright';
+import { join } from 'node:path';
+import { expect, test, unique } from './portal.mjs';
+
+const folder = join(import.meta.dirname, '../../target/e2e/pages');
+const pages = {
+  '': ['/', '/faq', '/faq/why-cant-i-kubectl-run', '/styleguide', '/faq?message=is+forbidden%3A+User'],
+  nico: ['/access', '/namespaces', '/namespaces/new', '/workloads/new', '/preview-features/snippet-annotations'],
+  dana: ['/access', '/namespaces', '/namespaces/new', '/namespaces/shop', '/workloads', '/workloads/new', '/preview-features', '/preview-features/snippet-annotations', '/nothing'],
+  ada: ['/access', '/admin', '/admin/approvals', '/admin/features', '/admin/audit'],
+};
+
+for (const colorScheme of ['light', 'dark']) {
+  for (const width of [1280, 375]) {
+    test(`every page is accessible and fits, ${colorScheme}, ${width} pixels wide`, async ({ open }) => {
+      test.setTimeout(180_000);
+      for (const [subject, paths] of Object.entries(pages)) {
+        const page = await open(subject || null, { colorScheme, viewport: { width, height: 900 } });
+        for (const path of paths) await look(page, path, `${subject || 'anyone'}-${colorScheme}-${width}${path.replace(/[^a-z0-9]+/g, '-')}`);
+        if (subject === 'dana') await lookAtTheWizard(page, `wizard-${colorScheme}-${width}`);
+      }
+    });
+  }
+}
+
+test('at 320 pixels nothing scrolls sideways but tables and code in their own frames', async ({ open }) => {
+  for (const [subject, paths] of Object.entries(pages)) {
+    const page = await open(subject || null, { viewport: { width: 320, height: 700 } });
+    for (const path of paths) {
+      await page.goto(path);
+      await fits(page, path);
+    }
+  }
+});
+
+test('only pages with an island ship WASM', async ({ open }) => {
+  const page = await open('dana');
+  const fetched = [];
+  page.on('request', (request) => request.url().includes('/pkg/') && fetched.push(new URL(page.url()).pathname));
+  for (const path of pages.dana.filter((path) => path !== '/workloads/new')) await page.goto(path, { waitUntil: 'networkidle' });
+  expect(fetched).toEqual([]);
+  await page.goto('/workloads/new', { waitUntil: 'networkidle' });
+  expect(fetched.length).toBeGreaterThan(0);
+});
+
+async function look(page, path, name) {
+  await page.goto(path);
+  await lookAtThis(page, name);
+}
+
+async function lookAtThis(page, name) {
+  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+  expect(violations.map(({ id, nodes }) => `${name}: ${id} at ${nodes[0].target}`)).toEqual([]);
+  await fits(page, name);
+}
+
+async function fits(page, what) {
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(overflow, `${what} is too wide`).toBeLessThanOrEqual(0);
+}
+
+/** The steps that need a draft, wrong input included. */
+async function lookAtTheWizard(page, name) {
+  await page.goto('/workloads/new');
+  await page.getByLabel('Image').fill('nginx:latest:oops');
+  await page.getByRole('button', { name: 'Save and continue' }).click();
+  await expect(page.getByRole('alert')).toBeVisible();
+  await lookAtThis(page, `${name}-error`);
+  await page.getByLabel('Name', { exact: true }).fill(unique('look'));
+  await page.getByLabel('Image').fill('nginx:1.27');
+  await page.getByLabel('Ports it listens on').fill('8080');
+  await page.getByRole('button', { name: 'Save and continue' }).click();
+  await page.getByLabel('Source 1').selectOption('same-namespace');
+  await page.getByRole('button', { name: 'Add another source' }).click();
+  await lookAtThis(page, `${name}-network`);
+  await page.getByRole('button', { name: /Save and/ }).last().click();
+  await lookAtThis(page, `${name}-resources`);
+  await page.getByRole('button', { name: /Save and/ }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+  await lookAtThis(page, `${name}-review`);
+  await page.getByRole('button', { name: 'Apply workload' }).click();
+  await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
+  await lookAtThis(page, `${name}-submission`);
+}

@@ -1,0 +1,145 @@
+// Wrong input, and a cluster that says no: nothing typed is lost, and every refusal names the way out.
+
+import { expect, test, unique } from './portal.mjs';
+import { kube, rows } from './truth.mjs';
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? 'with JavaScript' : 'without JavaScript', () => {
+    const options = { javaScriptEnabled };
+
+    test('a form with wrong values comes back with status 422, a summary that has the focus, and what was typed', async ({ open }) => {
+      const page = await open('dana', options);
+      await page.goto('/workloads/new');
+      await page.getByLabel('Name', { exact: true }).fill('Not A Name');
+      await page.getByLabel('Copies').fill('many');
+      await page.getByLabel('Image').fill('harbor.example.com/Shop/Web');
+      await page.getByLabel('Ports it listens on').fill('http');
+      const [response] = await Promise.all([page.waitForResponse((response) => response.request().method() === 'POST'), page.getByRole('button', { name: 'Save and continue' }).click()]);
+      expect(response.status()).toBe(422);
+      await expect(page).toHaveTitle(/^Error: /);
+      const summary = page.getByRole('alert');
+      await expect(summary.getByRole('link')).toHaveCount(4);
+      await expect(summary).toBeFocused();
+      await expect(page.getByLabel('Name', { exact: true })).toHaveValue('Not A Name');
+      await expect(page.getByLabel('Image')).toHaveValue('harbor.example.com/Shop/Web');
+      await expect(page.getByLabel('Ports it listens on')).toHaveAttribute('aria-invalid', 'true');
+      await summary.getByRole('link').nth(2).click();
+      await expect(page.getByLabel('Image')).toBeFocused();
+    });
+
+    test('what is wrong in a row of the network step is said at that row, and the draft is kept', async ({ open }) => {
+      const page = await open('dana', options);
+      const name = unique('rows');
+      await page.goto('/workloads/new');
+      await page.getByLabel('Name', { exact: true }).fill(name);
+      await page.getByLabel('Image').fill('harbor.example.com/shop/web:1');
+      await page.getByRole('button', { name: 'Save and continue' }).click();
+      await page.getByLabel('Destination 1').selectOption('addresses');
+      await page.getByRole('group', { name: 'What it may reach' }).getByLabel('Which').fill('10.0.0.0');
+      await page.getByRole('button', { name: 'Save and continue' }).click();
+      await expect(page.getByRole('alert')).toContainText('203.0.113.0/24');
+      await page.goto('/workloads');
+      await page.getByRole('link', { name }).click();
+      await expect(page.getByRole('group', { name: 'What it may reach' }).getByLabel('Which')).toHaveValue('10.0.0.0');
+    });
+  });
+}
+
+test('a namespace whose name is taken is not created twice', async ({ open }) => {
+  const page = await open('dana');
+  await page.goto('/namespaces/new');
+  await page.getByRole('textbox', { name: 'Name' }).fill('pay');
+  await page.getByRole('button', { name: 'Create namespace' }).click();
+  await expect(page.getByRole('alert')).toContainText('This name is taken');
+  await expect(page.getByRole('textbox', { name: 'Name' })).toHaveValue('pay');
+});
+
+test('what the cluster refuses is said in its words before anything is sent', async ({ open }) => {
+  const namespace = unique('pay-full');
+  const owner = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-pay' };
+  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  await kube.apply({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'full', namespace }, spec: { hard: { pods: '0' } } });
+  await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'admins', namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' }, subjects: [owner] });
+  await expect.poll(async () => (await kube.get(`/api/v1/namespaces/${namespace}/resourcequotas/full`)).status?.used?.pods).toBe('0');
+  const page = await open('pia');
+  const name = await reviewed(page, namespace);
+  const said = page.getByRole('listitem').filter({ hasText: `Pod/${namespace}/${name}-pod` });
+  await expect(said).toContainText('Refused');
+  await expect(said).toContainText('exceeded quota: full');
+  await expect(page.getByText('It cannot be applied like this.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Apply workload' })).toHaveCount(0);
+  expect(rows(`select 1 from submissions where name = '${name}'`)).toEqual([]);
+});
+
+test('a field that another tool manages is a conflict that names the tool, and nothing is overwritten', async ({ open }) => {
+  const name = unique('helm');
+  const path = `/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/${name}`;
+  const theirs = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'shop' }, spec: { podSelector: { matchLabels: { app: 'theirs' } }, policyTypes: ['Ingress'] } };
+  await kube.request('PATCH', `${path}?fieldManager=helm`, theirs, 'application/apply-patch+yaml');
+  const page = await open('dana');
+  await reviewed(page, 'shop', name);
+  const said = page.getByRole('listitem').filter({ hasText: `NetworkPolicy/shop/${name}` }).filter({ hasText: 'Conflict' });
+  await expect(said).toContainText('helm');
+  await expect(page.getByRole('button', { name: 'Apply workload' })).toHaveCount(0);
+  expect((await kube.get(path)).spec.podSelector.matchLabels).toEqual({ app: 'theirs' });
+});
+
+test('a draft changed in another window is not applied unseen', async ({ open }) => {
+  const page = await open('dana');
+  const name = await reviewed(page, 'shop');
+  await page.locator('input[name="digest"]').evaluate((field) => (field.value = '0'.repeat(64)));
+  await page.getByRole('button', { name: 'Apply workload' }).click();
+  await expect(page.getByText('nothing was applied')).toBeVisible();
+  expect(rows(`select 1 from submissions where name = '${name}'`)).toEqual([]);
+});
+
+test('a refusal without a reason comes back, with the reason asked for beside the field', async ({ open }) => {
+  const developer = await open('pia');
+  await developer.goto('/preview-features/snippet-annotations');
+  for (const point of await developer.getByRole('checkbox').all()) await point.check();
+  await developer.getByRole('button', { name: 'Accept risks' }).click();
+  const administrator = await open('ada');
+  await administrator.goto('/admin/approvals');
+  const waiting = administrator.getByRole('listitem').filter({ hasText: 'pia@example.com' }).first();
+  await waiting.getByRole('button', { name: 'Refuse' }).click();
+  await expect(administrator.getByRole('alert')).toContainText('Say why it is refused');
+  await waiting.getByLabel('Comment').fill('Use a rewrite annotation instead');
+  await waiting.getByRole('button', { name: 'Refuse' }).click();
+  await expect(administrator.getByText('The decision is recorded.')).toBeVisible();
+  await developer.goto('/preview-features');
+  await expect(developer.getByRole('region', { name: 'What you accepted' })).toContainText('Use a rewrite annotation instead');
+});
+
+test('a risk that is not confirmed is not accepted', async ({ open }) => {
+  const page = await open('lee');
+  await page.goto('/preview-features/snippet-annotations');
+  await page.getByRole('checkbox').first().check();
+  await page.getByLabel('Why you need it').fill('kept');
+  await page.getByRole('button', { name: 'Accept risks' }).click();
+  await expect(page.getByRole('alert').getByRole('link')).toHaveCount(2);
+  await expect(page.getByRole('checkbox').first()).toBeChecked();
+  await expect(page.getByLabel('Why you need it')).toHaveValue('kept');
+  expect(rows(`select 1 from acceptances where person_email = 'lee@example.com'`)).toEqual([]);
+});
+
+test('a page that is not there says where to go on, to somebody signed in as to anybody', async ({ open }) => {
+  const page = await open('dana');
+  const response = await page.goto('/namespaces/of-somebody-else');
+  expect(response.status()).toBe(404);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Page not found');
+  await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
+  await expect(page.getByText('Reference:')).toBeVisible();
+});
+
+/** Goes through the wizard up to the review. */
+async function reviewed(page, namespace, name = unique('web')) {
+  await page.goto(`/workloads/new?namespace=${namespace}`);
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel('Image').fill('harbor.example.com/shop/web:1.4.2');
+  await page.getByLabel('Ports it listens on').fill('8080');
+  await page.getByRole('button', { name: 'Save and continue' }).click();
+  await page.getByRole('button', { name: /Save and/ }).last().click();
+  await page.getByRole('button', { name: /Save and/ }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+  return name;
+}

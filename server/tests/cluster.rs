@@ -1,0 +1,202 @@
+//! The cluster adapter on a real API server with RBAC, the platform's webhook and HNC's interface.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod parts;
+
+use app::access::{KubeIdentity, Subject};
+use app::ports::{Cluster, ClusterError, Right, Run};
+use parts::{client, cluster, identity, told};
+use review::Manifest;
+use serde_json::{Value, json};
+use server::cluster::KubeCluster;
+use std::time::Duration;
+use uuid::Uuid;
+
+fn dana() -> KubeIdentity {
+    identity("dana", &["team-shop"])
+}
+
+fn unique(stem: &str) -> String {
+    format!("{stem}-{}", Uuid::new_v4().simple())
+}
+
+/// Applies an object; the bytes are what the portal would send.
+async fn apply(
+    cluster: &KubeCluster,
+    who: &KubeIdentity,
+    object: &Value,
+    run: Run,
+) -> Result<Vec<String>, ClusterError> {
+    let manifest = Manifest::from_value(object.clone()).unwrap();
+    cluster.apply(who, &manifest, &object.to_string(), run).await.map(|applied| applied.warnings)
+}
+
+/// A policy for the pods of an app.
+fn policy_for(name: &str, app: &str) -> Value {
+    json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": { "name": name, "namespace": "shop" },
+        "spec": { "podSelector": { "matchLabels": { "app": app } }, "policyTypes": ["Ingress", "Egress"] },
+    })
+}
+
+fn policy(name: &str) -> Value {
+    policy_for(name, name)
+}
+
+fn pod(name: &str, image: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": name, "namespace": "shop", "labels": { "app": name } },
+        "spec": {
+            "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
+            "containers": [{
+                "name": "main", "image": image,
+                "resources": { "requests": { "cpu": "10m", "memory": "16Mi" } },
+                "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+            }],
+        },
+    })
+}
+
+/// The watch caches fill in the background.
+async fn filled(cluster: &KubeCluster) {
+    let seen = async {
+        while cluster.namespace("shop").ok().flatten().is_none() || cluster.bindings_of(&dana()).is_err() {
+            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap();
+}
+
+#[tokio::test]
+async fn rights_are_those_of_the_person_and_not_of_the_portal() {
+    let cluster = cluster().await;
+    let right = |namespace: &str| Right {
+        verb: "create",
+        group: "apps",
+        resource: "deployments",
+        namespace: Some(namespace.to_owned()),
+    };
+    assert_eq!(cluster.allows(&dana(), &right("shop")).await, Ok(true));
+    assert_eq!(cluster.allows(&dana(), &right("pay")).await, Ok(false));
+    assert_eq!(cluster.allows(&identity("nico", &[]), &right("shop")).await, Ok(false));
+}
+
+#[tokio::test]
+async fn every_binding_of_a_person_is_found_with_the_group_it_comes_through() {
+    let cluster = cluster().await;
+    filled(&cluster).await;
+    let lee = identity("lee", &["team-shop", "team-shop-leads"]);
+    let mut found: Vec<(String, String)> = cluster
+        .bindings_of(&lee)
+        .unwrap()
+        .into_iter()
+        .filter(|binding| binding.namespace.as_deref() == Some("shop"))
+        .map(|binding| match binding.subject {
+            Subject::Group(group) => (binding.name, group),
+            Subject::User(user) => panic!("bound by name: {user}"),
+        })
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            ("extra-workload-admins".to_owned(), "team-shop-leads".to_owned()),
+            ("workload-admin".to_owned(), "team-shop".to_owned())
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_dry_run_stores_nothing_and_an_apply_stores_the_object_under_our_name() {
+    let cluster = cluster().await;
+    let name = unique("web");
+    apply(&cluster, &dana(), &policy(&name), Run::Dry).await.unwrap();
+    assert!(cluster.network_policies(&dana(), "shop").await.unwrap().iter().all(|found| found.object().name != name));
+    apply(&cluster, &dana(), &policy(&name), Run::Real).await.unwrap();
+    let stored = cluster.network_policies(&dana(), "shop").await.unwrap();
+    let stored = stored.iter().find(|found| found.object().name == name).unwrap();
+    assert_eq!(stored.value()["metadata"]["managedFields"][0]["manager"], "fairway");
+}
+
+#[tokio::test]
+async fn what_rbac_forbids_comes_back_in_the_clusters_own_words() {
+    let cluster = cluster().await;
+    let refused = apply(&cluster, &identity("pia", &["team-pay"]), &policy(&unique("x")), Run::Dry).await;
+    let Err(ClusterError::Refused(message)) = refused else { panic!("{refused:?}") };
+    assert!(message.contains(r#"User "pia@example.com" cannot patch resource "networkpolicies""#), "{message}");
+}
+
+#[tokio::test]
+async fn a_field_that_somebody_else_manages_is_a_conflict_and_is_not_overwritten() {
+    let cluster = cluster().await;
+    let name = unique("web");
+    let admin = client(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await;
+    let path = format!("/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/{name}");
+    let request = http::Request::patch(format!("{path}?fieldManager=helm"))
+        .header("content-type", "application/apply-patch+yaml")
+        .body(policy_for(&name, "theirs").to_string().into_bytes())
+        .unwrap();
+    admin.request_text(request).await.unwrap();
+    let conflict = apply(&cluster, &dana(), &policy_for(&name, "ours"), Run::Real).await;
+    let Err(ClusterError::Conflict(message)) = conflict else { panic!("{conflict:?}") };
+    assert!(message.contains("helm") && message.contains(".spec.podSelector"), "{message}");
+    let kept = admin.request_text(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
+    assert!(kept.contains("theirs"));
+}
+
+#[tokio::test]
+async fn a_webhook_refuses_in_its_own_words_and_its_warnings_arrive() {
+    let cluster = cluster().await;
+    let name = unique("job");
+    apply(&cluster, &dana(), &policy(&name), Run::Real).await.unwrap();
+    let refused = apply(&cluster, &dana(), &pod(&name, "harbor.example.com/web:latest"), Run::Dry).await;
+    let Err(ClusterError::Refused(message)) = refused else { panic!("{refused:?}") };
+    assert!(message.contains("The container named <main> uses the :latest tag."), "{message}");
+    let warnings = apply(&cluster, &dana(), &pod(&name, "docker.io/library/web:1"), Run::Dry).await.unwrap();
+    assert!(warnings.iter().any(|text| text.contains("does not have an allowed image registry")), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn the_portals_account_cannot_act_as_a_group_it_was_not_given() {
+    let cluster = cluster().await;
+    let intruder = identity("dana", &["cluster-operators"]);
+    let refused = apply(&cluster, &intruder, &policy(&unique("x")), Run::Dry).await;
+    let Err(ClusterError::Refused(message)) = refused else { panic!("{refused:?}") };
+    assert!(message.contains("cannot impersonate resource \"groups\""), "{message}");
+}
+
+#[tokio::test]
+async fn the_portals_account_may_do_nothing_of_its_own_in_a_teams_namespace() {
+    let portal = client(&told("FAIRWAY_TEST_KUBECONFIG")).await;
+    for path in ["/api/v1/namespaces/shop/secrets", "/api/v1/namespaces/shop/pods", "/api/v1/secrets"] {
+        let refused = portal.request_text(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap_err();
+        assert!(refused.to_string().contains("forbidden"), "{path}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_subnamespace_is_asked_for_as_the_person() {
+    let cluster = cluster().await;
+    assert_eq!(cluster.serves_hierarchy().await, Ok(true));
+    let name: app::namespaces::NamespaceName =
+        format!("shop-{}", &Uuid::new_v4().simple().to_string()[..8]).parse().unwrap();
+    let refused = cluster.create_subnamespace(&identity("pia", &["team-pay"]), "shop", &name).await;
+    assert!(matches!(refused, Err(ClusterError::Refused(_))), "{refused:?}");
+    cluster.create_subnamespace(&dana(), "shop", &name).await.unwrap();
+    let again = cluster.create_subnamespace(&dana(), "shop", &name).await;
+    assert!(matches!(again, Err(ClusterError::Conflict(_))), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_api_server_that_is_not_there_is_away_even_for_a_write() {
+    let nowhere = kube::Config::new("https://127.0.0.1:1".parse().unwrap());
+    let cluster = KubeCluster::start(kube::Client::try_from(nowhere).unwrap());
+    assert!(matches!(cluster.check().await, Err(ClusterError::Away(_))));
+    let write = apply(&cluster, &dana(), &policy("x"), Run::Real).await;
+    assert!(matches!(write, Err(ClusterError::Away(_))), "{write:?}");
+    assert!(matches!(cluster.namespace("shop"), Err(ClusterError::Away(_))));
+}

@@ -1,0 +1,75 @@
+//! The real parts that these tests run on: `make test` starts them and says where they are.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+
+use app::access::{KubeIdentity, KubeName};
+use app::actor::{Actor, Profile, RoleGroups};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use server::cluster::KubeCluster;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool};
+use uuid::Uuid;
+
+/// What `make test` says under a name.
+pub fn told(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: these tests are run by make test"))
+}
+
+/// The database as the running portal sees it: with the rights of its role and no others.
+pub async fn portal_role(options: PgPoolOptions, connect: PgConnectOptions) -> PgPool {
+    options
+        .after_connect(|connection, _| {
+            Box::pin(async move { connection.execute("set role fairway_app").await.map(drop) })
+        })
+        .connect_with(connect)
+        .await
+        .unwrap()
+}
+
+/// What the provider would say of somebody.
+pub fn profile(subject: &str, groups: &[&str]) -> Profile {
+    Profile {
+        issuer: "https://idp.example.com".into(),
+        subject: subject.into(),
+        name: subject.to_uppercase(),
+        email: format!("{subject}@example.com"),
+        groups: groups.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Who somebody is to the cluster.
+pub fn identity(subject: &str, groups: &[&str]) -> KubeIdentity {
+    let name = |text: String| KubeName::try_from(text).unwrap();
+    KubeIdentity {
+        user: name(format!("{subject}@example.com")),
+        groups: groups.iter().map(|group| name((*group).to_owned())).collect(),
+    }
+}
+
+/// Somebody who has signed in before.
+pub async fn actor(database: &PgPool, subject: &str, groups: &[&str]) -> Actor {
+    let profile = profile(subject, groups);
+    let row: (Uuid,) =
+        sqlx::query_as("insert into people (issuer, subject, name, email) values ($1, $2, $3, $4) returning id")
+            .bind(&profile.issuer)
+            .bind(&profile.subject)
+            .bind(&profile.name)
+            .bind(&profile.email)
+            .fetch_one(database)
+            .await
+            .unwrap();
+    let roles = RoleGroups { administrators: vec!["platform-admins".into()], auditors: vec!["auditors".into()] };
+    Actor::new(row.0, profile, identity(subject, groups), &roles, "request".into())
+}
+
+/// A client with the account that a kubeconfig names.
+pub async fn client(kubeconfig: &str) -> kube::Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    kube::Client::try_from(config).unwrap()
+}
+
+/// The cluster adapter with the portal's own account.
+pub async fn cluster() -> KubeCluster {
+    KubeCluster::start(client(&told("FAIRWAY_TEST_KUBECONFIG")).await)
+}
