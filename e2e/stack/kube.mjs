@@ -5,7 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { parseAllDocuments } from 'yaml';
 
 const PLURALS = { Namespace: 'namespaces', NetworkPolicy: 'networkpolicies', MutatingWebhookConfiguration: 'mutatingwebhookconfigurations' };
-const NAMESPACED = new Set(['ServiceAccount', 'RoleBinding', 'NetworkPolicy', 'Role', 'Pod', 'Deployment', 'ConfigMap']);
+const NAMESPACED = new Set(['ServiceAccount', 'RoleBinding', 'NetworkPolicy', 'Role', 'Pod', 'Deployment', 'ConfigMap', 'ResourceQuota']);
 
 export class Kube {
   #server;

@@ -14,7 +14,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByLabel('Copies').fill('many');
       await page.getByLabel('Image').fill('harbor.example.com/Shop/Web');
       await page.getByLabel('Ports it listens on').fill('http');
-      const [response] = await Promise.all([page.waitForResponse((response) => response.request().method() === 'POST'), page.getByRole('button', { name: 'Save and continue' }).click()]);
+      const [response] = await Promise.all([page.waitForResponse((response) => response.url().endsWith('/workloads/new') && response.request().method() === 'POST'), page.getByRole('button', { name: 'Save and continue' }).click()]);
       expect(response.status()).toBe(422);
       await expect(page).toHaveTitle(/^Error: /);
       const summary = page.getByRole('alert');

@@ -85,7 +85,7 @@ async function get(page, path) {
 }
 
 async function post(page, path) {
-  const response = await page.request.post(path, { maxRedirects: 0, headers: { 'content-type': 'application/x-www-form-urlencoded' }, data: '' });
+  const response = await page.request.post(path, { maxRedirects: 0, headers: { 'content-type': 'application/x-www-form-urlencoded' }, data: path.startsWith('/api/') ? 'step=workload&form=' : '' });
   return told(response);
 }
 

@@ -5,6 +5,9 @@ use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
 use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
 
+/// The label that every namespace carries with its own name (Kubernetes 1.22 and later).
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
 /// What the policies allow in one direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,7 +75,10 @@ fn peer_in_words(own_namespace: &str, peer: &Peer) -> String {
             let place = match namespaces {
                 None => format!("in {own_namespace}"),
                 Some(selector) if selector.is_empty() => "in any namespace".to_owned(),
-                Some(selector) => format!("in namespaces with {selector}"),
+                Some(selector) => match selector.sole_value_of(NAMESPACE_NAME) {
+                    Some(name) => format!("in {name}"),
+                    None => format!("in namespaces with {selector}"),
+                },
             };
             if pods.is_empty() { format!("every pod {place}") } else { format!("pods with {pods} {place}") }
         }
@@ -115,6 +121,13 @@ mod tests {
                 policy: "web".into()
             }])
         );
+    }
+
+    #[test]
+    fn a_namespace_chosen_by_its_name_is_called_by_its_name() {
+        let policies = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: shop}, spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: pay}}}]}]}}";
+        let Reach::Only(rows) = ingress(policies) else { panic!("open") };
+        assert_eq!(rows[0].peer, "every pod in pay");
     }
 
     #[test]

@@ -57,6 +57,15 @@ impl Selector {
         self.requirements.is_empty()
     }
 
+    /// The value that this one label must have, where nothing else is asked for.
+    #[must_use]
+    pub(crate) fn sole_value_of(&self, label: &str) -> Option<&str> {
+        match self.requirements.as_slice() {
+            [Requirement::In(key, values)] if key == label && values.len() == 1 => values.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
     /// Whether an object with these labels is selected.
     #[must_use]
     pub(crate) fn matches(&self, labels: &Labels) -> bool {

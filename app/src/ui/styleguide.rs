@@ -47,7 +47,7 @@ pub fn StyleguidePage() -> impl IntoView {
                 <tbody><tr><th scope="row"><a href="#table">"shop"</a></th><td><Badge tone=Tone::Good text="Active"/></td></tr></tbody>
             </table></div>
             <h2>"Code"</h2>
-            <Code label="Example" text="apiVersion: v1\nkind: Pod\nmetadata:\n  name: web"/>
+            <Code label="Example manifest" text="apiVersion: v1\nkind: Pod\nmetadata:\n  name: web"/>
             <Empty title="An empty state"><p>"What is missing, and "<a href="#empty">"the one next step"</a>"."</p></Empty>
             <ul class="cards"><li class="card"><h2><a href="#card">"A card"</a></h2><p>"Leads somewhere."</p></li></ul>
         };

@@ -158,10 +158,10 @@ fn WorkloadFields(form: WorkloadForm, targets: Vec<String>, errors: FormErrors) 
 
 const PEERS: &[(&str, &str)] = &[
     ("", "Choose"),
-    ("same-namespace", "Every pod of the same namespace"),
-    ("pods", "Pods with these labels, same namespace"),
-    ("namespace", "Every pod of another namespace"),
-    ("addresses", "Addresses outside the cluster"),
+    ("same-namespace", "Every pod in this namespace"),
+    ("pods", "Pods here with these labels"),
+    ("namespace", "Another namespace"),
+    ("addresses", "Addresses"),
 ];
 
 fn at(list: &[String], index: usize) -> String {
@@ -330,9 +330,12 @@ pub fn Headline(
     view! { <Notice tone=tone><p>{headline(&report, ready)}</p></Notice> }
 }
 
+fn things(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
 fn headline(report: &Report, ready: bool) -> String {
     let [(_, denied), (_, warned), _] = counts(report);
-    let things = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     match (denied, warned, ready) {
         (0, 0, true) => "Ready: the rules find nothing to mend.".to_owned(),
         (0, warned, true) => format!("Ready, with {} worth reading.", things(warned, "warning")),
@@ -350,7 +353,7 @@ fn AnswerList(id: Uuid, answers: Answers) -> impl IntoView {
             <Fact term="Workload">{answers.name.clone()}" in "{answers.namespace.clone()}" "{change(Step::Workload)}</Fact>
             <Fact term="Image"><code>{answers.image_text.clone()}</code>" "{change(Step::Workload)}</Fact>
             <Fact term="Ports">{if ports.is_empty() { "none".to_owned() } else { ports.join(", ") }}" "{change(Step::Workload)}</Fact>
-            <Fact term="Network">{format!("{} sources, {} destinations", answers.ingress.len(), answers.egress.len())}" "{change(Step::Network)}</Fact>
+            <Fact term="Network">{format!("{}, {}", things(answers.ingress.len(), "source"), things(answers.egress.len(), "destination"))}" "{change(Step::Network)}</Fact>
             <Fact term="Resources">{format!("{} thousandths of a core, {} MiB, user {}", answers.cpu_millis, answers.memory_mib, answers.run_as_user)}" "{change(Step::Resources)}</Fact>
         </dl>
     }

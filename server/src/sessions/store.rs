@@ -46,7 +46,8 @@ impl PgSessionStore {
         Self { database, limits }
     }
 
-    /// Claims the right to read the groups again, for a minute: refresh tokens may be used only once.
+    /// Claims the right to read the groups again: refresh tokens may be used only once. A claim whose
+    /// request died, or found the provider away, lapses after a minute.
     pub(super) async fn claim_refresh(&self, id: &Id) -> sqlx::Result<bool> {
         let hash = id_hash(id);
         let claimed = sqlx::query!(
@@ -57,6 +58,15 @@ impl PgSessionStore {
         .execute(&self.database)
         .await?;
         Ok(claimed.rows_affected() == 1)
+    }
+
+    /// Gives the claim back once the groups have been read.
+    pub(super) async fn release_refresh(&self, id: &Id) -> sqlx::Result<()> {
+        let hash = id_hash(id);
+        sqlx::query!("update sessions set refresh_started_at = null where id_hash = $1", &hash[..])
+            .execute(&self.database)
+            .await?;
+        Ok(())
     }
 
     /// Deletes what is over its limits, and sign-ins that never came back.

@@ -62,19 +62,31 @@ impl Identify {
     /// The session with its groups read again where they are too old; nothing where the provider says
     /// that the person may no longer sign in.
     async fn fresh(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
-        let now = OffsetDateTime::now_utc().unix_timestamp();
-        let max_age = i64::try_from(self.limits.groups_max_age.as_secs()).unwrap_or(i64::MAX);
-        if now - current.groups_read_at < max_age {
-            return Ok(Some(current));
-        }
-        let Some(id) = session.id() else { return Ok(None) };
+        let Some(id) = session.id().filter(|_| !self.is_fresh(&current)) else { return Ok(Some(current)) };
         if !self.store.claim_refresh(&id).await? {
             return Ok(Some(current));
         }
+        // Another request may have read them, and used up the refresh token, since this one began.
+        session.load().await.map_err(away)?;
+        let Some(current) = session.get::<Current>(CURRENT).await.map_err(away)? else { return Ok(None) };
+        let current = if self.is_fresh(&current) { Some(current) } else { self.read_again(session, current).await? };
+        if current.as_ref().is_some_and(|current| self.is_fresh(current)) {
+            self.store.release_refresh(&id).await?;
+        }
+        Ok(current)
+    }
+
+    fn is_fresh(&self, current: &Current) -> bool {
+        let max_age = i64::try_from(self.limits.groups_max_age.as_secs()).unwrap_or(i64::MAX);
+        OffsetDateTime::now_utc().unix_timestamp() - current.groups_read_at < max_age
+    }
+
+    async fn read_again(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
         match self.state.identity_provider.refresh(&current.signed_in).await {
             Ok(signed_in) => {
                 upsert_person(&self.state.database, &signed_in.profile).await?;
-                let fresh = Current { signed_in, groups_read_at: now, ..current };
+                let groups_read_at = OffsetDateTime::now_utc().unix_timestamp();
+                let fresh = Current { signed_in, groups_read_at, ..current };
                 session.insert(CURRENT, &fresh).await.map_err(away)?;
                 // Saved at once: the old refresh token may be dead already.
                 session.save().await.map_err(away)?;
