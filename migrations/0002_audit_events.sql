@@ -11,7 +11,7 @@ create table audit_events (
   id uuid not null unique,
   -- What an outcome is the outcome of.
   intent_id uuid unique references audit_events (id),
-  phase text not null check (phase in ('intent', 'succeeded', 'refused', 'failed')),
+  phase text not null check (phase in ('intent', 'succeeded', 'refused', 'failed', 'unknown')),
   actor_issuer text not null,
   actor_subject text not null,
   actor_name text not null,

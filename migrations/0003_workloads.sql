@@ -43,3 +43,12 @@ create index apply_results_by_submission on apply_results (submission_id, id);
 create trigger apply_results_append_only before update or delete or truncate on apply_results
   for each statement execute function refuse_rewrite();
 grant select, insert on apply_results to fairway_app;
+
+-- Whether the record holds that a submission was applied as a whole.
+create function apply_succeeded(submission uuid) returns boolean stable language sql as $$
+  select exists (
+    select from apply_results result
+    join audit_events outcome on outcome.intent_id = result.intent_id
+    where result.submission_id = submission and outcome.phase = 'succeeded'
+  )
+$$;

@@ -46,6 +46,18 @@ pub trait Cluster: Send + Sync {
         name: &NamespaceName,
     ) -> Result<(), ClusterError>;
 
+    /// How far HNC has come with it, in HNC's words: `Ok`, `Conflict`, `Forbidden`, or empty while it has
+    /// not looked yet. Read as the person.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away.
+    async fn subnamespace_state(
+        &self,
+        who: &KubeIdentity,
+        parent: &str,
+        name: &NamespaceName,
+    ) -> Result<String, ClusterError>;
+
     /// Creates the objects of a namespace template with the portal's own account, annotated with
     /// who asked. One of the only two writes that are not made as the person.
     ///

@@ -10,6 +10,7 @@ use leptos::prelude::LeptosOptions;
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Cheap to clone; one per process.
 #[derive(Clone)]
@@ -26,6 +27,14 @@ pub struct AppState {
     pub policy: Arc<Policy>,
     /// Where leptos finds what it serves.
     pub leptos: LeptosOptions,
+}
+
+impl AppState {
+    /// Whether what the watch caches hold may be old, as the cluster does not answer now.
+    pub async fn cluster_is_away(&self) -> bool {
+        let answer = tokio::time::timeout(Duration::from_secs(1), self.cluster.check()).await;
+        !matches!(answer, Ok(Ok(())))
+    }
 }
 
 impl FromRef<AppState> for LeptosOptions {

@@ -18,6 +18,7 @@ export async function setUpPlatform(processes, folder, plane, { hierarchy = true
     await until('the HNC API', () => kube.get('/apis/hnc.x-k8s.io/v1alpha2/subnamespaceanchors'));
   }
   await kube.applyFile(join(root, 'deploy/rbac.yaml'));
+  if (!hierarchy) await kube.applyFile(join(root, 'deploy/rbac-direct-mode.yaml'));
   await kube.applyFile(manifest('demo.yaml'));
   if (hierarchy) processes.start('hnc', 'node', [join(import.meta.dirname, 'hnc.mjs'), adminConfig], { onLost });
   await startAdmission(processes, folder, plane, onLost);

@@ -1,9 +1,10 @@
 // A private Postgres: own data folder, own port, on the loopback address only.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, until } from './processes.mjs';
+import { Refusal } from './say.mjs';
 import * as tools from './tools.mjs';
 
 /**
@@ -21,6 +22,8 @@ export async function startPostgres(processes, folder, onLost) {
     chmodSync(folder, 0o711);
     chownSync(data, id('-u'), id('-g'));
   }
+  const reachable = spawnSync('runuser', ['-u', 'postgres', '--', 'test', '-w', data]).status === 0;
+  if (asUser.length && !reachable) throw new Refusal(`the user postgres cannot reach ${folder}: set TMPDIR to a folder that every user may enter.`);
   const run = (program, ...args) => execFileSync([...asUser, join(bin, program)][0], [...asUser, join(bin, program), ...args].slice(1), { stdio: ['ignore', 'ignore', 'pipe'], cwd: '/' });
   run('initdb', '-D', data, '-U', 'owner', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync');
   const port = await freePort();

@@ -42,6 +42,16 @@ test('without HNC the portal makes the namespace itself, closed before anyone ma
   await expect(other.getByRole('alert')).toContainText('already exists');
   const binding = await kube.get(`/apis/rbac.authorization.k8s.io/v1/namespaces/${name}/rolebindings/workload-admin`);
   expect(binding.subjects.map(({ name }) => name)).toEqual(['team-shop']);
+  // Nor can the first owner take it along to another team.
+  await change(own, 'dana', { groups: ['team-shop', 'team-pay'] });
+  const moved = await open('dana');
+  await moved.goto('/namespaces/new');
+  await moved.getByLabel('Owning group').selectOption('team-pay');
+  await moved.getByRole('textbox', { name: 'Name' }).fill(name);
+  await moved.getByRole('button', { name: 'Create namespace' }).click();
+  await expect(moved.getByRole('alert')).toContainText('already exists');
+  await change(own, 'dana', { groups: ['team-shop'] });
+  expect((await kube.get(`/apis/rbac.authorization.k8s.io/v1/namespaces/${name}/rolebindings`)).items.flatMap(({ subjects }) => subjects).map(({ name }) => name)).toEqual(['team-shop']);
 });
 
 test('with the cluster away pages say so, nothing is applied, and the draft waits', async ({ open, own }) => {
@@ -62,6 +72,7 @@ test('with the cluster away pages say so, nothing is applied, and the draft wait
   // What exists is still shown, from what was last heard.
   expect((await page.goto('/access')).status()).toBe(200);
   await expect(page.getByRole('region', { name: 'Namespaces you can reach' })).toContainText('shop');
+  await expect(page.getByText('What you see here was true when the cluster last answered.')).toBeVisible();
   expect((await page.goto('/namespaces/new')).status()).toBe(503);
   expect((await (await page.request.get('/readyz')).json()).cluster).not.toBe('ready');
   expect((await page.request.get('/healthz')).status()).toBe(200);
@@ -94,6 +105,7 @@ test('with the database away every page says so with status 503, and nobody is s
   const response = await page.goto('/access');
   expect(response.status()).toBe(503);
   await expect(page.locator('main')).toContainText('database');
+  await expect(page.getByRole('link', { name: 'Sign in' })).toHaveCount(0);
   expect((await (await page.request.get('/readyz')).json()).database).not.toBe('ready');
   own.database.entry = own.database.entry.again();
   await expect.poll(async () => (await page.request.get('/access')).status(), { timeout: 30_000 }).toBe(200);

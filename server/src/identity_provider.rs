@@ -176,8 +176,9 @@ impl OpenIdProvider {
         // The library refuses an answer about another subject.
         let Ok(request) = found.client.user_info(token.clone(), Some(subject.clone())) else { return Ok(None) };
         request.request_async(&self.http).await.map(Some).map_err(|error| match error {
-            openidconnect::UserInfoError::Request(cause) => ProviderError::Away(cause.to_string()),
-            other => ProviderError::Refused(other.to_string()),
+            openidconnect::UserInfoError::ClaimsVerification(cause) => ProviderError::Refused(cause.to_string()),
+            // Anything but a wrong answer is a provider with a bad moment.
+            other => ProviderError::Away(other.to_string()),
         })
     }
 
@@ -190,6 +191,23 @@ impl OpenIdProvider {
         let info = self.user_info(tokens.access_token(), claims.subject()).await?;
         let id_token = tokens.id_token().map(ToString::to_string).unwrap_or_default();
         Ok(SignedIn { profile: self.profile(claims, info.as_ref())?, id_token, refresh_token })
+    }
+
+    /// The same person with today's groups, where a refresh brought no ID token.
+    async fn refreshed(
+        &self,
+        tokens: &Tokens,
+        before: &SignedIn,
+        refresh_token: Option<String>,
+    ) -> Result<SignedIn, ProviderError> {
+        let subject = SubjectIdentifier::new(before.profile.subject.clone());
+        let info = self.user_info(tokens.access_token(), &subject).await?;
+        let groups = info.as_ref().and_then(|info| info.additional_claims().0.get(&self.settings.groups_claim));
+        let mut profile = before.profile.clone();
+        if let Some(groups) = groups {
+            profile.groups = texts(groups);
+        }
+        Ok(SignedIn { profile, id_token: before.id_token.clone(), refresh_token })
     }
 
     fn profile(
@@ -212,13 +230,7 @@ impl OpenIdProvider {
             .into_iter()
             .flatten()
             .find_map(|more| more.0.get(&self.settings.groups_claim));
-        let groups = groups
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
+        let groups = groups.map(texts).unwrap_or_default();
         Ok(Profile {
             issuer: claims.issuer().to_string(),
             subject: claims.subject().to_string(),
@@ -227,6 +239,11 @@ impl OpenIdProvider {
             groups,
         })
     }
+}
+
+/// The texts of a list; anything else counts as none.
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// How the nonce is checked: at sign-in it must be ours, at refresh there is none.
@@ -292,6 +309,10 @@ fn verify_with(
             return Err(other("at_hash does not belong to the access token".to_owned()));
         }
     }
+    // OpenID Connect Core 1.0, 3.1.3.7, 5.
+    if claims.authorized_party().is_some_and(|party| party != client.client_id()) {
+        return Err(other("the ID token was issued for another client".to_owned()));
+    }
     Ok(claims.clone())
 }
 
@@ -299,8 +320,10 @@ fn token_error<E: std::error::Error + 'static>(
     error: RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>,
 ) -> ProviderError {
     match error {
-        RequestTokenError::ServerResponse(answer) => ProviderError::Refused(answer.to_string()),
-        RequestTokenError::Request(cause) => ProviderError::Away(cause.to_string()),
+        // Only this says that the person or the code is no longer good (RFC 6749, 5.2).
+        RequestTokenError::ServerResponse(answer) if *answer.error() == CoreErrorResponseType::InvalidGrant => {
+            ProviderError::Refused(answer.to_string())
+        }
         other => ProviderError::Away(other.to_string()),
     }
 }
@@ -355,11 +378,15 @@ impl IdentityProvider for OpenIdProvider {
         let request =
             found.client.exchange_refresh_token(&sent).map_err(|error| ProviderError::Refused(error.to_string()))?;
         let tokens = request.request_async(&self.http).await.map_err(token_error)?;
+        let next = tokens.refresh_token().map(|token| token.secret().clone()).or_else(|| Some(refresh_token.clone()));
+        if tokens.id_token().is_none() {
+            // A refresh need not bring one (OpenID Connect Core 1.0, 12.2): what changes is at the userinfo endpoint.
+            return self.refreshed(&tokens, signed_in, next).await;
+        }
         let claims = self.verify(&tokens, NonceCheck::NotExpected).await?;
         if claims.subject().as_str() != signed_in.profile.subject {
             return Err(ProviderError::Refused("the refreshed token is about another subject".to_owned()));
         }
-        let next = tokens.refresh_token().map(|token| token.secret().clone()).or_else(|| Some(refresh_token.clone()));
         self.signed_in(&tokens, &claims, next).await
     }
 

@@ -7,7 +7,7 @@ use app::error::AppError;
 use app::state::AppState;
 use app::{App, form_routes, shell, show_failures};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -17,6 +17,7 @@ use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -31,6 +32,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, SessionManagerLayer};
+use tracing::Instrument;
 use url::form_urlencoded;
 
 /// Largest request body: the longest form, several times over.
@@ -39,8 +41,9 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// Requests handled at once; more wait.
 const CONCURRENCY: usize = 512;
 
-/// Builds the site.
-pub fn router(config: &Config, state: AppState) -> Router {
+/// Builds the site. `writes` gets every request that may change something, so that the process can wait
+/// for them when it stops.
+pub fn router(config: &Config, state: AppState, writes: TaskTracker) -> Router {
     let store = PgSessionStore::new(state.database.clone(), config.sessions);
     let identify = sessions::Identify { state: state.clone(), store: Arc::new(store.clone()), limits: config.sessions };
     let session_layer = SessionManagerLayer::new(store)
@@ -68,7 +71,8 @@ pub fn router(config: &Config, state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), show_failures))
         .layer(from_fn_with_state(identify, sessions::identify))
         .layer(session_layer)
-        .layer(from_fn_with_state(state.clone(), show_failures));
+        .layer(from_fn_with_state(state.clone(), show_failures))
+        .layer(from_fn_with_state(writes, run_to_the_end));
     let all = Router::new()
         .merge(site)
         .route("/healthz", get(healthz))
@@ -130,6 +134,19 @@ fn files(config: &Config) -> Router<AppState> {
 
 async fn not_found() -> AppError {
     AppError::NotFound
+}
+
+/// A browser that goes away, or a deadline, ends the request that it belongs to. A write must not stop half
+/// way, with its outcome unrecorded: it runs on by itself, and only the answer is lost.
+async fn run_to_the_end(State(writes): State<TaskTracker>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    let span = tracing::Span::current();
+    writes.spawn(next.run(request).instrument(span)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a write broke");
+        AppError::Internal.into_response()
+    })
 }
 
 /// Headers by which proxies speak of identity, and the reference that we give ourselves.

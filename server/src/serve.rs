@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::task::TaskTracker;
 
 /// How long the head of a request may take to arrive.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -40,10 +41,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
-    let app = router(&config, state);
+    let writes = TaskTracker::new();
+    let app = router(&config, state, writes.clone());
     tokio::spawn(delete_expired_sessions(store));
     tracing::info!(listen = %config.listen, "ready");
-    accept(listener, app).await
+    accept(listener, app, writes).await
 }
 
 /// The parts behind the portal. The database must be there; the cluster and the provider may come later.
@@ -54,8 +56,10 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
         .connect(config.database_url.expose())
         .await
         .context("the database cannot be reached")?;
-    let kube =
+    let mut kube =
         kube::Config::infer().await.context("no cluster is configured: set KUBECONFIG, or run inside a cluster")?;
+    // A write that was stored but answered with an error would be sent again, and then be "refused".
+    kube.default_retry = false;
     let client = kube::Client::try_from(kube).context("the cluster's configuration cannot be used")?;
     let identity_provider = OpenIdProvider::new(config.oidc.clone(), &config.public_url)?;
     Ok(AppState {
@@ -90,7 +94,7 @@ async fn delete_expired_sessions(store: PgSessionStore) {
 }
 
 /// axum's own loop keeps half-sent heads open for ever, so connections are served here, with a deadline.
-async fn accept(listener: TcpListener, app: Router) -> anyhow::Result<()> {
+async fn accept(listener: TcpListener, app: Router, writes: TaskTracker) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut builder = Builder::new(TokioExecutor::new());
@@ -121,8 +125,10 @@ async fn accept(listener: TcpListener, app: Router) -> anyhow::Result<()> {
     }
     drop(listener);
     tracing::info!("stopping");
-    if tokio::time::timeout(DRAIN_DEADLINE, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some connections did not finish in time");
+    writes.close();
+    let drained = async { tokio::join!(graceful.shutdown(), writes.wait()) };
+    if tokio::time::timeout(DRAIN_DEADLINE, drained).await.is_err() {
+        tracing::warn!("some requests did not finish in time");
     }
     Ok(())
 }

@@ -4,13 +4,16 @@
 
 mod parts;
 
+use app::audit::store::{NewEvent, append};
+use app::audit::{Action, Phase};
 use app::digest::Digest;
 use app::error::AppError;
 use app::workloads::forms::DraftForm;
 use app::workloads::store::{
-    NewSubmission, delete_draft, find_draft, find_submission, insert_draft, insert_submission, list_drafts,
-    list_submissions, update_draft,
+    NewSubmission, delete_draft, find_draft, find_submission, insert_apply_result, insert_draft, insert_submission,
+    list_drafts, list_submissions, update_draft,
 };
+use app::workloads::submission::{ApplyOutcome, ApplyResult, SubmissionOutcome};
 use parts::{actor, portal_role};
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -46,15 +49,37 @@ async fn a_submission_is_stored_only_with_the_digest_of_its_bytes(options: PgPoo
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_submission_that_nothing_is_known_of_is_listed_without_an_outcome(
+async fn a_submission_counts_as_applied_only_once_the_record_says_so(
     options: PgPoolOptions,
     connect: PgConnectOptions,
 ) {
     let portal = portal_role(options, connect).await;
     let dana = actor(&portal, "dana", &[]).await;
-    insert_submission(&portal, submission(dana.person_id, "a", Digest::of("a"))).await.unwrap();
+    let id = insert_submission(&portal, submission(dana.person_id, "a", Digest::of("a"))).await.unwrap();
+    let event = |intent_id, phase| NewEvent {
+        intent_id,
+        phase,
+        actor: &dana.profile,
+        action: Action::WorkloadApply,
+        object: "Submission/shop/web",
+        detail: json!({}),
+        request_id: "request",
+    };
+    let outcome = async || find_submission(&portal, id).await.unwrap().outcome;
+    assert_eq!(outcome().await, SubmissionOutcome::Unknown);
+    // Killed after the first of two objects: what is there looks well, and is not all.
+    let intent = append(&portal, event(None, Phase::Intent)).await.unwrap();
+    let first = ApplyResult {
+        object: "NetworkPolicy/shop/web".into(),
+        outcome: ApplyOutcome::Applied,
+        message: String::new(),
+        resource_version: Some("1".into()),
+    };
+    insert_apply_result(&portal, id, intent, &first).await.unwrap();
+    assert_eq!(outcome().await, SubmissionOutcome::Unknown);
+    append(&portal, event(Some(intent), Phase::Succeeded)).await.unwrap();
+    assert_eq!(outcome().await, SubmissionOutcome::Applied);
     let listed = list_submissions(&portal, &["shop".into()]).await.unwrap();
-    assert_eq!(listed.len(), 1);
-    assert!(listed[0].outcomes.is_empty());
+    assert_eq!(listed[0].outcome, SubmissionOutcome::Applied);
     assert!(list_submissions(&portal, &["pay".into()]).await.unwrap().is_empty());
 }

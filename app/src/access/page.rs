@@ -3,7 +3,7 @@
 use super::api::load_access;
 use super::{Binding, NamespaceAccess, Subject, role_in_words};
 use crate::actor::Profile;
-use crate::ui::{Empty, Fact, Page, Section, page};
+use crate::ui::{Empty, Fact, MayBeOld, Page, Section, page};
 use leptos::prelude::*;
 
 /// The page.
@@ -16,6 +16,7 @@ pub fn AccessPage() -> impl IntoView {
         let nothing = access.namespaces.is_empty() && access.everywhere.is_empty();
         let body = view! {
             <h1>"Your access"</h1>
+            <MayBeOld away=request.state.cluster_is_away().await/>
             <ProfileFacts profile=actor.profile.clone()/>
             {if nothing {
                 view! { <Newcomer platform=policy.platform.name.clone() support=policy.platform.support.clone() email=actor.profile.email.clone()/> }.into_any()

@@ -3,7 +3,7 @@
 use super::store::{self, NewEvent};
 use super::{Action, Phase, Write};
 use crate::actor::{Actor, RecordReader};
-use crate::error::AppError;
+use crate::error::{AppError, Part};
 use crate::state::AppState;
 use serde_json::{Value, json};
 use std::future::Future;
@@ -40,13 +40,18 @@ where
     let result = write(intent).await;
     let (phase, detail) = match &result {
         Ok(_) => (Phase::Succeeded, json!({})),
-        Err(error @ (AppError::OutcomeUnknown { .. } | AppError::Internal | AppError::Away { .. })) => {
-            (Phase::Failed, json!({ "code": error.code() }))
-        }
+        Err(error @ AppError::OutcomeUnknown { .. }) => (Phase::Unknown, json!({ "code": error.code() })),
+        Err(error @ (AppError::Internal | AppError::Away { .. })) => (Phase::Failed, json!({ "code": error.code() })),
         Err(error) => (Phase::Refused, json!({ "code": error.code(), "message": error.to_string() })),
     };
-    store::append(&state.database, event(Some(intent), phase, detail)).await?;
-    result
+    let recorded = store::append(&state.database, event(Some(intent), phase, detail)).await;
+    match recorded {
+        Err(error) if result.is_ok() => {
+            tracing::error!(%error, %intent, "the outcome of a write could not be recorded");
+            Err(AppError::OutcomeUnknown { part: Part::Database })
+        }
+        _ => result,
+    }
 }
 
 /// How many writes a page shows.

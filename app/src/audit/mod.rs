@@ -57,8 +57,10 @@ pub enum Phase {
     Succeeded,
     /// Not made: somebody or something said no.
     Refused,
-    /// Not known to be made: it broke.
+    /// Not made: something was away, or is broken.
     Failed,
+    /// Perhaps made: the connection broke before there was an answer.
+    Unknown,
 }
 
 impl Phase {
@@ -70,6 +72,7 @@ impl Phase {
             Self::Succeeded => "succeeded",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Unknown => "unknown",
         }
     }
 }

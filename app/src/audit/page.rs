@@ -47,6 +47,7 @@ fn Writes(writes: Vec<Write>) -> impl IntoView {
                 Some("succeeded") => (Tone::Good, "Succeeded"),
                 Some("refused") => (Tone::Warn, "Refused"),
                 Some("failed") => (Tone::Bad, "Failed"),
+                // Said to be unknown, or never said at all.
                 _ => (Tone::Bad, "Unknown"),
             };
             view! {

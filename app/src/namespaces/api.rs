@@ -51,6 +51,8 @@ pub fn load_namespace(state: &AppState, actor: &Actor, name: &str) -> Result<Rea
         .ok_or(AppError::NotFound)
 }
 
+const QUESTIONS_AT_ONCE: usize = 8;
+
 /// Names of the namespaces in which the cluster lets the person do something.
 ///
 /// # Errors
@@ -63,7 +65,11 @@ pub async fn namespaces_where(
     let names: Vec<String> =
         load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name).collect();
     let rights: Vec<Right> = names.iter().cloned().map(right).collect();
-    let allowed = try_join_all(rights.iter().map(|right| state.cluster.allows(&actor.kube, right))).await?;
+    // A few at a time: somebody may reach hundreds, and the API server limits what it takes at once.
+    let mut allowed = Vec::with_capacity(rights.len());
+    for some in rights.chunks(QUESTIONS_AT_ONCE) {
+        allowed.extend(try_join_all(some.iter().map(|right| state.cluster.allows(&actor.kube, right))).await?);
+    }
     Ok(names.into_iter().zip(allowed).filter_map(|(name, allowed)| allowed.then_some(name)).collect())
 }
 
@@ -139,14 +145,19 @@ async fn create_namespace(
         create(state, actor, &origins, &form.origin, &name)
     })
     .await;
-    match created {
-        Ok(()) => Ok(FormOutcome::Done(when_usable(state, actor, &name).await)),
+    let refused = match created {
+        Ok(()) => match wait_until_usable(state, actor, &origins, &form.origin, &name).await {
+            Made::Usable => return Ok(FormOutcome::Done(format!("/namespaces/{name}?created=yes"))),
+            Made::InTime => return Ok(FormOutcome::Done(format!("/namespaces?pending={name}"))),
+            Made::Never(words) => format!("The cluster did not make it: {words}."),
+        },
         Err(AppError::ClusterRefused { message } | AppError::Conflict { message }) => {
-            errors.add("name", format!("The cluster refused: {message}"));
-            Ok(FormOutcome::again(form, errors))
+            format!("The cluster refused: {message}")
         }
-        Err(error) => Err(error),
-    }
+        Err(error) => return Err(error),
+    };
+    errors.add("name", refused);
+    Ok(FormOutcome::again(form, errors))
 }
 
 async fn create(
@@ -167,23 +178,45 @@ async fn create(
     Ok(())
 }
 
+/// What became of a namespace that was asked for.
+enum Made {
+    /// The person can act there.
+    Usable,
+    /// Not yet, and nothing speaks against it.
+    InTime,
+    /// The cluster says why not.
+    Never(String),
+}
+
 /// HNC reports `Ok` before its RoleBindings arrive, so the only honest test is whether the person can
 /// act there. What takes longer than a person waits is shown on the list instead.
-async fn when_usable(state: &AppState, actor: &Actor, name: &NamespaceName) -> String {
-    let usable = async {
+async fn wait_until_usable(
+    state: &AppState,
+    actor: &Actor,
+    origins: &Origins,
+    origin: &str,
+    name: &NamespaceName,
+) -> Made {
+    let settled = async {
         loop {
             let seen = load_namespace(state, actor, name.as_ref()).is_ok();
             if seen && state.cluster.allows(&actor.kube, &deploy_right(name.to_string())).await == Ok(true) {
-                return;
+                return Made::Usable;
+            }
+            if matches!(origins, Origins::Parents(_))
+                && let Ok(words) = state.cluster.subnamespace_state(&actor.kube, origin, name).await
+                && !matches!(words.as_str(), "" | "Ok" | "Missing")
+            {
+                return Made::Never(words);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     };
-    match tokio::time::timeout(Duration::from_secs(15), usable).await {
-        Ok(()) => format!("/namespaces/{name}?created=yes"),
-        Err(_) => format!("/namespaces?pending={name}"),
-    }
+    tokio::time::timeout(Duration::from_secs(15), settled).await.unwrap_or(Made::InTime)
 }
+
+/// Annotation on a namespace that the portal made: the group it was made for.
+const OWNED_BY: &str = "fairway.dev/owned-by";
 
 /// The objects of a new namespace. The default-deny policy comes before anybody may act in it.
 fn template_objects(
@@ -192,8 +225,10 @@ fn template_objects(
     group: &str,
 ) -> Result<Vec<Manifest>, AppError> {
     let name = name.as_ref();
-    let namespace =
-        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": template.labels } });
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": { "name": name, "labels": template.labels, "annotations": { (OWNED_BY): group } },
+    });
     let policy = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
         "metadata": { "name": "default-deny", "namespace": name },

@@ -6,12 +6,15 @@ use crate::access::{Binding, Subject};
 use crate::error::AppError;
 use crate::form::Rejected;
 use crate::ui::{
-    Badge, Breadcrumb, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time, Tone, page,
-    page_with,
+    Badge, Breadcrumb, Empty, ErrorSummary, Fact, Field, MayBeOld, Notice, Page, Section, Select, Submit, Time, Tone,
+    page, page_with,
 };
 use axum::http::{HeaderName, HeaderValue};
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
+
+/// How often the list looks again for a namespace that was asked for: a minute in all.
+const MOST_LOOKS: u32 = 20;
 
 /// The list.
 #[component]
@@ -21,14 +24,24 @@ pub fn NamespacesPage() -> impl IntoView {
         let pending = request
             .query("pending")
             .filter(|name| !namespaces.iter().any(|reachable| &reachable.namespace.name == name));
-        if pending.is_some() {
-            response.insert_header(HeaderName::from_static("refresh"), HeaderValue::from_static("3"));
-        }
+        let looked: u32 = request.query("looked").and_then(|count| count.parse().ok()).unwrap_or_default();
         let notice = pending.map(|name| {
+            if looked >= MOST_LOOKS {
+                let support = request.state.policy.platform.support.clone();
+                return view! { <Notice tone=Tone::Warn><p>"Namespace " <strong>{name}</strong> " is still not there. Something holds it up; ask " {support} "."</p></Notice> };
+            }
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("pending", &name)
+                .append_pair("looked", &(looked + 1).to_string())
+                .finish();
+            if let Ok(again) = HeaderValue::from_str(&format!("3; url=/namespaces?{query}")) {
+                response.insert_header(HeaderName::from_static("refresh"), again);
+            }
             view! { <Notice tone=Tone::Info><p>"Namespace " <strong>{name}</strong> " is being prepared. This page looks again every three seconds."</p></Notice> }
         });
         let body = view! {
             <div class="page-head"><h1>"Namespaces"</h1><a class="button" href="/namespaces/new">"Create namespace"</a></div>
+            <MayBeOld away=request.state.cluster_is_away().await/>
             {notice}
             <List namespaces=namespaces/>
         };
@@ -39,7 +52,7 @@ pub fn NamespacesPage() -> impl IntoView {
 #[component]
 fn List(namespaces: Vec<ReachableNamespace>) -> impl IntoView {
     if namespaces.is_empty() {
-        return view! { <Empty title="No namespaces yet"><p>"None of your groups reaches a namespace. "<a href="/access">"See your access"</a>" for whom to ask."</p></Empty> }.into_any();
+        return view! { <Empty title="No namespaces yet"><p>"No RoleBinding names you or one of your groups. "<a href="/access">"See your access"</a>" for whom to ask."</p></Empty> }.into_any();
     }
     let rows = namespaces
         .into_iter()
@@ -94,7 +107,8 @@ pub fn NamespacePage() -> impl IntoView {
         let name = request.param("name");
         let ReachableNamespace { namespace, bindings } = load_namespace(&request.state, actor, &name)?;
         let may_deploy = request.state.cluster.allows(&actor.kube, &deploy_right(name.clone())).await;
-        let created = request.query("created").is_some().then(|| {
+        let usable = matches!(may_deploy, Ok(true));
+        let created = (usable && request.query("created").is_some()).then(|| {
             let name = name.clone();
             view! { <Notice tone=Tone::Good><p>"Namespace " <strong>{name}</strong> " is ready to use."</p></Notice> }
         });

@@ -77,6 +77,15 @@ async fn accept_risks(
             );
         }
     }
+    let mine = store::list_acceptances(&state.database, Some(actor.person_id)).await?;
+    let stands = |acceptance: &Acceptance| {
+        acceptance.namespace == form.namespace
+            && acceptance.digest == feature.digest
+            && acceptance.standing != Standing::Refused
+    };
+    if mine.iter().any(stands) {
+        errors.add("namespace", "You have accepted these risks for this namespace already; see below how it stands.");
+    }
     if form.digest != feature.digest.to_string() {
         errors.add(
             "digest",
@@ -89,11 +98,11 @@ async fn accept_risks(
     }
     let object = format!("PreviewFeature/{}/{}", form.namespace, feature.slug);
     let detail = json!({ "version": feature.version.to_string(), "digest": form.digest });
-    audited(state, actor, Action::RiskAccept, &object, detail, |_| {
+    let id = audited(state, actor, Action::RiskAccept, &object, detail, |_| {
         store::insert_acceptance(&state.database, actor, feature, &form.namespace, form.justification.trim())
     })
     .await?;
-    Ok(FormOutcome::Done(format!("/preview-features/{}?accepted=yes", feature.slug)))
+    Ok(FormOutcome::Done(format!("/preview-features/{}?accepted={id}", feature.slug)))
 }
 
 /// A feature, and what the person accepted of it.

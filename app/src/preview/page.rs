@@ -85,20 +85,20 @@ pub fn FeaturePage() -> impl IntoView {
     page_with(Section::PreviewFeatures, Rejected::<OptInForm>::on_this_page(), |request, rejected| async move {
         let actor = request.actor()?;
         let (feature, mine) = load_feature(&request.state, actor, &request.param("slug")).await?;
-        let scopes = load_scopes(&request.state, actor).await?;
+        let scopes = load_scopes(&request.state, actor).await;
         let failed = rejected.is_some();
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
-        let accepted = request.query("accepted").is_some().then(|| {
+        let accepted = request.query("accepted").filter(|id| mine.iter().any(|acceptance| &acceptance.id.to_string() == id)).map(|_| {
             view! { <Notice tone=Tone::Good><p>"Your acceptance is recorded. An administrator decides next; the result appears below and on the list of preview features."</p></Notice> }
         });
         let documentation = feature
             .documentation_url
             .clone()
             .map(|url| view! { <p><a href=url rel="noreferrer">"Documentation"</a></p> });
-        let opt_in = if scopes.is_empty() {
-            view! { <Empty title="You cannot opt in yourself"><p>"Opting in needs the role admin in a namespace. "<a href="/access">"See your access"</a>" for whom to ask."</p></Empty> }.into_any()
-        } else {
-            view! { <OptIn feature=feature.clone() scopes=scopes form=form errors=errors.clone()/> }.into_any()
+        let opt_in = match scopes {
+            Ok(scopes) if scopes.is_empty() => view! { <Empty title="You cannot opt in yourself"><p>"Opting in needs the role admin in a namespace. "<a href="/access">"See your access"</a>" for whom to ask."</p></Empty> }.into_any(),
+            Ok(scopes) => view! { <OptIn feature=feature.clone() scopes=scopes form=form errors=errors.clone()/> }.into_any(),
+            Err(error) => view! { <Notice tone=Tone::Bad><p>{error.to_string()}" Until then you can read the risks, but not accept them."</p></Notice> }.into_any(),
         };
         let body = view! {
             <Breadcrumb links=vec![("/preview-features".to_owned(), "Preview features".to_owned())]/>
@@ -153,7 +153,7 @@ pub fn ApprovalsPage() -> impl IntoView {
         let (waiting, decided) = load_queue(&request.state, actor).await?;
         let failed = rejected.is_some();
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
-        let notice = request.query("decided").map(|id| view! { <Notice tone=Tone::Good><p>"The decision is recorded. The person sees it on the feature's page. Reference: "<code>{id}</code></p></Notice> });
+        let notice = request.query("decided").filter(|id| decided.iter().any(|acceptance| &acceptance.id.to_string() == id)).map(|id| view! { <Notice tone=Tone::Good><p>"The decision is recorded. The person sees it on the feature's page. Reference: "<code>{id}</code></p></Notice> });
         let may_decide = actor.administrator().is_ok();
         let items = waiting
             .iter()
@@ -254,7 +254,7 @@ pub fn CataloguePage() -> impl IntoView {
         let features = load_catalogue(&request.state, request.actor()?).await?;
         let failed = rejected.is_some();
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
-        let notice = request.query("published").map(|slug| view! { <Notice tone=Tone::Good><p>"Published: "<a href=format!("/preview-features/{slug}")>{slug.clone()}</a></p></Notice> });
+        let notice = request.query("published").filter(|slug| features.iter().any(|feature| &feature.slug == slug)).map(|slug| view! { <Notice tone=Tone::Good><p>"Published: "<a href=format!("/preview-features/{slug}")>{slug.clone()}</a></p></Notice> });
         let rows = features
             .into_iter()
             .map(|feature| view! { <tr><th scope="row"><a href=format!("/preview-features/{}", feature.slug)>{feature.name}</a></th><td><code>{feature.slug.clone()}</code></td><td>{feature.version}</td><td>{feature.points.len()}</td></tr> })

@@ -37,6 +37,15 @@ pub fn failure_body(error: &AppError, request_id: &str, support: &str) -> AnyVie
     .into_any()
 }
 
+/// Says that a page shows what the cluster last said, where it does not answer now.
+#[component]
+pub fn MayBeOld(
+    /// Whether the cluster is away.
+    away: bool,
+) -> impl IntoView {
+    away.then(|| view! { <Notice tone=Tone::Warn><p>"Fairway cannot reach the cluster at the moment. What you see here was true when the cluster last answered."</p></Notice> })
+}
+
 /// A page that only says what went wrong, for failures that happen outside a page.
 #[component]
 pub fn FailurePage(

@@ -32,10 +32,21 @@ const SIGNED_IN: &[(Section, &str, &str)] = &[
 
 const SIGNED_OUT: &[(Section, &str, &str)] = &[(Section::Faq, "/faq", "FAQ")];
 
-fn entries(visitor: Option<&Actor>) -> Vec<(Section, &'static str, &'static str)> {
-    let Some(actor) = visitor else { return SIGNED_OUT.to_vec() };
+fn entries(visitor: &Visitor) -> Vec<(Section, &'static str, &'static str)> {
+    let Visitor::Person(actor) = visitor else { return SIGNED_OUT.to_vec() };
     let admin = actor.record_reader().is_ok().then_some((Section::Admin, "/admin", "Admin"));
     SIGNED_IN.iter().copied().chain(admin).collect()
+}
+
+/// Who is looking at a page.
+#[derive(Clone)]
+pub enum Visitor {
+    /// Nobody who is signed in.
+    Anyone,
+    /// Somebody who is.
+    Person(Box<Actor>),
+    /// The database that would know is away.
+    NotKnown,
 }
 
 /// The frame around a page.
@@ -44,13 +55,13 @@ pub fn Frame(
     /// The entry to mark.
     section: Section,
     /// Who is looking.
-    visitor: Option<Actor>,
+    visitor: Visitor,
     /// Path and query of this page, to come back to after signing in.
     address: String,
     /// The page.
     children: Children,
 ) -> impl IntoView {
-    let links = entries(visitor.as_ref())
+    let links = entries(&visitor)
         .into_iter()
         .map(|(entry, path, label)| {
             let current = (entry == section).then_some("true");
@@ -84,16 +95,17 @@ fn BrandMark() -> impl IntoView {
 }
 
 #[component]
-fn Account(visitor: Option<Actor>, address: String) -> impl IntoView {
+fn Account(visitor: Visitor, address: String) -> impl IntoView {
     match visitor {
-        Some(actor) => view! {
+        Visitor::Person(actor) => view! {
             <div class="account">
                 <span class="account__name" title=actor.profile.email.clone()>{actor.profile.name}</span>
                 <form method="post" action="/sign-out"><button class="button button--quiet">"Sign out"</button></form>
             </div>
         }
         .into_any(),
-        None => {
+        Visitor::NotKnown => ().into_any(),
+        Visitor::Anyone => {
             let query: String =
                 url::form_urlencoded::Serializer::new(String::new()).append_pair("return", &address).finish();
             view! { <div class="account"><a class="button button--quiet" href=format!("/sign-in?{query}")>"Sign in"</a></div> }.into_any()

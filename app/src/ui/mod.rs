@@ -9,6 +9,6 @@ pub mod styleguide;
 
 pub use controls::{Checkbox, ErrorSummary, Field, Select, Submit};
 pub use display::{Badge, Breadcrumb, Code, Empty, Fact, Notice, Time, Tone};
-pub use failure::{failure_body, failure_page};
-pub use frame::{Frame, Section};
+pub use failure::{MayBeOld, failure_body, failure_page};
+pub use frame::{Frame, Section, Visitor};
 pub use page::{Page, PageRequest, page, page_with};

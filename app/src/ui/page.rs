@@ -1,9 +1,9 @@
 //! How every page is made: load, then show; a failure becomes the page that explains it.
 
 use super::failure::failure_body;
-use super::frame::{Frame, Section};
+use super::frame::{Frame, Section, Visitor};
 use crate::actor::Actor;
-use crate::error::AppError;
+use crate::error::{AppError, Part};
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -112,16 +112,20 @@ where
     let response = expect_context::<ResponseOptions>();
     let loading = load(request.clone(), context);
     Suspend::new(async move {
+        let mut visitor = request.visitor().map_or(Visitor::Anyone, |actor| Visitor::Person(Box::new(actor.clone())));
         let page = loading.await.unwrap_or_else(|error| {
             response.set_status(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-            Page::new(
-                error.title(),
-                failure_body(&error, &request.request_id(), &request.state.policy.platform.support),
-            )
+            // Somebody whose session cannot be looked up is not signed out.
+            if request.visitor().is_none() && error == (AppError::Away { part: Part::Database }) {
+                visitor = Visitor::NotKnown;
+            }
+            let support = &request.state.policy.platform.support;
+            Page::new(error.title(), failure_body(&error, &request.request_id(), support))
         });
         view! {
-            <Title text=format!("{} - Fairway", page.title)/>
-            <Frame section=section visitor=request.visitor().cloned() address=request.address()>{page.body}</Frame>
+            // leptos writes titles as they are.
+            <Title text=format!("{} - Fairway", html_escape::encode_text(&page.title))/>
+            <Frame section=section visitor=visitor address=request.address()>{page.body}</Frame>
         }
     })
 }

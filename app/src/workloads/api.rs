@@ -7,10 +7,10 @@ use crate::access::KubeIdentity;
 use crate::actor::Actor;
 use crate::audit::{Action, audited};
 use crate::digest::Digest;
-use crate::error::AppError;
+use crate::error::{AppError, Part};
 use crate::form::{FormErrors, FormOutcome, decode, ticked};
-use crate::namespaces::{deploy_right, load_namespace, load_namespaces, namespaces_where};
-use crate::ports::{ClusterError, Run};
+use crate::namespaces::{deploy_right, load_namespace, namespaces_where};
+use crate::ports::{ClusterError, Right, Run};
 use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -278,7 +278,8 @@ pub fn step_path(id: Uuid, step: Step) -> String {
     format!("/workloads/drafts/{id}/{}", step.slug())
 }
 
-/// Saves the draft whatever it holds, so that nothing typed is lost, and goes on if the step is right.
+/// Saves the draft whatever it holds, before the cluster is asked, so that nothing typed is lost; goes on
+/// if the step is right.
 async fn save_step(
     state: &AppState,
     actor: &Actor,
@@ -286,47 +287,58 @@ async fn save_step(
     mut draft: DraftForm,
     step: Step,
 ) -> Result<FormOutcome<DraftForm>, AppError> {
-    let mut errors = FormErrors::default();
-    match step {
-        Step::Workload => check_workload(state, actor, &draft, &mut errors).await?,
-        Step::Network => drop(draft.network.check(&mut errors)),
-        Step::Resources => drop(draft.resources.check(&mut errors)),
-        Step::Review => {}
+    draft.set_done(step, false);
+    if let Some(id) = id {
+        store::update_draft(&state.database, actor.person_id, id, &draft).await?;
     }
-    let right = errors.is_empty();
-    if right {
-        draft.mark_done(step);
+    let errors = match check_step(state, actor, &draft, step).await {
+        Ok(errors) => errors,
+        Err(error) => {
+            if id.is_none() {
+                store::insert_draft(&state.database, actor.person_id, &draft).await?;
+            }
+            return Err(error);
+        }
+    };
+    if !errors.is_empty() {
+        return Ok(FormOutcome::again(draft, errors));
     }
+    draft.set_done(step, true);
     let id = match id {
         Some(id) => {
             store::update_draft(&state.database, actor.person_id, id, &draft).await?;
             id
         }
-        None if right => store::insert_draft(&state.database, actor.person_id, &draft).await?,
-        None => return Ok(FormOutcome::again(draft, errors)),
+        None => store::insert_draft(&state.database, actor.person_id, &draft).await?,
     };
-    Ok(match step.next() {
-        Some(next) if right => {
-            // Someone who came from the review to change one thing goes back to it.
-            let next = if draft.may_open(Step::Review) { Step::Review } else { next };
-            FormOutcome::Done(step_path(id, next))
-        }
-        _ => FormOutcome::again(draft, errors),
-    })
+    // Someone who came from the review to change one thing goes back to it.
+    let next = if draft.may_open(Step::Review) { Step::Review } else { step.next().unwrap_or(Step::Review) };
+    Ok(FormOutcome::Done(step_path(id, next)))
 }
 
-async fn check_workload(
-    state: &AppState,
-    actor: &Actor,
-    draft: &DraftForm,
-    errors: &mut FormErrors,
-) -> Result<(), AppError> {
-    if let Some(checked) = draft.workload.check(errors)
-        && !load_targets(state, actor).await?.contains(&checked.namespace)
-    {
-        errors.add("namespace", "Choose a namespace from the list: you cannot run workloads in this one.");
+async fn check_step(state: &AppState, actor: &Actor, draft: &DraftForm, step: Step) -> Result<FormErrors, AppError> {
+    let mut errors = FormErrors::default();
+    match step {
+        Step::Workload => {
+            if let Some(checked) = draft.workload.check(&mut errors)
+                && !may_deploy(state, actor, &checked.namespace).await?
+            {
+                errors.add("namespace", "Choose a namespace from the list: you cannot run workloads in this one.");
+            }
+        }
+        Step::Network => drop(draft.network.check(&mut errors)),
+        Step::Resources => drop(draft.resources.check(&mut errors)),
+        Step::Review => {}
     }
-    Ok(())
+    Ok(errors)
+}
+
+async fn may_deploy(state: &AppState, actor: &Actor, namespace: &str) -> Result<bool, AppError> {
+    match load_namespace(state, actor, namespace) {
+        Ok(_) => Ok(state.cluster.allows(&actor.kube, &deploy_right(namespace.to_owned())).await?),
+        Err(AppError::NotFound) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Applies exactly the bytes that the person saw, or nothing.
@@ -356,7 +368,10 @@ async fn apply_draft(
     let path = format!("/workloads/{submission}");
     match applied {
         Ok(()) => {
-            store::delete_draft(&state.database, actor.person_id, id).await?;
+            // It is applied: a draft that stays is no reason to say otherwise.
+            if let Err(error) = store::delete_draft(&state.database, actor.person_id, id).await {
+                tracing::warn!(%error, %id, "the draft of an applied workload could not be deleted");
+            }
             Ok(Redirect::to(&path).into_response())
         }
         // What happened to each object stands on the submission's page; the draft stays.
@@ -415,44 +430,42 @@ async fn apply_all(
             ),
         };
         let result = ApplyResult { object: object.object().to_string(), outcome, message, resource_version };
-        store::insert_apply_result(&state.database, submission, intent, &result).await?;
+        let stored = store::insert_apply_result(&state.database, submission, intent, &result).await;
         answer?;
+        stored.map_err(|_| AppError::OutcomeUnknown { part: Part::Database })?;
     }
     Ok(())
 }
 
-/// A submission for those who reach its namespace, or read the records.
+/// A submission for its author, for those who may look at workloads in its namespace, and for those who
+/// read the records.
 ///
 /// # Errors
 /// [`AppError::NotFound`] for everyone else.
-pub async fn load_submission(
-    state: &AppState,
-    actor: &Actor,
-    id: &str,
-) -> Result<(Submission, Vec<ApplyResult>), AppError> {
+pub async fn load_submission(state: &AppState, actor: &Actor, id: &str) -> Result<Submission, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
     let submission = store::find_submission(&state.database, id).await?;
-    let may_see = submission.author_id == actor.person_id
-        || actor.record_reader().is_ok()
-        || load_namespace(state, actor, &submission.namespace).is_ok();
-    if !may_see {
-        return Err(AppError::NotFound);
+    let own = submission.author_id == actor.person_id || actor.record_reader().is_ok();
+    if own || state.cluster.allows(&actor.kube, &look_right(submission.namespace.clone())).await? {
+        Ok(submission)
+    } else {
+        Err(AppError::NotFound)
     }
-    let results = store::list_apply_results(&state.database, id).await?;
-    Ok((submission, results))
 }
 
-/// What the list shows: one's own drafts, and what was submitted into one's namespaces.
+/// Who may look at workloads may look at what was submitted.
+fn look_right(namespace: String) -> Right {
+    Right { verb: "get", group: "apps", resource: "deployments", namespace: Some(namespace) }
+}
+
+/// What the list shows: one's own drafts, and what was submitted into the namespaces one may look into.
 ///
 /// # Errors
 /// When a part is away.
 pub async fn load_workloads(state: &AppState, actor: &Actor) -> Result<(Vec<Draft>, Vec<SubmissionSummary>), AppError> {
-    let namespaces: Vec<String> =
-        load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name).collect();
-    Ok((
-        store::list_drafts(&state.database, actor.person_id).await?,
-        store::list_submissions(&state.database, &namespaces).await?,
-    ))
+    let namespaces = namespaces_where(state, actor, look_right).await?;
+    let drafts = store::list_drafts(&state.database, actor.person_id).await?;
+    Ok((drafts, store::list_submissions(&state.database, &namespaces).await?))
 }
 
 /// `GET /workloads/drafts/{id}/manifest.yaml`: the reviewed bytes, to take away.

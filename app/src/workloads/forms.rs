@@ -90,9 +90,10 @@ impl DraftForm {
         self.done.iter().any(|slug| slug == step.slug())
     }
 
-    /// Notes that a step was sent without an error.
-    pub fn mark_done(&mut self, step: Step) {
-        if !self.is_done(step) {
+    /// Notes whether a step was sent without an error.
+    pub fn set_done(&mut self, step: Step, done: bool) {
+        self.done.retain(|slug| slug != step.slug());
+        if done {
             self.done.push(step.slug().to_owned());
         }
     }
@@ -177,10 +178,7 @@ pub struct CheckedWorkload {
 impl WorkloadForm {
     /// Checks it, adding what is wrong to `errors`.
     pub fn check(&self, errors: &mut FormErrors) -> Option<CheckedWorkload> {
-        let namespace = (!self.namespace.is_empty()).then(|| self.namespace.clone());
-        if namespace.is_none() {
-            errors.add("namespace", "Choose the namespace it runs in.");
-        }
+        let namespace = errors.take("namespace", dns_label(&self.namespace, "Choose the namespace it runs in."));
         let name = errors.take(
             "name",
             dns_label(
@@ -487,7 +485,7 @@ mod tests {
     fn a_step_opens_when_those_before_it_are_done() {
         let mut form = DraftForm::default();
         assert!(form.may_open(Step::Workload) && !form.may_open(Step::Network));
-        form.mark_done(Step::Workload);
+        form.set_done(Step::Workload, true);
         assert!(form.may_open(Step::Network) && !form.may_open(Step::Review));
     }
 }

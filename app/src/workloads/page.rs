@@ -2,7 +2,7 @@
 
 use super::api::{DryRun, load_submission, load_workloads, may_apply, step_path};
 use super::forms::Step;
-use super::submission::{ApplyOutcome, ApplyResult, Draft, SubmissionSummary};
+use super::submission::{ApplyOutcome, ApplyResult, Draft, SubmissionOutcome, SubmissionSummary};
 use super::wizard::{DryRuns, Findings, Headline};
 use crate::error::AppError;
 use crate::ui::{Badge, Breadcrumb, Code, Empty, Fact, Notice, Page, Section, Time, Tone, page};
@@ -57,13 +57,21 @@ fn Drafts(drafts: Vec<Draft>) -> impl IntoView {
 }
 
 #[component]
-fn OutcomeBadge(outcome: Option<ApplyOutcome>) -> impl IntoView {
+fn OutcomeBadge(outcome: SubmissionOutcome) -> impl IntoView {
+    match outcome {
+        SubmissionOutcome::Applied => view! { <ObjectBadge outcome=ApplyOutcome::Applied/> }.into_any(),
+        SubmissionOutcome::Stopped(outcome) => view! { <ObjectBadge outcome=outcome/> }.into_any(),
+        SubmissionOutcome::Unknown => view! { <Badge tone=Tone::Bad text="Unknown"/> }.into_any(),
+    }
+}
+
+#[component]
+fn ObjectBadge(outcome: ApplyOutcome) -> impl IntoView {
     let (tone, word) = match outcome {
-        Some(ApplyOutcome::Applied) => (Tone::Good, "Applied"),
-        Some(ApplyOutcome::Refused) => (Tone::Bad, "Refused"),
-        Some(ApplyOutcome::Conflict) => (Tone::Bad, "Conflict"),
-        Some(ApplyOutcome::Failed) => (Tone::Bad, "Failed"),
-        None => (Tone::Bad, "Unknown"),
+        ApplyOutcome::Applied => (Tone::Good, "Applied"),
+        ApplyOutcome::Refused => (Tone::Bad, "Refused"),
+        ApplyOutcome::Conflict => (Tone::Bad, "Conflict"),
+        ApplyOutcome::Failed => (Tone::Bad, "Failed"),
     };
     view! { <Badge tone=tone text=word/> }
 }
@@ -74,14 +82,13 @@ fn Submissions(submissions: Vec<SubmissionSummary>) -> impl IntoView {
         let rows = submissions
             .into_iter()
             .map(|submission| {
-                let outcome = ApplyOutcome::of_all(&submission.outcomes);
                 view! {
                     <tr>
                         <th scope="row"><a href=format!("/workloads/{}", submission.id)>{submission.name}</a></th>
                         <td>{submission.namespace}</td>
                         <td>{submission.author_name}</td>
                         <td><Time at=submission.created_at/></td>
-                        <td><OutcomeBadge outcome=outcome/></td>
+                        <td><OutcomeBadge outcome=submission.outcome/></td>
                     </tr>
                 }
             })
@@ -100,7 +107,7 @@ fn Submissions(submissions: Vec<SubmissionSummary>) -> impl IntoView {
 #[component]
 pub fn SubmissionPage() -> impl IntoView {
     page(Section::Workloads, |request| async move {
-        let (submission, results) = load_submission(&request.state, request.actor()?, &request.param("id")).await?;
+        let submission = load_submission(&request.state, request.actor()?, &request.param("id")).await?;
         let report: Report = serde_json::from_value(submission.report).map_err(|_| AppError::Internal)?;
         let dry_run: Vec<DryRun> = serde_json::from_value(submission.dry_run).map_err(|_| AppError::Internal)?;
         let title = format!("{} in {}", submission.name, submission.namespace);
@@ -108,8 +115,8 @@ pub fn SubmissionPage() -> impl IntoView {
         let body = view! {
             <Breadcrumb links=vec![("/workloads".to_owned(), "Workloads".to_owned())]/>
             <h1>{title.clone()}</h1>
-            <Outcome outcomes=results.iter().map(|result| result.outcome).collect()/>
-            <Results results=results/>
+            <Outcome outcome=submission.outcome/>
+            <Results results=submission.results/>
             <dl class="facts">
                 <Fact term="Submitted by">{submission.author_name}</Fact>
                 <Fact term="When"><Time at=submission.created_at/></Fact>
@@ -129,11 +136,11 @@ pub fn SubmissionPage() -> impl IntoView {
 }
 
 #[component]
-fn Outcome(outcomes: Vec<ApplyOutcome>) -> impl IntoView {
-    match ApplyOutcome::of_all(&outcomes) {
-        Some(ApplyOutcome::Applied) => view! { <Notice tone=Tone::Good><p>"Applied exactly as reviewed. The platform now starts it; nothing more is needed from you."</p></Notice> }.into_any(),
-        None => view! { <Notice tone=Tone::Bad><p>"It is not known whether this was applied: Fairway was interrupted. Look at the namespace, then submit it again; that is safe."</p></Notice> }.into_any(),
-        Some(_) => view! { <Notice tone=Tone::Bad><p>"Not everything was applied. Each object below says why. Your draft is kept under Workloads: change it and apply again; objects that were applied stay as they are."</p></Notice> }.into_any(),
+fn Outcome(outcome: SubmissionOutcome) -> impl IntoView {
+    match outcome {
+        SubmissionOutcome::Applied => view! { <Notice tone=Tone::Good><p>"Applied exactly as reviewed. The platform now starts it; nothing more is needed from you."</p></Notice> }.into_any(),
+        SubmissionOutcome::Unknown => view! { <Notice tone=Tone::Bad><p>"It is not known whether this was applied: Fairway was interrupted. Look at the namespace, then submit it again; that is safe."</p></Notice> }.into_any(),
+        SubmissionOutcome::Stopped(_) => view! { <Notice tone=Tone::Bad><p>"Not everything was applied. Each object below says why. Your draft is kept under Workloads: change it and apply again; objects that were applied stay as they are."</p></Notice> }.into_any(),
     }
 }
 
@@ -142,7 +149,7 @@ fn Results(results: Vec<ApplyResult>) -> impl IntoView {
     let rows = results
         .into_iter()
         .map(|result| {
-            view! { <tr><td><code>{result.object}</code></td><td><OutcomeBadge outcome=Some(result.outcome)/></td><td>{result.message}</td><td><code>{result.resource_version}</code></td></tr> }
+            view! { <tr><td><code>{result.object}</code></td><td><ObjectBadge outcome=result.outcome/></td><td>{result.message}</td><td><code>{result.resource_version}</code></td></tr> }
         })
         .collect_view();
     view! {

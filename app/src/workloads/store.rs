@@ -1,7 +1,7 @@
 //! SQL of drafts, submissions and what became of them.
 
 use super::forms::DraftForm;
-use super::submission::{ApplyOutcome, ApplyResult, Draft, Submission, SubmissionSummary};
+use super::submission::{ApplyOutcome, ApplyResult, Draft, Submission, SubmissionOutcome, SubmissionSummary};
 use crate::digest::Digest;
 use crate::error::AppError;
 use jiff::Timestamp;
@@ -125,12 +125,14 @@ pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Res
 pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, AppError> {
     let row = sqlx::query!(
         r#"select s.id, s.author_id, p.name as author_name, s.namespace, s.name, s.manifest, s.digest as "digest: Digest", s.report, s.dry_run,
-             s.created_at as "created_at: jiff_sqlx::Timestamp"
+             s.created_at as "created_at: jiff_sqlx::Timestamp", apply_succeeded(s.id) as "succeeded!"
            from submissions s join people p on p.id = s.author_id where s.id = $1"#,
         id
     )
     .fetch_one(database)
     .await?;
+    let results = list_apply_results(database, id).await?;
+    let outcomes: Vec<ApplyOutcome> = results.iter().map(|result| result.outcome).collect();
     Ok(Submission {
         id: row.id,
         author_id: row.author_id,
@@ -142,6 +144,8 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
         report: row.report,
         dry_run: row.dry_run,
         created_at: row.created_at.to_jiff(),
+        outcome: SubmissionOutcome::new(&outcomes, row.succeeded),
+        results,
     })
 }
 
@@ -152,7 +156,8 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
 pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> Result<Vec<SubmissionSummary>, AppError> {
     let rows = sqlx::query!(
         r#"select s.id, p.name as author_name, s.namespace, s.name, s.created_at as "created_at: jiff_sqlx::Timestamp",
-             coalesce((select array_agg(r.outcome order by r.id) from apply_results r where r.submission_id = s.id), '{}') as "outcomes!: Vec<ApplyOutcome>"
+             coalesce((select array_agg(r.outcome order by r.id) from apply_results r where r.submission_id = s.id), '{}') as "outcomes!: Vec<ApplyOutcome>",
+             apply_succeeded(s.id) as "succeeded!"
            from submissions s join people p on p.id = s.author_id
            where s.namespace = any($1) order by s.created_at desc limit 100"#,
         namespaces
@@ -167,7 +172,7 @@ pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> Resul
             namespace: row.namespace,
             name: row.name,
             created_at: row.created_at.to_jiff(),
-            outcomes: row.outcomes,
+            outcome: SubmissionOutcome::new(&row.outcomes, row.succeeded),
         })
         .collect())
 }
@@ -197,10 +202,7 @@ pub async fn insert_apply_result(
 }
 
 /// What the cluster said each time, in order.
-///
-/// # Errors
-/// When the database is away.
-pub async fn list_apply_results(database: &PgPool, submission: Uuid) -> Result<Vec<ApplyResult>, AppError> {
+async fn list_apply_results(database: &PgPool, submission: Uuid) -> Result<Vec<ApplyResult>, AppError> {
     Ok(sqlx::query_as!(
         ApplyResult,
         r#"select object, outcome as "outcome: ApplyOutcome", message, resource_version from apply_results where submission_id = $1 order by id"#,

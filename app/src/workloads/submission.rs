@@ -38,6 +38,10 @@ pub struct Submission {
     pub dry_run: Value,
     /// When.
     pub created_at: Timestamp,
+    /// What became of its objects, in order.
+    pub results: Vec<ApplyResult>,
+    /// What became of it as a whole.
+    pub outcome: SubmissionOutcome,
 }
 
 /// A line of the list.
@@ -52,8 +56,32 @@ pub struct SubmissionSummary {
     pub name: String,
     /// When.
     pub created_at: Timestamp,
-    /// What became of its objects, in order; empty where nothing is known.
-    pub outcomes: Vec<ApplyOutcome>,
+    /// What became of it.
+    pub outcome: SubmissionOutcome,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubmissionOutcome {
+    /// The cluster has all of it.
+    Applied,
+    /// An object was not applied, and those after it were not sent.
+    Stopped(ApplyOutcome),
+    /// Fairway was interrupted: perhaps all of it was applied, perhaps only some.
+    Unknown,
+}
+
+impl SubmissionOutcome {
+    /// From what is known of its objects. `succeeded` says whether the record holds that the whole apply
+    /// went well: rows alone do not show that none is missing.
+    #[must_use]
+    pub fn new(objects: &[ApplyOutcome], succeeded: bool) -> Self {
+        match objects.iter().find(|outcome| **outcome != ApplyOutcome::Applied) {
+            Some(outcome) => Self::Stopped(*outcome),
+            None if succeeded => Self::Applied,
+            None => Self::Unknown,
+        }
+    }
 }
 
 /// What became of one object.
@@ -68,20 +96,6 @@ pub enum ApplyOutcome {
     Conflict,
     /// Not sent, or sent without an answer.
     Failed,
-}
-
-impl ApplyOutcome {
-    /// The worst of several, which is what became of the whole; `None` where nothing is known.
-    #[must_use]
-    pub fn of_all(outcomes: &[Self]) -> Option<Self> {
-        let gravity = |outcome: &Self| match outcome {
-            Self::Applied => 0,
-            Self::Conflict => 1,
-            Self::Refused => 2,
-            Self::Failed => 3,
-        };
-        outcomes.iter().copied().max_by_key(gravity)
-    }
 }
 
 /// What the cluster said about one object.
@@ -101,10 +115,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_object_that_was_not_applied_decides_about_the_whole() {
-        use ApplyOutcome::{Applied, Conflict, Failed};
-        assert_eq!(ApplyOutcome::of_all(&[Applied, Conflict]), Some(Conflict));
-        assert_eq!(ApplyOutcome::of_all(&[Conflict, Failed, Applied]), Some(Failed));
-        assert_eq!(ApplyOutcome::of_all(&[]), None);
+    fn only_a_recorded_success_counts_as_applied() {
+        use ApplyOutcome::{Applied, Conflict};
+        assert_eq!(SubmissionOutcome::new(&[Applied, Applied], true), SubmissionOutcome::Applied);
+        assert_eq!(SubmissionOutcome::new(&[Applied], false), SubmissionOutcome::Unknown);
+        assert_eq!(SubmissionOutcome::new(&[], false), SubmissionOutcome::Unknown);
+        assert_eq!(SubmissionOutcome::new(&[Applied, Conflict], false), SubmissionOutcome::Stopped(Conflict));
     }
 }

@@ -79,7 +79,10 @@ async fn show_step(
         Step::Network => view! { <NetworkFields form=draft.network.clone() errors=errors.clone()/> }.into_any(),
         _ => view! { <ResourcesFields form=draft.resources.clone() errors=errors.clone()/> }.into_any(),
     };
-    let saved = live_of(&request.state, actor, &draft).await?;
+    // What the cluster says belongs beside the form, not in its place.
+    let saved = live_of(&request.state, actor, &draft)
+        .await
+        .unwrap_or_else(|error| ReviewSummary { headline: error.to_string(), groups: Vec::new() });
     let action = id.map_or("/workloads/new".to_owned(), |id| step_path(id, step));
     let button = if draft.may_open(Step::Review) { "Save and review" } else { "Save and continue" };
     let body = view! {

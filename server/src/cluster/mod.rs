@@ -6,7 +6,7 @@ mod resource;
 
 use self::bindings::{BindingIndex, BindingSource};
 use self::request::{ApiRequest, As, Sent};
-use self::resource::resource_path;
+use self::resource::{collection_path, resource_path, segment};
 use app::access::{Binding, KubeIdentity};
 use app::namespaces::{Namespace, NamespaceName};
 use app::ports::{Applied, Cluster, ClusterError, Right, Run};
@@ -133,10 +133,20 @@ impl Cluster for KubeCluster {
             "apiVersion": "hnc.x-k8s.io/v1alpha2", "kind": "SubnamespaceAnchor",
             "metadata": { "name": name.as_ref(), "namespace": parent },
         });
-        let path =
-            format!("/apis/hnc.x-k8s.io/v1alpha2/namespaces/{parent}/subnamespaceanchors?fieldManager={FIELD_MANAGER}");
+        let path = format!("{}?fieldManager={FIELD_MANAGER}", anchors_path(parent)?);
         self.send(ApiRequest::post(&path, &anchor).acting(As::Person(who)).writing()).await?;
         Ok(())
+    }
+
+    async fn subnamespace_state(
+        &self,
+        who: &KubeIdentity,
+        parent: &str,
+        name: &NamespaceName,
+    ) -> Result<String, ClusterError> {
+        let path = format!("{}/{name}", anchors_path(parent)?);
+        let anchor = self.send(ApiRequest::get(&path).acting(As::Person(who))).await?;
+        Ok(anchor.body["status"]["status"].as_str().unwrap_or_default().to_owned())
     }
 
     async fn create_from_template(
@@ -147,19 +157,13 @@ impl Cluster for KubeCluster {
         for object in objects {
             let mut value = object.value().clone();
             value["metadata"]["annotations"][REQUESTED_BY] = requested_by.user.as_ref().into();
-            if object.object().kind == "Namespace" {
-                // Created, never applied: applying would let two people at once share one namespace.
-                self.create_namespace(requested_by, &object.object().name, &value).await?;
-            } else {
-                let path = format!("{}?fieldManager={FIELD_MANAGER}", resource_path(object)?);
-                self.send(ApiRequest::apply(&path, value.to_string()).acting(As::Portal).writing()).await?;
-            }
+            self.create(object, &value).await?;
         }
         Ok(())
     }
 
     async fn network_policies(&self, who: &KubeIdentity, namespace: &str) -> Result<Vec<Manifest>, ClusterError> {
-        let path = format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies");
+        let path = format!("/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies", segment(namespace)?);
         let list = self.send(ApiRequest::get(&path).acting(As::Person(who))).await?;
         let items = list.body["items"].as_array().cloned().unwrap_or_default();
         // Items of a list do not say what they are.
@@ -192,24 +196,27 @@ impl Cluster for KubeCluster {
 }
 
 impl KubeCluster {
-    /// Creates a namespace. One that the same person asked for before, and that was left half made, is
-    /// taken up again.
-    async fn create_namespace(
-        &self,
-        requested_by: &KubeIdentity,
-        name: &str,
-        value: &Value,
-    ) -> Result<(), ClusterError> {
-        let path = format!("/api/v1/namespaces?fieldManager={FIELD_MANAGER}");
-        match self.send(ApiRequest::post(&path, value).acting(As::Portal).writing()).await {
-            Ok(_) => Ok(()),
-            Err(ClusterError::Conflict(message)) => {
-                let found =
-                    self.send(ApiRequest::get(&format!("/api/v1/namespaces/{name}")).acting(As::Portal)).await?;
-                let same_person = found.body["metadata"]["annotations"][REQUESTED_BY] == requested_by.user.as_ref();
-                if same_person { Ok(()) } else { Err(ClusterError::Conflict(message)) }
+    /// Creates an object of a template; nothing is ever changed. What stands there from an attempt that
+    /// broke is passed over if it is ours in every annotation, up to the RoleBinding: it comes last, so
+    /// where it stands the namespace is complete and somebody's.
+    async fn create(&self, object: &Manifest, value: &Value) -> Result<(), ClusterError> {
+        let path = format!("{}?fieldManager={FIELD_MANAGER}", collection_path(object)?);
+        let created = self.send(ApiRequest::post(&path, value).acting(As::Portal).writing()).await;
+        match (created, object.object().kind.as_str()) {
+            (Ok(_), _) => Ok(()),
+            (Err(ClusterError::Conflict(_)), "NetworkPolicy" | "ResourceQuota") => Ok(()),
+            (Err(ClusterError::Conflict(message)), "Namespace") => {
+                let found = self.send(ApiRequest::get(&resource_path(object)?).acting(As::Portal)).await?;
+                let annotations = value["metadata"]["annotations"].as_object().into_iter().flatten();
+                let ours =
+                    annotations.into_iter().all(|(key, wanted)| found.body["metadata"]["annotations"][key] == *wanted);
+                if ours { Ok(()) } else { Err(ClusterError::Conflict(message)) }
             }
-            Err(error) => Err(error),
+            (Err(error), _) => Err(error),
         }
     }
+}
+
+fn anchors_path(parent: &str) -> Result<String, ClusterError> {
+    Ok(format!("/apis/hnc.x-k8s.io/v1alpha2/namespaces/{}/subnamespaceanchors", segment(parent)?))
 }

@@ -118,7 +118,8 @@ fn understand(writes: bool, status: StatusCode, headers: &HeaderMap, bytes: &[u8
         StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Err(ClusterError::Away(message())),
         // A webhook that is away answers 500 and the object is not stored; its words help.
         StatusCode::INTERNAL_SERVER_ERROR if message().contains("webhook") => Err(ClusterError::Refused(message())),
-        status if status.is_server_error() => Err(ClusterError::Away(message())),
+        // A proxy in front, or a store behind that answered too late: it may have been stored.
+        status if status.is_server_error() => Err(lost(writes, message())),
         _ => Err(ClusterError::Refused(message())),
     }
 }

@@ -1,14 +1,16 @@
 //! Where the API server keeps objects of the kinds that the portal applies.
 
+use app::namespaces::is_dns_label;
 use app::ports::ClusterError;
 use review::Manifest;
 
-/// The path of one object.
+/// Where objects of its kind are created.
 ///
 /// # Errors
-/// [`ClusterError::Refused`] for a kind that the portal does not apply.
-pub(super) fn resource_path(object: &Manifest) -> Result<String, ClusterError> {
+/// [`ClusterError::Refused`] for a kind that the portal does not make, or a name that is none.
+pub(super) fn collection_path(object: &Manifest) -> Result<String, ClusterError> {
     let plural = match (object.api_version(), object.object().kind.as_str()) {
+        ("v1", "Namespace") => return Ok("/api/v1/namespaces".to_owned()),
         ("v1", "Pod") => "pods",
         ("v1", "ResourceQuota") => "resourcequotas",
         ("apps/v1", "Deployment") => "deployments",
@@ -18,6 +20,36 @@ pub(super) fn resource_path(object: &Manifest) -> Result<String, ClusterError> {
         (_, kind) => return Err(ClusterError::Refused(format!("Fairway does not apply objects of kind {kind}."))),
     };
     let root = if object.api_version() == "v1" { "/api" } else { "/apis" };
-    let address = object.object();
-    Ok(format!("{root}/{}/namespaces/{}/{plural}/{}", object.api_version(), address.namespace, address.name))
+    Ok(format!("{root}/{}/namespaces/{}/{plural}", object.api_version(), segment(&object.object().namespace)?))
+}
+
+/// The path of one object.
+///
+/// # Errors
+/// As [`collection_path`].
+pub(super) fn resource_path(object: &Manifest) -> Result<String, ClusterError> {
+    Ok(format!("{}/{}", collection_path(object)?, segment(&object.object().name)?))
+}
+
+/// A name as part of a path. Names of objects are DNS subdomains (RFC 1123), so nothing in one can end
+/// the path or begin a query.
+///
+/// # Errors
+/// [`ClusterError::Refused`] for anything else.
+pub(super) fn segment(name: &str) -> Result<&str, ClusterError> {
+    let is_subdomain = name.len() <= 253 && name.split('.').all(is_dns_label);
+    is_subdomain.then_some(name).ok_or_else(|| ClusterError::Refused(format!("{name:?} is not a name.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_lead_elsewhere() {
+        assert_eq!(segment("shop.staging-2"), Ok("shop.staging-2"));
+        for name in ["", "a/b", "a?dryRun=All", "a#", "..", "a%2Fb", "A", "a b", "-a"] {
+            assert!(segment(name).is_err(), "{name}");
+        }
+    }
 }

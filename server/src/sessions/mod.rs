@@ -16,10 +16,32 @@ use app::ports::{PendingSignIn, SignedIn};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Key of [`Pending`] in the session.
+/// Key of [`PendingSignIns`] in the session.
 const PENDING: &str = "pending";
 /// Key of [`Current`] in the session.
 const CURRENT: &str = "current";
+
+/// Sign-ins of one browser that have left for the provider, the oldest first: every tab may begin one.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct PendingSignIns(Vec<Pending>);
+
+impl PendingSignIns {
+    /// More tabs than anyone signs in with at once.
+    const MOST: usize = 8;
+
+    fn push(&mut self, pending: Pending) {
+        if self.0.len() == Self::MOST {
+            self.0.remove(0);
+        }
+        self.0.push(pending);
+    }
+
+    /// Takes out the one with that state, so that an answer can be used only once.
+    fn take(&mut self, state: &str) -> Option<Pending> {
+        let place = self.0.iter().position(|pending| pending.sign_in.state == state)?;
+        Some(self.0.remove(place))
+    }
+}
 
 /// A sign-in that has left for the provider.
 #[derive(Clone, Serialize, Deserialize)]

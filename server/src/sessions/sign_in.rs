@@ -1,7 +1,8 @@
 //! `/sign-in`, `/sign-in/callback`, `/sign-out`.
 
 use super::person::upsert_person;
-use super::{CURRENT, Current, PENDING, Pending, ReturnPath};
+use super::who::kube_identity;
+use super::{CURRENT, Current, PENDING, Pending, PendingSignIns, ReturnPath};
 use app::actor::{Actor, Profile};
 use app::audit::store::{NewEvent, append};
 use app::audit::{Action, Phase};
@@ -43,7 +44,9 @@ async fn begin(
         return Ok(Redirect::to(return_path.as_str()).into_response());
     }
     let (url, sign_in) = state.identity_provider.begin().await.map_err(provider)?;
-    session.insert(PENDING, Pending { sign_in, return_path }).await.map_err(database)?;
+    let mut pending: PendingSignIns = session.get(PENDING).await.map_err(database)?.unwrap_or_default();
+    pending.push(Pending { sign_in, return_path });
+    session.insert(PENDING, pending).await.map_err(database)?;
     Ok(Redirect::to(url.as_str()).into_response())
 }
 
@@ -59,21 +62,27 @@ struct Callback {
 async fn finish(
     State(state): State<AppState>,
     session: Session,
+    actor: Option<Signed>,
     headers: HeaderMap,
     Query(answer): Query<Callback>,
 ) -> Result<Response, AppError> {
-    // Taken out before anything else, so that an answer can be used only once.
-    let pending: Option<Pending> = session.remove(PENDING).await.map_err(database)?;
-    session.save().await.map_err(database)?;
-    let Some(pending) = pending.filter(|pending| pending.sign_in.state == answer.state) else {
+    let mut waiting: PendingSignIns = session.get(PENDING).await.map_err(database)?.unwrap_or_default();
+    let Some(pending) = waiting.take(&answer.state) else {
         tracing::warn!("a sign-in came back that this browser did not begin");
-        return Err(stale());
+        return if actor.is_some() { Ok(Redirect::to("/").into_response()) } else { Err(stale()) };
     };
+    // Before anything else, so that an answer can be used only once.
+    session.insert(PENDING, waiting).await.map_err(database)?;
+    session.save().await.map_err(database)?;
     let Some(code) = answer.code else {
         tracing::info!(error = answer.error, "the provider refused a sign-in");
         return Err(stale());
     };
     let signed_in = state.identity_provider.finish(code, pending.sign_in).await.map_err(provider)?;
+    if kube_identity(&signed_in.profile, &state.policy.groups).is_none() {
+        tracing::warn!(subject = signed_in.profile.subject, "a person whose name cannot be used in the cluster");
+        return Err(AppError::Conflict { message: "Your e-mail address cannot be a user name in the cluster, so you are not signed in: it must be plain ASCII and must not begin with system:. Ask whoever keeps your account at the identity provider.".to_owned() });
+    }
     let person_id = upsert_person(&state.database, &signed_in.profile).await?;
     let profile = signed_in.profile.clone();
     // A new id: one planted before signing in is worth nothing afterwards.

@@ -48,7 +48,14 @@ fn request_id(request: &Request) -> String {
 
 impl Identify {
     async fn actor(&self, session: &Session, request_id: String) -> Result<Option<Actor>, AppError> {
-        let current: Option<Current> = session.get(CURRENT).await.map_err(away)?;
+        let current: Option<Current> = match session.get(CURRENT).await {
+            // Written by another version of Fairway: as good as none.
+            Err(tracing_error @ tower_sessions::session::Error::SerdeJson(_)) => {
+                tracing::warn!(error = %tracing_error, "a session that cannot be read");
+                None
+            }
+            other => other.map_err(away)?,
+        };
         let Some(current) = current else { return Ok(None) };
         let Some(current) = self.fresh(session, current).await? else { return Ok(None) };
         let profile = current.signed_in.profile;
@@ -69,11 +76,20 @@ impl Identify {
         // Another request may have read them, and used up the refresh token, since this one began.
         session.load().await.map_err(away)?;
         let Some(current) = session.get::<Current>(CURRENT).await.map_err(away)? else { return Ok(None) };
-        let current = if self.is_fresh(&current) { Some(current) } else { self.read_again(session, current).await? };
-        if current.as_ref().is_some_and(|current| self.is_fresh(current)) {
-            self.store.release_refresh(&id).await?;
-        }
-        Ok(current)
+        // A browser that goes away in between must not take the new refresh token with it.
+        let (identify, session) = (self.clone(), session.clone());
+        let reading = async move {
+            let current = if identify.is_fresh(&current) {
+                Some(current)
+            } else {
+                identify.read_again(&session, current).await?
+            };
+            if current.as_ref().is_some_and(|current| identify.is_fresh(current)) {
+                identify.store.release_refresh(&id).await?;
+            }
+            Ok(current)
+        };
+        tokio::spawn(reading).await.unwrap_or(Err(AppError::Internal))
     }
 
     fn is_fresh(&self, current: &Current) -> bool {
@@ -113,7 +129,7 @@ fn away(error: tower_sessions::session::Error) -> AppError {
 
 /// Who a person is to the cluster. Groups outside the settings are left out, as the portal's account may
 /// not impersonate them; a user name that may not be impersonated gives nothing.
-fn kube_identity(profile: &Profile, mapping: &GroupMapping) -> Option<KubeIdentity> {
+pub(super) fn kube_identity(profile: &Profile, mapping: &GroupMapping) -> Option<KubeIdentity> {
     let user = KubeName::try_from(format!("{}{}", mapping.user_prefix, profile.email)).ok()?;
     let groups = profile
         .groups

@@ -1,0 +1,92 @@
+// What happens to careful work when browsers, tabs and clusters misbehave.
+
+import { expect, stack, test, unique } from './portal.mjs';
+import { kube, rows } from './truth.mjs';
+
+test('signing in from several tabs at once works in every one of them', async ({ open }) => {
+  const first = await open(null);
+  await first.goto('/access');
+  const second = await first.context().newPage();
+  await second.goto(`${stack.url}/namespaces`);
+  await first.getByRole('button', { name: 'Dana Developer' }).click();
+  await expect(first).toHaveURL(/\/access$/);
+  await expect(first.getByText('dana@example.com')).toBeVisible();
+  await second.getByRole('button', { name: 'Dana Developer' }).click();
+  await expect(second.getByRole('button', { name: 'Sign out' })).toBeVisible();
+});
+
+test('an answer of the provider is used once', async ({ open }) => {
+  const page = await open(null);
+  const callbacks = [];
+  page.on('request', (request) => request.url().includes('/sign-in/callback') && callbacks.push(request.url()));
+  await page.goto('/access');
+  await page.getByRole('button', { name: 'Dana Developer' }).click();
+  await page.waitForURL('**/access');
+  const other = await open(null);
+  const stolen = await other.request.get(callbacks[0], { maxRedirects: 0 });
+  expect(stolen.status()).toBe(409);
+});
+
+test('a write goes on to its end and is recorded when the browser has gone away', async ({ open }) => {
+  const name = unique('gone');
+  const page = await open('dana');
+  await page.request.post('/namespaces/new', { form: { origin: 'shop', name }, timeout: 60 }).catch(() => undefined);
+  await expect.poll(() => rows(`select o.phase from audit_events i join audit_events o on o.intent_id = i.id where i.object = 'Namespace//${name}'`)).toEqual([{ phase: 'succeeded' }]);
+  expect((await kube.get(`/apis/hnc.x-k8s.io/v1alpha2/namespaces/shop/subnamespaceanchors/${name}`)).metadata.name).toBe(name);
+});
+
+test('pressing a button twice does not do a thing twice', async ({ open }) => {
+  const page = await open('lee');
+  const digest = rows(`select encode(digest, 'hex') as digest from risk_statements where feature_slug = 'custom-resource-definitions'`)[0].digest;
+  const form = new URLSearchParams([['digest', digest], ['namespace', 'shop'], ['points', '0'], ['points', '1'], ['points', '2'], ['justification', '']]).toString();
+  const send = () => page.request.post('/preview-features/custom-resource-definitions', { data: form, headers: { 'content-type': 'application/x-www-form-urlencoded' }, maxRedirects: 0 });
+  expect((await send()).status()).toBe(303);
+  const again = await send();
+  expect(again.status()).toBe(422);
+  expect(await again.text()).toContain('You have accepted these risks for this namespace already');
+  expect(rows(`select 1 from acceptances where person_email = 'lee@example.com' and namespace = 'shop'`)).toHaveLength(1);
+});
+
+test('what administrators type is shown as text, also in the title', async ({ open }) => {
+  const slug = unique('hostile');
+  const page = await open('ada');
+  const hostile = '</title><script>document.title="owned"</script>';
+  const form = { slug, name: hostile, purpose: '<img src=x onerror=alert(1)>', documentation_url: '', body: '<script>alert(1)</script> [a](javascript:alert(1))' };
+  const response = await page.request.post('/admin/features', { form: { ...form, points: '<b>bold</b>' } });
+  expect(response.ok()).toBe(true);
+  await page.goto(`/preview-features/${slug}`);
+  await expect(page).toHaveTitle(`${hostile} - Fairway`);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(hostile);
+  expect(await page.locator('main script, main img, main b').count()).toBe(0);
+  expect((await page.content()).includes('javascript:')).toBe(false);
+});
+
+test('a name that leads elsewhere in the API is refused before the cluster is asked', async ({ open }) => {
+  const page = await open('dana');
+  const form = { namespace: 'shop/networkpolicies?watch=1#', name: 'web', kind: 'deployment', replicas: '2', image: 'harbor.example.com/shop/web:1', command: '', ports: '' };
+  const response = await page.request.post('/workloads/new', { form });
+  expect(response.status()).toBe(422);
+  expect(await response.text()).toContain('Choose the namespace it runs in.');
+});
+
+test('somebody who only has an empty role in a namespace sees nothing that was submitted there', async ({ open }) => {
+  const developer = await open('dana');
+  const name = unique('secret');
+  await developer.request.post('/workloads/new', { form: { namespace: 'shop', name, kind: 'pod', replicas: '1', image: 'harbor.example.com/shop/web:1', command: 'run --password hunter2', ports: '' } });
+  const [{ id: draft }] = rows(`select id from drafts where form -> 'workload' ->> 'name' = '${name}'`);
+  await developer.request.post(`/workloads/drafts/${draft}/network`, { form: { dns: 'yes' } });
+  await developer.request.post(`/workloads/drafts/${draft}/resources`, { form: { cpu: '100', memory: '128', run_as_user: '10001', read_only_root: 'yes' } });
+  const review = await (await developer.request.get(`/workloads/drafts/${draft}/review`)).text();
+  const digest = /name="digest" value="([0-9a-f]{64})"/.exec(review)[1];
+  await developer.request.post(`/workloads/drafts/${draft}/review`, { form: { digest } });
+  const [{ id: submission }] = rows(`select id from submissions where name = '${name}'`);
+  await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name, namespace: 'shop' }, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }] });
+  await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name, namespace: 'shop' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'nico@example.com' }] });
+  const newcomer = await open('nico');
+  await expect.poll(async () => (await newcomer.request.get('/namespaces/shop')).status()).toBe(200);
+  expect((await newcomer.request.get(`/workloads/${submission}`)).status()).toBe(404);
+  await newcomer.goto('/workloads');
+  await expect(newcomer.getByText(name)).toHaveCount(0);
+  await kube.request('DELETE', `/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings/${name}`);
+  await expect.poll(async () => (await newcomer.request.get('/namespaces/shop')).status()).toBe(404);
+});
