@@ -119,7 +119,7 @@ test('a risk that is not confirmed is not accepted', async ({ open }) => {
   await expect(page.getByRole('alert').getByRole('link')).toHaveCount(2);
   await expect(page.getByRole('checkbox').first()).toBeChecked();
   await expect(page.getByLabel('Why you need it')).toHaveValue('kept');
-  expect(rows(`select 1 from acceptances where person_email = 'lee@example.com'`)).toEqual([]);
+  expect(rows(`select 1 from acceptances where person_email = 'lee@example.com' and justification = 'kept'`)).toEqual([]);
 });
 
 test('a page that is not there says where to go on, to somebody signed in as to anybody', async ({ open }) => {

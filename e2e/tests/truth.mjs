@@ -1,6 +1,6 @@
 // What is really stored: rows in Postgres and objects in the cluster, read behind the portal's back.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kube } from '../stack/kube.mjs';
@@ -12,6 +12,14 @@ export function rows(sql, database = stack.database) {
   const psql = join(tools.postgres(), 'psql');
   const query = `select coalesce(json_agg(found), '[]') from (${sql}) as found`;
   return JSON.parse(execFileSync(psql, ['-qAt', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', query], { encoding: 'utf8' }));
+}
+
+/** Keeps everyone from writing to the record until what it gives is called. */
+export async function holdRecord() {
+  const psql = spawn(join(tools.postgres(), 'psql'), ['-qAt', '-d', stack.database], { stdio: ['pipe', 'pipe', 'inherit'] });
+  psql.stdin.write("begin; select pg_advisory_xact_lock(hashtext('audit_events')); select 'held';\n");
+  for await (const chunk of psql.stdout) if (String(chunk).includes('held')) break;
+  return () => psql.stdin.end('rollback;\n');
 }
 
 /** The cluster, with all rights. */
