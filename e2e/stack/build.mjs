@@ -20,7 +20,7 @@ function run(what, command, args, env = {}) {
 export function buildPortal({ release = false } = {}) {
   say('building the portal; the first time usually takes 5 minutes on 2 cores');
   const env = { SQLX_OFFLINE: 'true' };
-  run('building the portal', 'cargo', ['build', '-q', '-p', 'fairway', ...(release ? ['--release'] : [])], env);
+  run('building the portal', 'cargo', ['build', '-q', '--bins', ...(release ? ['--release'] : [])], env);
   return join(root, 'target', release ? 'release' : 'debug', 'fairway');
 }
 

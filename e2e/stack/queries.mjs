@@ -42,7 +42,7 @@ function describe(database, target) {
   utimesSync(join(root, 'app/src/lib.rs'), now, now);
   utimesSync(join(root, 'server/src/lib.rs'), now, now);
   const env = { ...process.env, DATABASE_URL: database, SQLX_OFFLINE_DIR: target, SQLX_OFFLINE: 'false' };
-  const done = spawnSync('cargo', ['check', '-q', '-p', 'fairway'], { cwd: root, env, stdio: 'inherit' });
+  const done = spawnSync('cargo', ['check', '-q'], { cwd: root, env, stdio: 'inherit' });
   if (done.status !== 0) throw new Refusal('the queries do not fit the database; the messages are above.');
 }
 

@@ -99,3 +99,14 @@ test('somebody who only has an empty role in a namespace sees nothing that was s
   await guest.goto('/workloads');
   await expect(guest.getByRole('link', { name })).toHaveCount(0);
 });
+
+test('a long text comes back as it was typed, whatever is in it', async ({ open }) => {
+  const page = await open('ada');
+  await page.goto('/admin/features');
+  const text = '\nfirst line\n</textarea><script>document.title="owned"</script>\n& last';
+  await page.getByLabel('What may go wrong').fill(text);
+  await page.getByRole('button', { name: 'Publish feature' }).click();
+  await expect(page.getByRole('alert')).toBeVisible();
+  await expect(page.getByLabel('What may go wrong')).toHaveValue(text);
+  await expect(page).toHaveTitle(/^Error: /);
+});

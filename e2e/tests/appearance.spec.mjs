@@ -1,11 +1,11 @@
 // How pages look and sound: axe, no sideways scrolling, no WASM where no island is. The pictures in
-// target/e2e/pages are for people to look at.
+// target/screenshots are for people to look at.
 
 import AxeBuilder from '@axe-core/playwright';
 import { join } from 'node:path';
 import { expect, test, unique } from './portal.mjs';
 
-const folder = join(import.meta.dirname, '../../target/e2e/pages');
+const folder = join(import.meta.dirname, '../../target/screenshots');
 const pages = {
   '': ['/', '/faq', '/faq/why-cant-i-kubectl-run', '/styleguide', '/faq?message=is+forbidden%3A+User'],
   nico: ['/access', '/namespaces', '/namespaces/new', '/workloads/new', '/preview-features/snippet-annotations'],

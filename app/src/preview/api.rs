@@ -259,13 +259,15 @@ async fn publish_feature(
     if !errors.is_empty() {
         return Ok(FormOutcome::again(form, errors));
     }
-    let digest = statement_digest(form.body.trim(), &points);
+    // Browsers send the line breaks of a text area as CRLF (HTML, 4.10.11).
+    let body = form.body.trim().replace("\r\n", "\n");
+    let digest = statement_digest(&body, &points);
     let new = NewFeature {
         slug: form.slug.trim(),
         name: form.name.trim(),
         purpose: form.purpose.trim(),
         documentation_url: Some(url).filter(|url| !url.is_empty()),
-        body: form.body.trim(),
+        body: &body,
         points: &points,
         digest,
     };

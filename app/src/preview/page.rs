@@ -7,8 +7,8 @@ use super::{Acceptance, Feature, Standing};
 use crate::faq::markdown;
 use crate::form::{FormErrors, Rejected};
 use crate::ui::{
-    Badge, Breadcrumb, Checkbox, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time, Tone,
-    page, page_with,
+    Badge, Breadcrumb, Checkbox, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, TextArea,
+    Time, Tone, page, page_with,
 };
 use leptos::prelude::*;
 use uuid::Uuid;
@@ -280,7 +280,7 @@ pub fn CataloguePage() -> impl IntoView {
                 <Field name="name" label="Name" value=form.name errors=errors.clone()/>
                 <Field name="purpose" label="What it is for" value=form.purpose errors=errors.clone()/>
                 <Field name="documentation_url" label="Documentation" optional=true value=form.documentation_url errors=errors.clone()/>
-                <Field name="body" label="What may go wrong" hint="Markdown. People accept exactly these words; they cannot be changed later, only replaced." value=form.body errors=errors.clone()/>
+                <TextArea name="body" label="What may go wrong" hint="Markdown. People accept exactly these words; they cannot be changed later, only replaced." value=form.body errors=errors.clone()/>
                 {points}
                 <Submit label="Publish feature"/>
             </form>

@@ -46,9 +46,6 @@ pub fn Field(
     /// Shown behind the label.
     #[prop(optional)]
     optional: bool,
-    /// Put first on the page when it holds an error.
-    #[prop(into, optional)]
-    autocomplete: Option<String>,
     /// How wide, for example `short`.
     #[prop(into, optional)]
     width: String,
@@ -68,11 +65,51 @@ pub fn Field(
                 type="text"
                 inputmode=input_mode
                 value=value
-                autocomplete=autocomplete.unwrap_or_else(|| "off".to_owned())
+                autocomplete="off"
                 spellcheck="false"
                 aria-invalid=error.is_some().then_some("true")
                 aria-describedby=described_by(&name, !hint.is_empty(), error.is_some())
             />
+        </div>
+    }
+}
+
+/// Several lines of text.
+#[component]
+pub fn TextArea(
+    /// Its name, which is also its id.
+    #[prop(into)]
+    name: String,
+    /// What it is.
+    #[prop(into)]
+    label: String,
+    /// What to enter.
+    #[prop(into)]
+    hint: String,
+    /// What it holds.
+    #[prop(into)]
+    value: String,
+    /// Errors of the form.
+    errors: FormErrors,
+) -> impl IntoView {
+    let error = errors.of(&name).map(str::to_owned);
+    let class = if error.is_some() { "field field--invalid" } else { "field" };
+    // leptos writes the text of a textarea as it is; the line break is one that HTML drops.
+    let text = format!("\n{}", html_escape::encode_text(&value));
+    view! {
+        <div class=class>
+            <label class="field__label" for=name.clone()>{label}</label>
+            <Hint name=name.clone() text=hint/>
+            <Problem name=name.clone() text=error.clone()/>
+            <textarea
+                class="field__input"
+                id=name.clone()
+                name=name.clone()
+                rows="8"
+                aria-invalid=error.is_some().then_some("true")
+                aria-describedby=described_by(&name, true, error.is_some())
+                inner_html=text
+            ></textarea>
         </div>
     }
 }

@@ -1,8 +1,8 @@
 //! `/styleguide`: every component in every state, for those who build pages.
 
 use super::{
-    Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Time,
-    Tone, page,
+    Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit,
+    TextArea, Time, Tone, page,
 };
 use crate::error::AppError;
 use crate::form::FormErrors;
@@ -35,6 +35,7 @@ pub fn StyleguidePage() -> impl IntoView {
                 <Field name="plain" label="A field" hint="With a hint." value="typed"/>
                 <Field name="wrong" label="A wrong field" value="Wrong One" errors=errors/>
                 <Field name="short" label="A short field" value="2" width="short" optional=true/>
+                <TextArea name="long" label="A long text" hint="Several lines." value="one\ntwo" errors=FormErrors::default()/>
                 <Select name="choice" label="A choice" options=options value="b"/>
                 <Checkbox name="ticked" label="A ticked box" hint="With a hint." checked=true/>
                 <fieldset><legend>"A group"</legend><Checkbox name="open" label="An open box"/></fieldset>
