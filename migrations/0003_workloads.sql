@@ -13,6 +13,8 @@ grant select, insert, update, delete on drafts to fairway_app;
 create table submissions (
   id uuid primary key default gen_random_uuid(),
   author_id uuid not null references people,
+  -- Drafts are deleted once they are applied, so this refers to nothing.
+  draft_id uuid not null,
   namespace text not null,
   name text not null,
   manifest text not null,
@@ -22,6 +24,7 @@ create table submissions (
   created_at timestamptz not null default now()
 );
 create index submissions_by_author on submissions (author_id, created_at desc);
+create index submissions_by_draft on submissions (draft_id);
 create trigger submissions_append_only before update or delete or truncate on submissions
   for each statement execute function refuse_rewrite();
 grant select, insert on submissions to fairway_app;

@@ -3,7 +3,7 @@
 // with the portal out of that image, until Ctrl-C.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Refusal, runMain, say } from './say.mjs';
@@ -34,25 +34,26 @@ function output(...args) {
 
 function buildWithBuildah() {
   tools.installPackages('buildah', 'debootstrap');
-  baseImage('fairway-build', ['ca-certificates', 'gcc', 'libc6-dev', 'libstdc++6', 'make', 'procps']);
+  baseImage('fairway-build', ['ca-certificates', 'gcc', 'libc6-dev', 'libstdc++6', 'make', 'procps'], { 'usr/local/bin/npm': '/usr/lib/node_modules/npm/bin/npm-cli.js' });
   baseImage('fairway-base', ['ca-certificates']);
   // The machine's own compilers, package settings and trust, and caches that outlive the build.
   const target = join(tools.cache, 'image-target');
   mkdirSync(target, { recursive: true });
-  const shared = [homedir() + '/.cargo', homedir() + '/.rustup', homedir() + '/.npmrc', '/usr/etc/npmrc', '/usr/bin/node', '/usr/bin/npm', '/usr/lib/node_modules', '/etc/ssl', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates', tools.cache].filter(existsSync);
+  const shared = [homedir() + '/.cargo', homedir() + '/.rustup', homedir() + '/.npmrc', '/usr/etc/npmrc', '/usr/bin/node', '/usr/lib/node_modules', '/etc/ssl', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates', tools.cache].filter(existsSync);
   const mounts = [...shared.map((path) => `${path}:${path}`), `${target}:/fairway/target`].flatMap((mount) => ['--volume', mount]);
   const images = ['RUST_IMAGE=localhost/fairway-build', 'NODE_IMAGE=localhost/fairway-base', 'BASE_IMAGE=localhost/fairway-base'].flatMap((argument) => ['--build-arg', argument]);
   say('building the image; the first time usually takes 20 minutes on 2 cores');
   run('building the image', 'buildah', [...buildah, 'bud', '--isolation', 'chroot', '--pull-never', '--ignorefile', join(root, '.dockerignore'), ...images, ...mounts, '--tag', name, root]);
 }
 
-/** A Debian with a few packages, under a local name. */
-function baseImage(tag, packages) {
+/** A Debian with a few packages and links, under a local name. */
+function baseImage(tag, packages, links = {}) {
   if (spawnSync('buildah', [...buildah, 'inspect', '--type', 'image', `localhost/${tag}`], { stdio: 'ignore' }).status === 0) return;
   say(`making the base image ${tag}`);
   const folder = mkdtempSync(join(tmpdir(), 'fairway-debian-'));
   try {
     run('debootstrap', 'debootstrap', ['--variant=minbase', `--include=${packages.join(',')}`, 'bookworm', folder, ...mirror()], { stdio: ['ignore', 'ignore', 'inherit'] });
+    for (const [from, to] of Object.entries(links)) symlinkSync(to, join(folder, from));
     const container = output('from', 'scratch');
     output('add', '--quiet', container, folder, '/');
     const env = { PATH: `${homedir()}/.cargo/bin:/usr/local/bin:/usr/bin:/bin`, SSL_CERT_FILE: '/etc/ssl/certs/ca-certificates.crt', NODE_EXTRA_CA_CERTS: '/etc/ssl/certs/ca-certificates.crt' };
@@ -73,6 +74,8 @@ function mirror() {
 /** The local stack with the portal out of the image: what `serve` and `migrate` of the image do. */
 async function start() {
   const folder = mkdtempSync(join(tmpdir(), 'fairway-image-'));
+  // The image's user must reach the kubeconfig in it.
+  chmodSync(folder, 0o711);
   const binary = join(folder, 'fairway');
   writeFileSync(binary, inImage(output('from', '--pull-never', name), folder));
   chmodSync(binary, 0o755);

@@ -2,17 +2,22 @@
 
 import { buildPortal, buildSite, site } from './build.mjs';
 import { people } from './people.mjs';
+import { requirePort } from './processes.mjs';
 import { runMain, say } from './say.mjs';
 import { startStack } from './stack.mjs';
 
+const PORT = 3000;
+
 await runMain(async () => {
+  // Before the minutes of building, not after.
+  await requirePort(PORT, 'the portal');
   const binary = buildPortal();
   buildSite();
   let ask;
   const asked = new Promise((resolve) => (ask = resolve));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ask());
   let lost;
-  const starting = startStack({ binary, site, onLost: (sentence) => { lost ??= sentence; ask(); } });
+  const starting = startStack({ binary, site, port: PORT, onLost: (sentence) => { lost ??= sentence; ask(); } });
   const stack = await Promise.race([starting, asked.then(() => undefined)]) ?? (await starting.catch(() => undefined));
   if (!stack) return;
   if (!lost) announce(stack);

@@ -110,3 +110,49 @@ test('a long text comes back as it was typed, whatever is in it', async ({ open 
   await expect(page.getByLabel('What may go wrong')).toHaveValue(text);
   await expect(page).toHaveTitle(/^Error: /);
 });
+
+test('Enter in the comment of a decision decides nothing', async ({ open }) => {
+  const developer = await open('devin');
+  await developer.goto('/preview-features/custom-resource-definitions');
+  for (const point of await developer.getByRole('checkbox').all()) await point.check();
+  await developer.getByLabel('For which namespace').selectOption('shop');
+  await developer.getByRole('button', { name: 'Accept risks' }).click();
+  await expect(developer.getByRole('heading', { name: 'What you accepted' })).toBeVisible();
+  const administrator = await open('ada');
+  await administrator.goto('/admin/approvals');
+  const waiting = administrator.getByRole('listitem').filter({ hasText: 'devin@example.com' }).first();
+  const comment = waiting.getByLabel('Comment');
+  const before = rows('select 1 from decisions').length;
+  await comment.fill('No: too risky');
+  await comment.press('Enter');
+  await expect(comment).toHaveValue('No: too risky');
+  await expect(administrator).toHaveURL(/approvals$/);
+  expect(rows('select 1 from decisions')).toHaveLength(before);
+});
+
+test('Enter in a step of the wizard saves it, and a taken name and an applied draft are said to be', async ({ open }) => {
+  const page = await open('dana');
+  const name = unique('twice');
+  const fill = async () => {
+    await page.goto('/workloads/new?namespace=shop');
+    await page.getByLabel('Name', { exact: true }).fill(name);
+    await page.getByLabel('Image').fill('harbor.example.com/shop/web:1');
+    await page.getByLabel('Image').press('Enter');
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Network');
+    const draft = page.url();
+    await page.getByRole('group', { name: 'Who may reach it' }).getByLabel('Which').press('Enter');
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Resources and security');
+    await page.getByRole('button', { name: /Save and/ }).click();
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+    return draft;
+  };
+  const draft = await fill();
+  await expect(page.getByText('These exist already')).toHaveCount(0);
+  await page.getByRole('button', { name: 'Apply workload' }).click();
+  await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
+  const submission = page.url();
+  await page.goto(draft);
+  await expect(page).toHaveURL(submission);
+  await fill();
+  await expect(page.getByText('These exist already')).toContainText(`Deployment/shop/${name}`);
+});

@@ -13,7 +13,7 @@ test('the panel follows what is typed, without a reload and without storing anyt
   await expect(panel).toContainText('worth reading');
   await expect(panel).toContainText('Who can reach it');
   await page.getByLabel('Image').fill('harbor.example.com/shop/web:1');
-  await expect(panel).toContainText('Ready: the rules find nothing to mend.');
+  await expect(panel).toContainText('Ready: the rules find nothing to fix.');
   await page.getByLabel('Image').fill('');
   await expect(panel).toContainText('Still to do');
   await page.goto('/workloads');

@@ -35,12 +35,12 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByLabel('Image').fill('harbor.example.com/shop/web:1');
       await page.getByRole('button', { name: 'Save and continue' }).click();
       await page.getByLabel('Destination 1').selectOption('addresses');
-      await page.getByRole('group', { name: 'What it may reach' }).getByLabel('Which').fill('10.0.0.0');
+      await page.getByRole('group', { name: 'What it may reach' }).getByLabel('Which').fill('203.0.113.10/24');
       await page.getByRole('button', { name: 'Save and continue' }).click();
-      await expect(page.getByRole('alert')).toContainText('203.0.113.0/24');
+      await expect(page.getByRole('alert')).toContainText('This range begins in its middle.');
       await page.goto('/workloads');
       await page.getByRole('link', { name }).click();
-      await expect(page.getByRole('group', { name: 'What it may reach' }).getByLabel('Which')).toHaveValue('10.0.0.0');
+      await expect(page.getByRole('group', { name: 'What it may reach' }).getByLabel('Which')).toHaveValue('203.0.113.10/24');
     });
   });
 }

@@ -87,7 +87,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole('button', { name: /Save and/ }).click();
 
       await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
-      await expect(page.getByText('Ready: the rules find nothing to mend.')).toBeVisible();
+      await expect(page.getByText('Ready: the rules find nothing to fix.')).toBeVisible();
       const reach = (title) => page.getByRole('region', { name: title });
       await expect(reach('Who can reach it').getByRole('row')).toHaveCount(3);
       await expect(reach('What it can reach')).toContainText('203.0.113.0/24');
@@ -146,7 +146,7 @@ for (const javaScriptEnabled of [true, false]) {
       const page = await open('ada', options);
       await page.getByRole('link', { name: 'Admin' }).click();
       await page.getByRole('link', { name: 'Audit' }).click();
-      await page.getByLabel('Actor, action or object holds').fill('ada@example.com');
+      await page.getByLabel('Actor, action, object or reference holds').fill('ada@example.com');
       await page.getByRole('button', { name: 'Filter writes' }).click();
       const newest = page.getByRole('region', { name: 'Writes' }).getByRole('row').nth(1);
       await expect(newest).toContainText('Ada Administrator');

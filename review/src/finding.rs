@@ -72,6 +72,12 @@ pub struct Finding {
     pub object: ObjectRef,
     /// Path of the field inside the object, for example `spec.containers[0].image`; may be empty.
     pub path: String,
+    /// Line of that field in the file, from 1, or of the nearest field around it where it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The file, or `-`; nothing where the manifest was not read from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// What it means, in plain words.
     pub message: String,
     /// What to do about it.

@@ -4,17 +4,26 @@
 //! [`review`] with manifests from [`manifest::decode`] and a [`Context`] that says what else is
 //! known of the cluster.
 
+mod connections;
+mod coverage;
+mod effect;
 mod finding;
 mod generate;
 mod image;
 mod manifest;
 mod network_policy;
+mod placed;
+mod port_set;
 mod reach;
 mod rules;
 mod selector;
 mod settings;
 mod workload;
+mod world;
 
+pub use connections::{Connection, connections};
+pub use coverage::{Coverage, coverage};
+pub use effect::{Effect, effect};
 pub use finding::{Finding, ObjectRef, Report, Severity, Verdict};
 pub use generate::{
     Answers, AnswersError, Cidr, EgressPeer, IngressPeer, Kind, PodLabels, Port, Protocol, generate, kubectl_commands,
@@ -22,17 +31,22 @@ pub use generate::{
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{DecodeError, Manifest, decode, to_yaml};
 pub use network_policy::{Direction, NetworkPolicy};
+pub use port_set::{PortSet, Transport};
 pub use reach::{Reach, ReachRow, reach};
 pub use rules::{Profile, Selection, rule_ids};
 pub use selector::Selector;
 pub use settings::Settings;
 pub use workload::Workload;
+pub use world::{Endpoint, World};
 
 /// What is known beyond the manifests under review.
 #[derive(Debug, Default, Clone)]
 pub struct Context {
-    /// NetworkPolicies that exist already in the namespaces of the manifests.
-    pub network_policies: Vec<Manifest>,
+    /// What exists already: policies, workloads, namespaces. A manifest under review replaces its namesake.
+    pub existing: Vec<Manifest>,
+    /// Whether every workload of the namespaces concerned is among the manifests or in `existing`. Only then
+    /// can it be said that a selector fits none.
+    pub every_workload: bool,
 }
 
 /// Judges `manifests` together: a pod and the policy submitted beside it are seen as a pair.

@@ -1,17 +1,37 @@
 //! Decoding manifests the way kubectl does: YAML or JSON text to a JSON value, then typed.
 
 use crate::finding::ObjectRef;
+use crate::placed::{Lines, Placed, below};
 use serde_json::Value;
+use serde_saphyr::Spanned;
+use std::sync::Arc;
 
 /// Largest input accepted, in bytes. An object in Kubernetes cannot exceed 1.5 MiB (etcd's request
 /// limit); this leaves room for a few.
 pub(crate) const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// One object of an input, as a JSON value with the fields that every object has.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Manifest {
     value: Value,
     object: ObjectRef,
+    source: Option<Arc<Source>>,
+}
+
+/// Where a manifest was read.
+#[derive(Debug)]
+struct Source {
+    file: String,
+    /// The line the object begins on.
+    line: u64,
+    lines: Lines,
+}
+
+/// Two manifests are the same where they say the same, wherever they were read.
+impl PartialEq for Manifest {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
 }
 
 /// Why an input could not be read.
@@ -72,7 +92,29 @@ impl Manifest {
         for field in ["labels", "annotations"] {
             check_string_map(value.pointer(&format!("/metadata/{field}")), field)?;
         }
-        Ok(Self { value, object })
+        Ok(Self { value, object, source: None })
+    }
+
+    /// The file it was read from, or `-`; nothing where it was made otherwise.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        self.source.as_ref().map(|source| source.file.as_str())
+    }
+
+    /// The line of a field, from 1; where the field is missing, that of the nearest one around it.
+    #[must_use]
+    pub fn line_of(&self, path: &str) -> Option<u64> {
+        let source = self.source.as_ref()?;
+        let mut path = path;
+        loop {
+            if let Some(line) = source.lines.get(path) {
+                return Some(*line);
+            }
+            match path.rfind(['.', '[']) {
+                Some(end) => path = &path[..end],
+                None => return Some(source.line),
+            }
+        }
     }
 
     /// The whole object.
@@ -127,7 +169,7 @@ pub fn decode(source_name: &str, text: &str) -> Result<Vec<Manifest>, DecodeErro
         legacy_octal_numbers: true,
         with_snippet: false,
     };
-    let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
+    let documents: Vec<Spanned<Placed>> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
         let location = error.location();
         DecodeError::Syntax {
             source_name: source_name.to_owned(),
@@ -138,27 +180,35 @@ pub fn decode(source_name: &str, text: &str) -> Result<Vec<Manifest>, DecodeErro
     })?;
     let mut manifests = Vec::new();
     for (index, document) in documents.into_iter().enumerate() {
-        for value in items(document) {
-            let manifest = Manifest::from_value(value).map_err(|message| DecodeError::NotAnObject {
+        for (line, item) in items(document) {
+            let mut manifest = Manifest::from_value(item.value).map_err(|message| DecodeError::NotAnObject {
                 source_name: source_name.to_owned(),
                 document: index + 1,
                 message,
             })?;
+            manifest.source = Some(Arc::new(Source { file: source_name.to_owned(), line, lines: item.lines }));
             manifests.push(manifest);
         }
     }
     Ok(manifests)
 }
 
-fn items(document: Value) -> Vec<Value> {
-    let is_list = document["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    match document {
+/// The object of a document, or the objects of its list, each with the line it begins on.
+fn items(document: Spanned<Placed>) -> Vec<(u64, Placed)> {
+    let line = document.referenced.line();
+    let Placed { value, lines } = document.value;
+    let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
+    match value {
         Value::Null => Vec::new(),
-        Value::Object(mut fields) if is_list => match fields.remove("items") {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        },
-        other => vec![other],
+        Value::Object(mut fields) if is_list => {
+            let items = fields.remove("items").and_then(|items| items.as_array().cloned()).unwrap_or_default();
+            let item = |(index, value)| {
+                let lines = below(&lines, &format!("items[{index}]"));
+                (lines.get("").copied().unwrap_or(line), Placed { value, lines })
+            };
+            items.into_iter().enumerate().map(item).collect()
+        }
+        value => vec![(line, Placed { value, lines })],
     }
 }
 
@@ -200,6 +250,22 @@ mod tests {
         let DecodeError::Syntax { line, .. } = &error else { panic!("{error:?}") };
         assert!(*line >= 2, "{error}");
         assert!(error.to_string().starts_with("bad.yaml:"));
+    }
+
+    #[test]
+    fn a_field_is_found_on_its_line_and_a_missing_one_at_what_is_around_it() {
+        let text = "# first\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: a\n  spec:\n    containers:\n    - name: c\n      image: x\n";
+        let pod = &decode("x.yaml", text).unwrap()[0];
+        assert_eq!(pod.file(), Some("x.yaml"));
+        for (path, line) in [
+            ("", 6),
+            ("kind", 7),
+            ("spec.containers[0].image", 13),
+            ("spec.containers[0].resources.requests.cpu", 12),
+            ("status", 6),
+        ] {
+            assert_eq!(pod.line_of(path), Some(line), "{path}");
+        }
     }
 
     #[test]

@@ -3,10 +3,8 @@
 use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
 use crate::workload::Workload;
+use crate::world::NAMESPACE_NAME;
 use serde::{Deserialize, Serialize};
-
-/// The label that every namespace carries with its own name (Kubernetes 1.22 and later).
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// What the policies allow in one direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,10 @@
 
 mod budget;
 mod image;
+mod kind;
 mod network;
+mod network_reach;
+mod network_validity;
 mod pod_security;
 mod replicas;
 mod requests;
@@ -15,6 +18,7 @@ use crate::manifest::Manifest;
 use crate::network_policy::NetworkPolicy;
 use crate::settings::Settings;
 use crate::workload::Workload;
+use crate::world::World;
 
 /// Which Pod Security Standard applies
 /// (kubernetes.io/docs/concepts/security/pod-security-standards).
@@ -57,6 +61,10 @@ pub(crate) struct Scope<'a> {
     pub(crate) manifests: &'a [Manifest],
     /// Policies of the cluster and of the manifests; a manifest replaces its namesake.
     pub(crate) policies: Vec<NetworkPolicy>,
+    /// Whether the world holds every workload.
+    pub(crate) every_workload: bool,
+    /// Everything that would be there afterwards.
+    pub(crate) world: World,
 }
 
 /// A finding before the rule's id, the object and the FAQ article are added to it.
@@ -94,6 +102,13 @@ const RULES: &[&Rule] = &[
     &network::ALLOWS_ALL,
     &network::INTERNET_EGRESS,
     &network::NO_DNS,
+    &network_validity::INVALID,
+    &network_reach::SELECTS_NOTHING,
+    &network_reach::PEER_SELECTS_NOTHING,
+    &network_reach::UNKNOWN_PORT,
+    &network_reach::METADATA,
+    &network_reach::SHADOWED,
+    &kind::NOT_REVIEWED,
 ];
 
 /// The ids of all rules.
@@ -109,7 +124,13 @@ pub(crate) fn findings(
     settings: &Settings,
     selection: Selection,
 ) -> Vec<Finding> {
-    let scope = Scope { settings, manifests, policies: policies(manifests, context) };
+    let scope = Scope {
+        settings,
+        manifests,
+        policies: afterwards(manifests, context).filter_map(NetworkPolicy::of).collect(),
+        every_workload: context.every_workload,
+        world: World::new(afterwards(manifests, context)),
+    };
     let rules = selected(selection);
     manifests
         .iter()
@@ -137,6 +158,8 @@ fn run(rule: &Rule, manifest: &Manifest, scope: &Scope<'_>) -> Vec<Finding> {
             rule: rule.id.to_owned(),
             severity: problem.severity,
             object: manifest.object().clone(),
+            line: manifest.line_of(&problem.path),
+            file: manifest.file().map(str::to_owned),
             path: problem.path,
             message: problem.message,
             fix: problem.fix,
@@ -145,15 +168,10 @@ fn run(rule: &Rule, manifest: &Manifest, scope: &Scope<'_>) -> Vec<Finding> {
         .collect()
 }
 
-fn policies(manifests: &[Manifest], context: &Context) -> Vec<NetworkPolicy> {
-    let new: Vec<NetworkPolicy> = manifests.iter().filter_map(NetworkPolicy::of).collect();
-    let kept = context
-        .network_policies
-        .iter()
-        .filter_map(NetworkPolicy::of)
-        .filter(|old| !new.iter().any(|new| (&new.namespace, &new.name) == (&old.namespace, &old.name)));
-    let kept: Vec<_> = kept.collect();
-    new.into_iter().chain(kept).collect()
+/// The manifests, and what exists beside them.
+fn afterwards<'a>(manifests: &'a [Manifest], context: &'a Context) -> impl Iterator<Item = &'a Manifest> {
+    let replaced = |old: &&Manifest| !manifests.iter().any(|new| new.object() == old.object());
+    manifests.iter().chain(context.existing.iter().filter(replaced))
 }
 
 #[cfg(test)]
@@ -163,7 +181,12 @@ pub(crate) mod testing {
     /// Reviews YAML with the default settings and nothing else known of the cluster.
     pub(crate) fn reviewed(yaml: &str) -> Report {
         let settings = Settings { trusted_registries: vec!["harbor.example.com".into()], ..Settings::default() };
-        review(&decode("test", yaml).unwrap(), &Context::default(), &settings, Selection::default())
+        review(
+            &decode("test", yaml).unwrap(),
+            &Context { existing: Vec::new(), every_workload: true },
+            &settings,
+            Selection::default(),
+        )
     }
 
     /// The rules that `yaml` breaks, without repetition.

@@ -87,3 +87,39 @@ fn a_database_that_is_not_there_is_named_without_its_password() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said.contains("the database cannot be reached") && !said.contains("canary"), "{said}");
 }
+
+#[test]
+fn connections_are_listed_as_text_and_as_json() {
+    let pods = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: []}}\n---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: api, namespace: shop}, spec: {template: {metadata: {labels: {app: api}}, spec: {containers: []}}}}\n---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: api, namespace: shop}, spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 80}, {port: 443}]}]}}\n";
+    let output = fairway(&["connections", "-"], &[], pods);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().any(|line| line == "default/web[Pod] => shop/api[Deployment] : TCP 80,443"), "{text}");
+    let output = fairway(&["connections", "--format", "json", "-"], &[], pods);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let wanted = serde_json::json!({ "from": "default/web[Pod]", "to": "shop/api[Deployment]", "ports": "TCP 80,443" });
+    assert!(json.as_array().unwrap().contains(&wanted), "{json}");
+    assert_eq!(fairway(&["connections", "/nowhere"], &[], "").status.code(), Some(2));
+}
+
+#[test]
+fn findings_name_file_and_line_in_text_and_in_sarif() {
+    let folder = std::env::temp_dir().join(format!("fairway-review-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("nested")).unwrap();
+    std::fs::write(folder.join("nested/web.yaml"), RISKY).unwrap();
+    std::fs::write(folder.join("notes.txt"), "not a manifest").unwrap();
+    let path = folder.to_str().unwrap();
+    let output = fairway(&["review", path], &[], "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let place = format!("{path}/nested/web.yaml:6: deny [pss/privileged] Pod/shop/web");
+    assert!(text.contains(&place), "{text}");
+    let output = fairway(&["review", "--format", "sarif", path], &[], "");
+    let sarif: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let privileged = results.iter().find(|result| result["ruleId"] == "pss/privileged").unwrap();
+    assert_eq!(privileged["level"], "error");
+    assert_eq!(privileged["locations"][0]["physicalLocation"]["region"]["startLine"], 6);
+    let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    assert!(results.iter().all(|result| rules.iter().any(|rule| rule["id"] == result["ruleId"])));
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -35,7 +35,16 @@ async fn a_draft_exists_for_its_author_only(options: PgPoolOptions, connect: PgC
 }
 
 fn submission(author: Uuid, manifest: &str, digest: Digest) -> NewSubmission<'_> {
-    NewSubmission { author, namespace: "shop", name: "web", manifest, digest, report: json!({}), dry_run: json!([]) }
+    NewSubmission {
+        draft: Uuid::nil(),
+        author,
+        namespace: "shop",
+        name: "web",
+        manifest,
+        digest,
+        report: json!({}),
+        dry_run: json!([]),
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -13,11 +13,16 @@ pub fn AccessPage() -> impl IntoView {
         let actor = request.actor()?;
         let access = load_access(&request.state, actor)?;
         let policy = &request.state.policy;
-        let nothing = access.namespaces.is_empty() && access.everywhere.is_empty();
+        let role = match (actor.administrator(), actor.record_reader()) {
+            (Ok(_), _) => Some("administrator: approves, keeps the catalogue, reads the record"),
+            (_, Ok(_)) => Some("auditor: reads the record, changes nothing"),
+            _ => None,
+        };
+        let nothing = role.is_none() && access.namespaces.is_empty() && access.everywhere.is_empty();
         let body = view! {
             <h1>"Your access"</h1>
             <MayBeOld away=request.state.cluster_is_away().await/>
-            <ProfileFacts profile=actor.profile.clone()/>
+            <ProfileFacts profile=actor.profile.clone() role=role/>
             {if nothing {
                 view! { <Newcomer platform=policy.platform.name.clone() support=policy.platform.support.clone() email=actor.profile.email.clone()/> }.into_any()
             } else {
@@ -29,7 +34,7 @@ pub fn AccessPage() -> impl IntoView {
 }
 
 #[component]
-fn ProfileFacts(profile: Profile) -> impl IntoView {
+fn ProfileFacts(profile: Profile, role: Option<&'static str>) -> impl IntoView {
     let groups = if profile.groups.is_empty() {
         view! { <span>"none"</span> }.into_any()
     } else {
@@ -41,6 +46,7 @@ fn ProfileFacts(profile: Profile) -> impl IntoView {
             <Fact term="Name">{profile.name}</Fact>
             <Fact term="E-mail">{profile.email}</Fact>
             <Fact term="Groups">{groups}</Fact>
+            {role.map(|role| view! { <Fact term="In Fairway">{role}</Fact> })}
         </dl>
     }
 }
@@ -59,6 +65,10 @@ fn Newcomer(platform: String, support: String, email: String) -> impl IntoView {
 
 #[component]
 fn Namespaces(namespaces: Vec<NamespaceAccess>) -> impl IntoView {
+    if namespaces.is_empty() {
+        return view! { <h2>"Namespaces"</h2><p>"No RoleBinding in a namespace names you or one of your groups."</p> }
+            .into_any();
+    }
     let rows = namespaces
         .into_iter()
         .flat_map(|access| access.bindings.into_iter().map(move |binding| (access.namespace.clone(), binding)))
@@ -80,6 +90,7 @@ fn Namespaces(namespaces: Vec<NamespaceAccess>) -> impl IntoView {
             </table>
         </div>
     }
+    .into_any()
 }
 
 #[component]

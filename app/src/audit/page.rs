@@ -25,7 +25,7 @@ pub fn AuditPage() -> impl IntoView {
             <Breadcrumb links=vec![("/admin".to_owned(), "Admin".to_owned())]/>
             <h1>"Audit"</h1>
             <form method="get" action="/admin/audit" class="filter" role="search">
-                <Field name="filter" label="Actor, action or object holds" value=filter/>
+                <Field name="filter" label="Actor, action, object or reference holds" value=filter/>
                 <Submit label="Filter writes" secondary=true/>
             </form>
             <Writes writes=writes/>

@@ -109,7 +109,7 @@ pub async fn list_writes(database: &PgPool, before: i64, filter: &str, limit: i6
              case when i.phase = 'intent' then o.phase else i.phase end as outcome
            from audit_events i left join audit_events o on o.intent_id = i.id
            where i.intent_id is null and i.sequence < $1
-             and ($2 = '' or position(lower($2) in lower(i.actor_name || ' ' || i.actor_email || ' ' || i.action || ' ' || i.object)) > 0)
+             and ($2 = '' or position(lower($2) in lower(i.actor_name || ' ' || i.actor_email || ' ' || i.action || ' ' || i.object || ' ' || i.request_id)) > 0)
            order by i.sequence desc limit $3"#,
         before,
         filter,

@@ -73,7 +73,7 @@ async fn accept_risks(
         if !form.points.contains(&index.to_string()) {
             errors.add(
                 format!("points-{index}"),
-                "Confirm this point, or do not opt in: each risk is accepted on its own.",
+                format!("Confirm this point, or do not opt in: {}", feature.points[index]),
             );
         }
     }

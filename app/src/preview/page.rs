@@ -7,8 +7,8 @@ use super::{Acceptance, Feature, Standing};
 use crate::faq::markdown;
 use crate::form::{FormErrors, Rejected};
 use crate::ui::{
-    Badge, Breadcrumb, Checkbox, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, TextArea,
-    Time, Tone, page, page_with,
+    Badge, Breadcrumb, Checkbox, Empty, ErrorSummary, Fact, Field, Notice, OnEnter, Page, Section, Select, Submit,
+    TextArea, Time, Tone, page, page_with,
 };
 use leptos::prelude::*;
 use uuid::Uuid;
@@ -186,7 +186,7 @@ fn Waiting(acceptance: Acceptance, decider: Option<Uuid>, form: DecisionForm, er
     };
     view! {
         <li class="card">
-            <h2>{acceptance.feature_name}" for "{acceptance.namespace}</h2>
+            <h2><a href=format!("/preview-features/{}", acceptance.feature_slug)>{acceptance.feature_name}</a>" for "{acceptance.namespace}</h2>
             <dl class="facts">
                 <Fact term="Accepted by">{acceptance.person_name}" "<span class="quiet">{acceptance.person_email}</span></Fact>
                 <Fact term="When"><Time at=acceptance.accepted_at/></Fact>
@@ -204,6 +204,8 @@ fn DecisionFields(id: String, comment: String, errors: FormErrors) -> impl IntoV
     let error = errors.of(&field).map(str::to_owned);
     view! {
         <form method="post" action="/admin/approvals" class="form">
+            // A decision is made with a button, never by the way.
+            <OnEnter sends=false/>
             <input type="hidden" name="acceptance" value=id/>
             <div class=if error.is_some() { "field field--invalid" } else { "field" }>
                 <label class="field__label" for=field.clone()>"Comment"<span class="quiet">" (needed to refuse)"</span></label>

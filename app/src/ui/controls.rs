@@ -229,6 +229,16 @@ pub fn Submit(
     view! { <button class=if secondary { "button button--secondary" } else { "button" } name=name value=value>{label}</button> }
 }
 
+/// What Enter does in a form with several buttons. Browsers press the first one (HTML, 4.10.21.2), so this
+/// stands before the others, unseen: it sends the form without any button's value, or nothing at all.
+#[component]
+pub fn OnEnter(
+    /// Whether Enter sends the form.
+    sends: bool,
+) -> impl IntoView {
+    view! { <button hidden=true disabled=!sends></button> }
+}
+
 /// All errors of a form, on top of the page, each linked to its field.
 #[component]
 pub fn ErrorSummary(

@@ -7,7 +7,7 @@ mod frame;
 mod page;
 pub mod styleguide;
 
-pub use controls::{Checkbox, ErrorSummary, Field, Select, Submit, TextArea};
+pub use controls::{Checkbox, ErrorSummary, Field, OnEnter, Select, Submit, TextArea};
 pub use display::{Badge, Breadcrumb, Code, Empty, Fact, Notice, Time, Tone};
 pub use failure::{MayBeOld, failure_body, failure_page};
 pub use frame::{Frame, Section, Visitor};

@@ -50,8 +50,13 @@ pub struct DryRun {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DryRunAnswer {
-    /// It would be admitted, with these warnings.
-    Admitted(Vec<String>),
+    /// It would be admitted.
+    Admitted {
+        /// With these warnings.
+        warnings: Vec<String>,
+        /// Whether an object of that name is there already and would be changed.
+        exists: bool,
+    },
     /// It would be refused.
     Refused(String),
     /// Another manager owns fields of it.
@@ -81,7 +86,7 @@ fn review_answers(state: &AppState, answers: Answers, network_policies: Vec<Mani
     let manifests = review::generate(&answers);
     let manifest = review::to_yaml(&manifests);
     let policies: Vec<Manifest> = merged(&manifests, &network_policies);
-    let context = Context { network_policies };
+    let context = Context { existing: network_policies, every_workload: false };
     let report = review::review(&manifests, &context, &state.policy.review, Selection::default());
     let workload = manifests.iter().find_map(Workload::of);
     let reach = |direction| workload.map_or(Reach::Open, |workload| review::reach(&workload, &policies, direction));
@@ -116,7 +121,10 @@ pub async fn dry_run(state: &AppState, who: &KubeIdentity, manifest: &str) -> Ve
 
 async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest, bytes: &str) -> DryRun {
     let answer = match state.cluster.apply(who, object, bytes, Run::Dry).await {
-        Ok(applied) => DryRunAnswer::Admitted(applied.warnings),
+        // What is made by a dry run is stored nowhere, so it has no version.
+        Ok(applied) => {
+            DryRunAnswer::Admitted { warnings: applied.warnings, exists: !applied.resource_version.is_empty() }
+        }
         Err(ClusterError::Refused(message)) => DryRunAnswer::Refused(message),
         Err(ClusterError::Conflict(message)) => DryRunAnswer::Conflict(message),
         Err(ClusterError::Away(cause) | ClusterError::Unknown(cause)) => {
@@ -159,6 +167,15 @@ pub async fn load_draft(state: &AppState, actor: &Actor, id: Uuid) -> Result<Dra
     Ok(store::find_draft(&state.database, actor.person_id, id).await?.form)
 }
 
+/// Where the submission is that a draft became.
+///
+/// # Errors
+/// [`AppError::NotFound`] where there is none.
+pub async fn submission_of(state: &AppState, actor: &Actor, draft: Uuid) -> Result<String, AppError> {
+    let submission = store::find_submission_of(&state.database, actor.person_id, draft).await?;
+    Ok(format!("/workloads/{submission}"))
+}
+
 /// Namespaces in which the person may run workloads.
 ///
 /// # Errors
@@ -194,7 +211,11 @@ pub async fn post_step(
     Path((id, step)): Path<(Uuid, String)>,
     body: String,
 ) -> Result<Response, AppError> {
-    let mut draft = load_draft(&state, &actor, id).await?;
+    let mut draft = match load_draft(&state, &actor, id).await {
+        // Pressed twice, or from another window: show what became of it.
+        Err(AppError::NotFound) => return Ok(Redirect::to(&submission_of(&state, &actor, id).await?).into_response()),
+        other => other?,
+    };
     let step = Step::from_slug(&step).ok_or(AppError::NotFound)?;
     let sent: StepForm = StepForm::read(step, &body)?;
     let outcome = match sent {
@@ -358,7 +379,7 @@ async fn apply_draft(
     if !may_apply(&reviewed.report, &dry_run) {
         return Ok(back);
     }
-    let submission = submit(state, actor, &reviewed, &dry_run).await?;
+    let submission = submit(state, actor, id, &reviewed, &dry_run).await?;
     let object = format!("Submission/{}/{}", reviewed.answers.namespace, reviewed.answers.name);
     let detail = json!({ "submission": submission, "digest": reviewed.digest.to_string() });
     let applied = audited(state, actor, Action::WorkloadApply, &object, detail, |intent| {
@@ -388,11 +409,19 @@ async fn apply_draft(
 /// Whether a review leaves the button: nothing denied by the rules, nothing refused by the server.
 #[must_use]
 pub fn may_apply(report: &Report, dry_run: &[DryRun]) -> bool {
-    report.verdict != Verdict::Deny && dry_run.iter().all(|object| matches!(object.answer, DryRunAnswer::Admitted(_)))
+    report.verdict != Verdict::Deny
+        && dry_run.iter().all(|object| matches!(object.answer, DryRunAnswer::Admitted { .. }))
 }
 
-async fn submit(state: &AppState, actor: &Actor, reviewed: &Reviewed, dry_run: &[DryRun]) -> Result<Uuid, AppError> {
+async fn submit(
+    state: &AppState,
+    actor: &Actor,
+    draft: Uuid,
+    reviewed: &Reviewed,
+    dry_run: &[DryRun],
+) -> Result<Uuid, AppError> {
     let new = NewSubmission {
+        draft,
         author: actor.person_id,
         namespace: &reviewed.answers.namespace,
         name: &reviewed.answers.name,

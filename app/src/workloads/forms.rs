@@ -309,12 +309,13 @@ impl NetworkForm {
     }
 
     fn check_egress(&self, errors: &mut FormErrors, index: usize) -> Option<EgressPeer> {
-        let peer = check_peer(
-            errors,
-            &format!("egress_value-{index}"),
-            at(&self.egress_kind, index),
-            at(&self.egress_value, index),
-        )?;
+        let (kind, value) = (at(&self.egress_kind, index), at(&self.egress_value, index));
+        let only_ports = kind.is_empty() && value.is_empty() && !at(&self.egress_ports, index).is_empty();
+        if only_ports {
+            errors.add(format!("egress_value-{index}"), "Say where these ports are: pods, a namespace or addresses.");
+            return None;
+        }
+        let peer = check_peer(errors, &format!("egress_value-{index}"), kind, value)?;
         let field = format!("egress_ports-{index}");
         let ports = errors.take(&field, parse_ports(at(&self.egress_ports, index)))?;
         if ports.is_empty() {
@@ -394,20 +395,24 @@ pub struct CheckedResources {
 impl ResourcesForm {
     /// Checks it, adding what is wrong to `errors`.
     pub fn check(&self, errors: &mut FormErrors) -> Option<CheckedResources> {
-        let mut number = |field: &str, text: &str, range: std::ops::RangeInclusive<u32>, message: &str| {
-            let parsed = text.trim().parse().ok().filter(|number| range.contains(number));
+        // The units that manifests write are understood, where they are the ones meant.
+        let mut number = |field: &str, text: &str, unit: &str, range: std::ops::RangeInclusive<u32>, message: &str| {
+            let text = text.trim();
+            let parsed = text.strip_suffix(unit).unwrap_or(text).parse().ok().filter(|number| range.contains(number));
             errors.take(field, parsed.ok_or(message))
         };
         let cpu = number(
             "cpu",
             &self.cpu,
+            "m",
             1..=64_000,
             "Enter thousandths of a core, from 1 to 64000; 100 is a tenth of a core.",
         );
-        let memory = number("memory", &self.memory, 4..=524_288, "Enter mebibytes, from 4 to 524288.");
+        let memory = number("memory", &self.memory, "Mi", 4..=524_288, "Enter mebibytes, from 4 to 524288.");
         let user = number(
             "run_as_user",
             &self.run_as_user,
+            "",
             1..=2_147_483_647,
             "Enter a number above 0: 0 is root, and names cannot be checked. Above 10000 is best.",
         );
@@ -454,8 +459,27 @@ mod tests {
         form.workload.ports = "http".into();
         form.resources.run_as_user = "0".into();
         form.network.egress_kind = vec!["addresses".into()];
-        form.network.egress_value = vec!["10.0.0.0".into()];
+        form.network.egress_value = vec!["10.0.0".into()];
         assert_eq!(errors(&form), ["replicas", "ports", "egress_value-0", "run_as_user"]);
+    }
+
+    #[test]
+    fn units_as_in_manifests_are_understood() {
+        let mut form = valid();
+        form.resources.cpu = "250m".into();
+        form.resources.memory = "64Mi".into();
+        let answers = form.answers().unwrap();
+        assert_eq!((answers.cpu_millis, answers.memory_mib), (250, 64));
+        form.resources.memory = "1Gi".into();
+        assert_eq!(errors(&form), ["memory"]);
+    }
+
+    #[test]
+    fn a_port_without_a_destination_is_not_dropped() {
+        let mut form = valid();
+        form.network = form.network.with_row("egress");
+        form.network.egress_ports = vec!["5432".into()];
+        assert_eq!(errors(&form), ["egress_value-0"]);
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub async fn delete_draft(database: &PgPool, author: Uuid, id: Uuid) -> Result<(
 
 /// Frozen bytes, with the verdicts on them.
 pub struct NewSubmission<'a> {
+    /// The draft it is made of.
+    pub draft: Uuid,
     /// Who submits.
     pub author: Uuid,
     /// Where it goes.
@@ -104,7 +106,7 @@ pub struct NewSubmission<'a> {
 /// When the database refuses (the digest is not that of the bytes) or is away.
 pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Result<Uuid, AppError> {
     let row = sqlx::query!(
-        "insert into submissions (author_id, namespace, name, manifest, digest, report, dry_run) values ($1, $2, $3, $4, $5, $6, $7) returning id",
+        "insert into submissions (author_id, namespace, name, manifest, digest, report, dry_run, draft_id) values ($1, $2, $3, $4, $5, $6, $7, $8) returning id",
         new.author,
         new.namespace,
         new.name,
@@ -112,6 +114,22 @@ pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Res
         new.digest.as_bytes(),
         new.report,
         new.dry_run,
+        new.draft,
+    )
+    .fetch_one(database)
+    .await?;
+    Ok(row.id)
+}
+
+/// The latest submission that the author made of a draft.
+///
+/// # Errors
+/// [`AppError::NotFound`] where there is none.
+pub async fn find_submission_of(database: &PgPool, author: Uuid, draft: Uuid) -> Result<Uuid, AppError> {
+    let row = sqlx::query!(
+        "select id from submissions where draft_id = $1 and author_id = $2 order by created_at desc limit 1",
+        draft,
+        author
     )
     .fetch_one(database)
     .await?;

@@ -2,7 +2,7 @@
 
 use super::api::{
     DryRun, DryRunAnswer, Reviewed, counts, dry_run, load_draft, load_targets, may_apply, review_draft, step_path,
-    with_step,
+    submission_of, with_step,
 };
 use super::forms::{DraftForm, NetworkForm, ResourcesForm, Step, WorkloadForm};
 use super::live::{Group, LivePanel, ReviewSummary};
@@ -11,8 +11,8 @@ use crate::error::AppError;
 use crate::form::{FormErrors, Rejected};
 use crate::state::AppState;
 use crate::ui::{
-    Badge, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, Page, PageRequest, Section, Select, Submit, Tone,
-    page_with,
+    Badge, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, OnEnter, Page, PageRequest, Section, Select,
+    Submit, Tone, page_with,
 };
 use leptos::prelude::*;
 use review::{Answers, Finding, Reach, Report, Severity, Verdict};
@@ -42,7 +42,14 @@ pub fn DraftPage() -> impl IntoView {
     page_with(Section::Workloads, Rejected::<DraftForm>::on_this_page(), |request, rejected| async move {
         let id: Uuid = request.param("id").parse().map_err(|_| AppError::NotFound)?;
         let step = Step::from_slug(&request.param("step")).ok_or(AppError::NotFound)?;
-        let saved = load_draft(&request.state, request.actor()?, id).await?;
+        let saved = match load_draft(&request.state, request.actor()?, id).await {
+            // Gone because it was applied: what became of it is a page of its own.
+            Err(AppError::NotFound) => {
+                leptos_axum::redirect(&submission_of(&request.state, request.actor()?, id).await?);
+                return Ok(Page::new("Workload", ()));
+            }
+            other => other?,
+        };
         let (draft, errors) =
             rejected.map_or((saved, FormErrors::default()), |rejected| (rejected.form, rejected.errors));
         if !draft.may_open(step) {
@@ -91,6 +98,7 @@ async fn show_step(
         <div class="wizard">
             <Steps id=id draft=draft current=step/>
             <form method="post" action=action class="form" data-live="">
+                <OnEnter sends=true/>
                 {fields}
                 <Submit label=button/>
             </form>
@@ -155,7 +163,7 @@ fn WorkloadFields(form: WorkloadForm, targets: Vec<String>, errors: FormErrors) 
         <Field name="replicas" label="Copies" hint="For a Deployment. Two or more survive a node being rebooted." value=form.replicas kind="number" width="short" errors=errors.clone()/>
         <Field name="image" label="Image" hint="With its registry and a version, for example harbor.example.com/shop/web:1.4.2." value=form.image errors=errors.clone()/>
         <Field name="command" label="Command" optional=true hint="Only where the image's own is not wanted. Quote words that hold spaces." value=form.command errors=errors.clone()/>
-        <Field name="ports" label="Ports it listens on" optional=true hint="Parted by commas, for example 8080 or 8080, UDP 5353." value=form.ports errors=errors/>
+        <Field name="ports" label="Ports it listens on" optional=true hint="Separated by commas, for example 8080 or 8080, UDP 5353." value=form.ports errors=errors/>
     }
 }
 
@@ -181,7 +189,7 @@ fn NetworkFields(form: NetworkForm, errors: FormErrors) -> impl IntoView {
             view! {
                 <div class="row-group">
                     <Peer list="egress" index=index kind=at(&form.egress_kind, index) value=at(&form.egress_value, index) errors=errors.clone()/>
-                    <Row list="egress" part="ports" index=index label="On ports" hint="Parted by commas, for example 5432." value=at(&form.egress_ports, index) errors=errors.clone()/>
+                    <Row list="egress" part="ports" index=index label="On ports" hint="Separated by commas, for example 5432." value=at(&form.egress_ports, index) errors=errors.clone()/>
                 </div>
             }
         })
@@ -209,7 +217,7 @@ fn Peer(list: &'static str, index: usize, kind: String, value: String, errors: F
     view! {
         <div class="row">
             <Select name=format!("{list}_kind") id=id label=format!("{} {}", if list == "ingress" { "Source" } else { "Destination" }, index + 1) value=kind options=choices(PEERS)/>
-            <Row list=list part="value" index=index label="Which" hint="Labels like app=web, a namespace, or a range like 203.0.113.0/24." value=value errors=errors/>
+            <Row list=list part="value" index=index label="Which" hint="Labels like app=web, a namespace, or addresses like 203.0.113.0/24. Not needed for every pod in this namespace." value=value errors=errors/>
         </div>
     }
 }
@@ -243,9 +251,9 @@ fn Row(
 #[component]
 fn ResourcesFields(form: ResourcesForm, errors: FormErrors) -> impl IntoView {
     view! {
-        <Field name="cpu" label="CPU it usually needs" hint="In thousandths of a core: 100 is a tenth of a core." value=form.cpu kind="number" width="short" errors=errors.clone()/>
-        <Field name="memory" label="Memory it needs at most" hint="In MiB. Over this it is stopped and started anew." value=form.memory kind="number" width="short" errors=errors.clone()/>
-        <Field name="run_as_user" label="User id" hint="A number above 10000. Containers never run as root here, and names cannot be checked." value=form.run_as_user kind="number" width="short" errors=errors.clone()/>
+        <Field name="cpu" label="CPU it usually needs" hint="In thousandths of a core: 100 or 100m is a tenth of a core." value=form.cpu kind="number" width="short" errors=errors.clone()/>
+        <Field name="memory" label="Memory it needs at most" hint="In MiB, for example 128 or 128Mi. Over this it is stopped and started anew." value=form.memory kind="number" width="short" errors=errors.clone()/>
+        <Field name="run_as_user" label="User id" hint="Any number but 0, best above 10000. Containers never run as root here, and names cannot be checked." value=form.run_as_user kind="number" width="short" errors=errors.clone()/>
         <Checkbox name="read_only_root" label="Keep the image's files read-only" hint="It may still write to /tmp. Untick it if the program writes elsewhere." checked=form.read_only_root == "yes" errors=errors/>
     }
 }
@@ -298,8 +306,14 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
     } else {
         view! { <p>"It cannot be applied like this. Change what is named above; the draft is saved."</p> }.into_any()
     };
+    let existing: Vec<String> = dry_run
+        .iter()
+        .filter(|object| matches!(object.answer, DryRunAnswer::Admitted { exists: true, .. }))
+        .map(|object| object.object.clone())
+        .collect();
     view! {
         <Headline report=reviewed.report.clone() ready=ready/>
+        <Existing objects=existing/>
         <AnswerList id=id answers=reviewed.answers.clone()/>
         <h2>"Findings"</h2>
         <Findings report=reviewed.report.clone()/>
@@ -314,6 +328,16 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
         <details><summary>"Do the same with kubectl"</summary><Code label="Commands" text=commands/></details>
         {action}
     }
+}
+
+/// A name that is taken is no mistake, but it must not be taken unseen.
+#[component]
+fn Existing(objects: Vec<String>) -> impl IntoView {
+    (!objects.is_empty()).then(|| {
+        view! {
+            <Notice tone=Tone::Warn><p>"These exist already, and applying changes what runs: "<strong>{objects.join(", ")}</strong>". If you meant a new workload, go back and give it another name."</p></Notice>
+        }
+    })
 }
 
 /// The verdict in one line.
@@ -340,10 +364,10 @@ fn things(count: usize, word: &str) -> String {
 fn headline(report: &Report, ready: bool) -> String {
     let [(_, denied), (_, warned), _] = counts(report);
     match (denied, warned, ready) {
-        (0, 0, true) => "Ready: the rules find nothing to mend.".to_owned(),
+        (0, 0, true) => "Ready: the rules find nothing to fix.".to_owned(),
         (0, warned, true) => format!("Ready, with {} worth reading.", things(warned, "warning")),
         (0, _, false) => "Not ready: the cluster would not take it.".to_owned(),
-        (denied, _, _) => format!("Not ready: {} to mend.", things(denied, "problem")),
+        (denied, _, _) => format!("Not ready: {} to fix.", things(denied, "problem")),
     }
 }
 
@@ -417,7 +441,7 @@ fn ReachTable(title: &'static str, nobody: &'static str, reach: Reach) -> impl I
             let rows = rows.into_iter().map(|row| view! { <tr><td>{row.peer}</td><td>{row.ports}</td><td><code>{row.policy}</code></td></tr> }).collect_view();
             view! {
                 <div class="table-scroll" role="region" aria-label=title tabindex="0"><table>
-                    <thead><tr><th scope="col">"Other end"</th><th scope="col">"Ports"</th><th scope="col">"Allowed by"</th></tr></thead>
+                    <thead><tr><th scope="col">"Who or what"</th><th scope="col">"Ports"</th><th scope="col">"Allowed by"</th></tr></thead>
                     <tbody>{rows}</tbody>
                 </table></div>
             }
@@ -437,8 +461,8 @@ pub fn DryRuns(
         .into_iter()
         .map(|object| {
             let (tone, word, texts) = match object.answer {
-                DryRunAnswer::Admitted(warnings) if warnings.is_empty() => (Tone::Good, "Admitted", warnings),
-                DryRunAnswer::Admitted(warnings) => (Tone::Warn, "Admitted with warnings", warnings),
+                DryRunAnswer::Admitted { warnings, .. } if warnings.is_empty() => (Tone::Good, "Admitted", warnings),
+                DryRunAnswer::Admitted { warnings, .. } => (Tone::Warn, "Admitted with warnings", warnings),
                 DryRunAnswer::Refused(message) => (Tone::Bad, "Refused", vec![message]),
                 DryRunAnswer::Conflict(message) => (Tone::Bad, "Conflict", vec![message]),
                 DryRunAnswer::Unknown => (Tone::Bad, "No answer", vec!["The cluster cannot be reached.".to_owned()]),

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod audit;
+mod connections;
+mod manifests;
 mod review;
 
 use crate::config::Config;
@@ -19,6 +21,8 @@ pub enum Command {
     Migrate,
     /// Review manifests as the portal does.
     Review(review::ReviewArguments),
+    /// List who may talk to whom.
+    Connections(connections::ConnectionsArguments),
     /// Work with the record of all writes.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -40,6 +44,7 @@ impl Command {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Review(arguments) => arguments.run(),
+            Self::Connections(arguments) => arguments.run(),
             Self::Config(ConfigCommand::Check) => {
                 finish(Config::from_env().map(|_| say("The settings are right.")).map_err(Into::into))
             }

@@ -1,16 +1,18 @@
 //! `fairway review`: the portal's review in a pipeline.
 
+use super::manifests::read_all;
 use super::say;
 use app::state::Policy;
 use clap::{Args, ValueEnum};
-use review::{Context, Manifest, Profile, Report, Selection, Settings, Severity, Verdict};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use review::{Context, Finding, Profile, Report, Selection, Settings, Severity, Verdict};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Exit codes: 0 pass or warn, 1 deny, 2 unreadable input or usage.
 const DENIED: u8 = 1;
-const UNREADABLE: u8 = 2;
+pub(super) const UNREADABLE: u8 = 2;
 
 /// Its arguments.
 #[derive(Args)]
@@ -73,37 +75,10 @@ impl ReviewArguments {
             ProfileName::Restricted => Profile::Restricted,
             ProfileName::Baseline => Profile::Baseline,
         };
-        let manifests = self.files.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?.concat();
+        let manifests = read_all(&self.files)?;
         let selection = Selection { profile, only_pod_security: self.only.is_some() };
-        Ok(review::review(&manifests, &Context::default(), &settings, selection))
+        Ok(review::review(&manifests, &Context { existing: Vec::new(), every_workload: true }, &settings, selection))
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<Manifest>> {
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
-        return Ok(review::decode("-", &text)?);
-    }
-    if path.is_dir() {
-        let mut entries =
-            std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
-        entries.sort();
-        let wanted = |path: &PathBuf| {
-            path.is_dir()
-                || path
-                    .extension()
-                    .is_some_and(|extension| ["yaml", "yml", "json"].iter().any(|known| extension == *known))
-        };
-        return Ok(entries
-            .iter()
-            .filter(|path| wanted(path))
-            .map(|path| read(path))
-            .collect::<anyhow::Result<Vec<_>>>()?
-            .concat());
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
-    Ok(review::decode(&path.display().to_string(), &text)?)
 }
 
 fn render(report: &Report, format: Format) -> String {
@@ -115,48 +90,64 @@ fn render(report: &Report, format: Format) -> String {
 }
 
 fn text(report: &Report) -> String {
-    let lines = report.findings.iter().map(|finding| {
-        let severity = match finding.severity {
-            Severity::Deny => "deny",
-            Severity::Warn => "warn",
-            Severity::Info => "info",
-        };
-        format!(
-            "{severity}  {} {}\n      {}\n      {}\n      [{}]\n",
-            finding.object, finding.path, finding.message, finding.fix, finding.rule
-        )
-    });
+    let blocks: Vec<String> = report.findings.iter().map(block).collect();
     let verdict = match report.verdict {
         Verdict::Pass => "pass",
         Verdict::Warn => "warn",
         Verdict::Deny => "deny",
     };
-    format!("{}{verdict}: {} findings", lines.collect::<String>(), report.findings.len())
+    let count = report.findings.len();
+    let summary = format!("{verdict}: {count} finding{}", if count == 1 { "" } else { "s" });
+    [blocks, vec![summary]].concat().join("\n")
 }
 
-/// SARIF 2.1.0 (OASIS), the least that code hosts show.
+/// One finding: where, what, and how to mend it.
+fn block(finding: &Finding) -> String {
+    let severity = match finding.severity {
+        Severity::Deny => "deny",
+        Severity::Warn => "warn",
+        Severity::Info => "info",
+    };
+    let place = match (&finding.file, finding.line) {
+        (Some(file), Some(line)) => format!("{file}:{line}: "),
+        _ => String::new(),
+    };
+    format!(
+        "{place}{severity} [{}] {} {}\n    {}\n    {}\n",
+        finding.rule, finding.object, finding.path, finding.message, finding.fix
+    )
+}
+
+/// SARIF 2.1.0 (OASIS), as far as code hosts show it: sections 3.19 (tool), 3.27 (result), 3.29 (place).
 fn sarif(report: &Report) -> String {
-    let results: Vec<_> = report
-        .findings
-        .iter()
-        .map(|finding| {
-            let level = match finding.severity {
-                Severity::Deny => "error",
-                Severity::Warn => "warning",
-                Severity::Info => "note",
-            };
-            serde_json::json!({
-                "ruleId": finding.rule,
-                "level": level,
-                "message": { "text": format!("{} {}", finding.message, finding.fix) },
-                "locations": [{ "logicalLocations": [{ "fullyQualifiedName": format!("{} {}", finding.object, finding.path) }] }],
-            })
-        })
-        .collect();
-    serde_json::json!({
+    let rules: BTreeSet<&str> = report.findings.iter().map(|finding| finding.rule.as_str()).collect();
+    let rules: Vec<Value> = rules.into_iter().map(|rule| json!({ "id": rule })).collect();
+    let results: Vec<Value> = report.findings.iter().map(sarif_result).collect();
+    let driver = json!({ "name": "fairway", "version": env!("CARGO_PKG_VERSION"), "rules": rules });
+    json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{ "tool": { "driver": { "name": "fairway", "version": env!("CARGO_PKG_VERSION") } }, "results": results }],
+        "runs": [{ "tool": { "driver": driver }, "results": results }],
     })
     .to_string()
+}
+
+fn sarif_result(finding: &Finding) -> Value {
+    let level = match finding.severity {
+        Severity::Deny => "error",
+        Severity::Warn => "warning",
+        Severity::Info => "note",
+    };
+    let mut location =
+        json!({ "logicalLocations": [{ "fullyQualifiedName": format!("{} {}", finding.object, finding.path) }] });
+    // Standard input is no file that a code host could show.
+    if let Some((file, line)) = finding.file.as_deref().filter(|file| *file != "-").zip(finding.line) {
+        location["physicalLocation"] = json!({ "artifactLocation": { "uri": file }, "region": { "startLine": line } });
+    }
+    json!({
+        "ruleId": finding.rule,
+        "level": level,
+        "message": { "text": format!("{} {}", finding.message, finding.fix) },
+        "locations": [location],
+    })
 }

@@ -1,0 +1,51 @@
+//! What no rule looks at is said, so that silence always means that something was looked at.
+
+use super::{Check, Problem, Rule, Scope};
+use crate::manifest::Manifest;
+use crate::network_policy::NetworkPolicy;
+use crate::workload::Workload;
+
+pub(crate) const NOT_REVIEWED: Rule =
+    Rule { id: "review/kind-not-reviewed", faq: None, check: Check::Object(not_reviewed) };
+
+fn not_reviewed(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
+    let kind = manifest.object().kind.as_str();
+    let known = matches!(
+        (manifest.api_version(), kind),
+        ("v1", "Namespace" | "Service") | ("policy/v1", "PodDisruptionBudget")
+    );
+    if known || Workload::of(manifest).is_some() || NetworkPolicy::of(manifest).is_some() {
+        return Vec::new();
+    }
+    vec![Problem::info(
+        "kind",
+        format!("No rule knows the kind {kind} of {}, so nothing is said about it.", manifest.api_version()),
+        "Review it by hand. If it is a workload, its apiVersion is one that no current cluster serves.",
+    )]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing::rules_broken;
+
+    fn is_named(object: &str) -> bool {
+        rules_broken(object).contains(&"review/kind-not-reviewed".to_owned())
+    }
+
+    #[test]
+    fn other_kinds_and_versions_that_are_gone_are_named() {
+        assert!(is_named("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}"));
+        assert!(is_named("{apiVersion: extensions/v1beta1, kind: Deployment, metadata: {name: a}}"));
+    }
+
+    #[test]
+    fn kinds_that_rules_look_at_are_not() {
+        for object in [
+            "apiVersion: v1, kind: Service",
+            "apiVersion: apps/v1, kind: Deployment",
+            "apiVersion: batch/v1, kind: CronJob",
+        ] {
+            assert!(!is_named(&format!("{{{object}, metadata: {{name: a}}}}")), "{object}");
+        }
+    }
+}

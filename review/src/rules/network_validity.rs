@@ -1,0 +1,196 @@
+//! Policies that the API server refuses, or that mean something other than their text
+//! (networking.k8s.io/v1; validation in pkg/apis/networking/validation of Kubernetes 1.33).
+
+use super::{Check, Problem, Rule, Scope};
+use crate::manifest::Manifest;
+use crate::network_policy::NetworkPolicy;
+use serde_json::Value;
+use std::net::IpAddr;
+
+pub(crate) const INVALID: Rule =
+    Rule { id: "netpol/invalid", faq: Some("network-policies"), check: Check::Object(invalid) };
+
+fn invalid(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
+    if NetworkPolicy::of(manifest).is_none() {
+        return Vec::new();
+    }
+    let spec = &manifest.value()["spec"];
+    let mut problems = policy_types(spec);
+    for (field, end) in [("ingress", "from"), ("egress", "to")] {
+        for (index, rule) in list(&spec[field]).iter().enumerate() {
+            let path = format!("spec.{field}[{index}]");
+            let peers = list(&rule[end]).iter().enumerate();
+            problems.extend(peers.flat_map(|(index, value)| peer(value, &format!("{path}.{end}[{index}]"))));
+            let ports = list(&rule["ports"]).iter().enumerate();
+            problems.extend(ports.flat_map(|(index, value)| port(value, &format!("{path}.ports[{index}]"))));
+        }
+    }
+    problems
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn policy_types(spec: &Value) -> Vec<Problem> {
+    list(&spec["policyTypes"])
+        .iter()
+        .filter(|named| !matches!(named.as_str(), Some("Ingress" | "Egress")))
+        .map(|named| {
+            let message = format!("{named} is no policy type.");
+            Problem::deny("spec.policyTypes", message, "Use Ingress and Egress, written like this.")
+        })
+        .collect()
+}
+
+fn peer(peer: &Value, path: &str) -> Vec<Problem> {
+    let given = |field: &str| peer.get(field).is_some_and(|value| !value.is_null());
+    let selectors = given("podSelector") || given("namespaceSelector");
+    match (given("ipBlock"), selectors) {
+        (false, false) => vec![Problem::deny(
+            path,
+            "This peer is empty, and the API server refuses it.",
+            "Name a podSelector, a namespaceSelector or an ipBlock; to allow anyone, leave the whole list out.",
+        )],
+        (true, true) => vec![Problem::deny(
+            path,
+            "An ipBlock cannot stand beside a selector in one peer.",
+            "Make two peers of it: either may match.",
+        )],
+        (true, false) => block(&peer["ipBlock"], path),
+        (false, true) => Vec::new(),
+    }
+}
+
+fn block(block: &Value, path: &str) -> Vec<Problem> {
+    let text = block["cidr"].as_str().unwrap_or_default();
+    let Some(whole) = Block::parse(text) else {
+        let message = format!("{text:?} is not a range of addresses.");
+        return vec![Problem::deny(format!("{path}.ipBlock.cidr"), message, "Write it like 203.0.113.0/24.")];
+    };
+    list(&block["except"])
+        .iter()
+        .enumerate()
+        .filter(|(_, part)| !part.as_str().and_then(Block::parse).is_some_and(|part| whole.holds_less(&part)))
+        .map(|(index, part)| {
+            Problem::deny(
+                format!("{path}.ipBlock.except[{index}]"),
+                format!("{part} is not a part of {text}."),
+                "Leave out only ranges that lie within the block and are smaller than it.",
+            )
+        })
+        .collect()
+}
+
+fn port(port: &Value, path: &str) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if !matches!(port["protocol"].as_str(), None | Some("TCP" | "UDP" | "SCTP")) {
+        let message = format!("{} is no protocol that a policy can name.", port["protocol"]);
+        problems.push(Problem::deny(format!("{path}.protocol"), message, "Use TCP, UDP or SCTP."));
+    }
+    let number = port["port"].as_u64();
+    if number.is_some_and(|number| !(1..=65535).contains(&number)) {
+        problems.push(Problem::deny(
+            format!("{path}.port"),
+            "A port is a number from 1 to 65535.",
+            "Correct the number.",
+        ));
+    }
+    if let Some(end) = port["endPort"].as_u64() {
+        let path = format!("{path}.endPort");
+        match number {
+            None => problems.push(Problem::deny(
+                path,
+                "endPort needs a port that is a number.",
+                "Give the first port of the range as a number.",
+            )),
+            Some(first) if end < first => {
+                problems.push(Problem::deny(path, "The range ends before it begins.", "Write the lower port first."));
+            }
+            Some(_) => {}
+        }
+    }
+    problems
+}
+
+/// A block of addresses as bits.
+struct Block {
+    bits: u128,
+    length: u32,
+    width: u32,
+}
+
+impl Block {
+    fn parse(cidr: &str) -> Option<Self> {
+        let (address, length) = cidr.split_once('/')?;
+        let (bits, width) = match address.parse().ok()? {
+            IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
+            IpAddr::V6(address) => (u128::from(address), 128),
+        };
+        let length = length.parse().ok().filter(|length| *length <= width)?;
+        Some(Self { bits, length, width })
+    }
+
+    /// Whether `part` lies in this one and is smaller.
+    fn holds_less(&self, part: &Self) -> bool {
+        let head = |bits: u128| bits.checked_shr(self.width - self.length).unwrap_or(0);
+        self.width == part.width && part.length > self.length && head(self.bits) == head(part.bits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing::reviewed;
+
+    fn paths(spec: &str) -> Vec<String> {
+        let policy =
+            format!("{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p}}, spec: {spec}}}");
+        let findings = reviewed(&policy).findings.into_iter();
+        findings.filter(|finding| finding.rule == "netpol/invalid").map(|finding| finding.path).collect()
+    }
+
+    fn ingress(rule: &str) -> Vec<String> {
+        paths(&format!("{{podSelector: {{}}, ingress: [{rule}]}}"))
+    }
+
+    #[test]
+    fn an_empty_peer_and_a_block_beside_a_selector_are_refused() {
+        assert_eq!(ingress("{from: [{}]}"), ["spec.ingress[0].from[0]"]);
+        assert_eq!(ingress("{from: [{podSelector: {}, ipBlock: {cidr: 10.0.0.0/8}}]}"), ["spec.ingress[0].from[0]"]);
+        assert!(ingress("{from: [{podSelector: {}, namespaceSelector: {}}]}").is_empty());
+    }
+
+    #[test]
+    fn an_end_port_needs_a_number_that_is_not_above_it() {
+        assert_eq!(ingress("{ports: [{port: http, endPort: 90}]}"), ["spec.ingress[0].ports[0].endPort"]);
+        assert_eq!(ingress("{ports: [{endPort: 90}]}"), ["spec.ingress[0].ports[0].endPort"]);
+        assert_eq!(ingress("{ports: [{port: 91, endPort: 90}]}"), ["spec.ingress[0].ports[0].endPort"]);
+        assert!(ingress("{ports: [{port: 90, endPort: 90}]}").is_empty());
+    }
+
+    #[test]
+    fn an_exception_lies_within_its_block() {
+        let block = |cidr: &str, except: &str| {
+            ingress(&format!("{{from: [{{ipBlock: {{cidr: '{cidr}', except: ['{except}']}}}}]}}"))
+        };
+        assert!(block("10.0.0.0/8", "10.1.0.0/16").is_empty());
+        assert!(block("fd00::/8", "fd12::/16").is_empty());
+        assert!(block("0.0.0.0/0", "169.254.169.254/32").is_empty());
+        for (cidr, except) in [
+            ("10.0.0.0/8", "11.0.0.0/16"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.0.0.0/8", "fd00::/16"),
+            ("10.0.0.0/8", "x"),
+        ] {
+            assert_eq!(block(cidr, except), ["spec.ingress[0].from[0].ipBlock.except[0]"], "{cidr} {except}");
+        }
+        assert_eq!(ingress("{from: [{ipBlock: {cidr: 10.0.0.0}}]}"), ["spec.ingress[0].from[0].ipBlock.cidr"]);
+    }
+
+    #[test]
+    fn types_and_protocols_are_written_as_the_api_writes_them() {
+        assert_eq!(paths("{podSelector: {}, policyTypes: [ingress]}"), ["spec.policyTypes"]);
+        assert_eq!(ingress("{ports: [{protocol: tcp}]}"), ["spec.ingress[0].ports[0].protocol"]);
+        assert_eq!(ingress("{ports: [{port: 70000}]}"), ["spec.ingress[0].ports[0].port"]);
+    }
+}

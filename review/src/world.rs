@@ -1,0 +1,212 @@
+//! Everything that may talk: workloads, namespaces and policies of a set of manifests, ready to be asked.
+
+use crate::manifest::Manifest;
+use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
+use crate::port_set::{PortSet, Transport};
+use crate::selector::{Labels, labels};
+use crate::workload::Workload;
+use std::collections::HashMap;
+use std::fmt;
+
+/// The namespace of objects that name none, as kubectl takes it.
+const DEFAULT_NAMESPACE: &str = "default";
+
+/// The label that every namespace carries with its own name (set by the API server since 1.21).
+pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// A workload as the network sees it. Written `namespace/name[Kind]`.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Where it runs.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its pods' labels.
+    labels: Labels,
+    /// On the host's network: no policy governs it, and no selector matches it.
+    host_network: bool,
+    ports: Vec<ContainerPort>,
+}
+
+#[derive(Debug, Clone)]
+struct ContainerPort {
+    name: String,
+    transport: Transport,
+    number: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}[{}]", self.namespace, self.name, self.kind)
+    }
+}
+
+impl Endpoint {
+    fn of(workload: &Workload<'_>) -> Self {
+        let object = workload.manifest.object();
+        let ports = workload
+            .containers()
+            .iter()
+            .flat_map(|container| container.value["ports"].as_array().into_iter().flatten())
+            .filter_map(|port| {
+                Some(ContainerPort {
+                    name: port["name"].as_str().unwrap_or_default().to_owned(),
+                    transport: Transport::from_name(port["protocol"].as_str().unwrap_or_default())?,
+                    number: u16::try_from(port["containerPort"].as_u64()?).ok()?,
+                })
+            })
+            .collect();
+        Self {
+            namespace: namespace_or_default(&object.namespace),
+            name: object.name.clone(),
+            kind: object.kind.clone(),
+            labels: workload.labels(),
+            host_network: workload.uses_host_network(),
+            ports,
+        }
+    }
+
+    /// Whether a container gives one of its ports this name.
+    pub(crate) fn has_named_port(&self, protocol: &str, name: &str) -> bool {
+        Transport::from_name(protocol).is_some_and(|transport| !self.named(transport, name).is_empty())
+    }
+
+    /// The numbers behind a named port; containers of one pod may give a name to several protocols.
+    fn named(&self, transport: Transport, name: &str) -> PortSet {
+        self.ports
+            .iter()
+            .filter(|port| port.transport == transport && port.name == name)
+            .fold(PortSet::default(), |all, port| all.union(&PortSet::range(transport, port.number, port.number)))
+    }
+}
+
+fn namespace_or_default(name: &str) -> String {
+    if name.is_empty() { DEFAULT_NAMESPACE.to_owned() } else { name.to_owned() }
+}
+
+/// Workloads, namespaces and policies.
+#[derive(Debug, Default)]
+pub struct World {
+    endpoints: Vec<Endpoint>,
+    namespaces: HashMap<String, Labels>,
+    policies: HashMap<String, Vec<NetworkPolicy>>,
+}
+
+impl World {
+    /// Takes what these manifests hold; other kinds are passed over.
+    #[must_use]
+    pub fn new<'a>(manifests: impl IntoIterator<Item = &'a Manifest>) -> Self {
+        let mut world = Self::default();
+        for manifest in manifests {
+            if let Some(workload) = Workload::of(manifest) {
+                world.endpoints.push(Endpoint::of(&workload));
+            } else if let Some(mut policy) = NetworkPolicy::of(manifest) {
+                policy.namespace = namespace_or_default(&policy.namespace);
+                world.policies.entry(policy.namespace.clone()).or_default().push(policy);
+            } else if manifest.object().kind == "Namespace" && manifest.api_version() == "v1" {
+                let own = labels(&manifest.value()["metadata"]["labels"]);
+                world.namespaces.insert(manifest.object().name.clone(), own);
+            }
+        }
+        for name in world.endpoints.iter().map(|endpoint| endpoint.namespace.clone()).collect::<Vec<_>>() {
+            world.namespaces.entry(name).or_default();
+        }
+        // Last, so that no manifest can say otherwise.
+        for (name, labels) in &mut world.namespaces {
+            labels.insert(NAMESPACE_NAME.to_owned(), name.clone());
+        }
+        world.endpoints.sort_by_key(ToString::to_string);
+        world
+    }
+
+    /// Every workload, sorted by how it is written.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// A policy of this world with the address of the one given.
+    pub(crate) fn find_policy(&self, like: &NetworkPolicy) -> Option<&NetworkPolicy> {
+        let namespace = namespace_or_default(&like.namespace);
+        self.policies_in(&namespace).iter().find(|policy| policy.name == like.name)
+    }
+
+    /// Whether a policy governs an endpoint.
+    pub(crate) fn selects(&self, policy: &NetworkPolicy, endpoint: &Endpoint) -> bool {
+        !endpoint.host_network && policy.selects(&endpoint.namespace, &endpoint.labels)
+    }
+
+    /// Whether a workload is known in any namespace that a peer speaks of.
+    pub(crate) fn knows_place_of(&self, namespace: &str, peer: &Peer) -> bool {
+        self.endpoints.iter().any(|endpoint| self.is_place(namespace, peer, endpoint))
+    }
+
+    /// Whether a workload that is known fits a peer.
+    pub(crate) fn has_peer(&self, namespace: &str, peer: &Peer) -> bool {
+        self.endpoints.iter().any(|endpoint| self.is_peer(namespace, peer, endpoint))
+    }
+
+    /// Every policy of a namespace.
+    pub(crate) fn policies_in(&self, namespace: &str) -> &[NetworkPolicy] {
+        self.policies.get(namespace).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Every policy.
+    pub(crate) fn policies(&self) -> impl Iterator<Item = &NetworkPolicy> {
+        self.policies.values().flatten()
+    }
+
+    /// The policies that isolate an endpoint in a direction; none where it is open.
+    pub(crate) fn governing<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        direction: Direction,
+    ) -> impl Iterator<Item = &'a NetworkPolicy> {
+        self.policies_in(&endpoint.namespace)
+            .iter()
+            .filter(move |policy| policy.rules(direction).is_some() && self.selects(policy, endpoint))
+    }
+
+    /// Whether a rule of a policy in `namespace` names this endpoint as its other end.
+    pub(crate) fn names(&self, namespace: &str, rule: &Rule, endpoint: &Endpoint) -> bool {
+        rule.peers.is_empty() || rule.peers.iter().any(|peer| self.is_peer(namespace, peer, endpoint))
+    }
+
+    fn is_peer(&self, namespace: &str, peer: &Peer, endpoint: &Endpoint) -> bool {
+        let Peer::Pods { pods, .. } = peer else { return false };
+        self.is_place(namespace, peer, endpoint) && !endpoint.host_network && pods.matches(&endpoint.labels)
+    }
+
+    /// Whether an endpoint is in a namespace that a peer speaks of.
+    fn is_place(&self, namespace: &str, peer: &Peer, endpoint: &Endpoint) -> bool {
+        match peer {
+            Peer::Block { .. } => false,
+            Peer::Pods { namespaces: None, .. } => endpoint.namespace == namespace,
+            Peer::Pods { namespaces: Some(selector), .. } => {
+                self.namespaces.get(&endpoint.namespace).is_some_and(|labels| selector.matches(labels))
+            }
+        }
+    }
+}
+
+/// The ports a rule opens on its receiving end; `None` is an address, which has no named ports.
+pub(crate) fn ports_of(rule: &Rule, receiver: Option<&Endpoint>) -> PortSet {
+    if rule.ports.is_empty() {
+        return PortSet::all();
+    }
+    rule.ports.iter().fold(PortSet::default(), |all, port| all.union(&port_range(port, receiver)))
+}
+
+fn port_range(port: &PolicyPort, receiver: Option<&Endpoint>) -> PortSet {
+    let Some(transport) = Transport::from_name(&port.protocol) else { return PortSet::default() };
+    let Some(first) = &port.port else { return PortSet::every(transport) };
+    match first.parse::<u16>() {
+        Ok(first) => {
+            let last = port.end_port.map_or(first, |last| u16::try_from(last).unwrap_or(u16::MAX));
+            PortSet::range(transport, first.max(1), last)
+        }
+        Err(_) => receiver.map(|receiver| receiver.named(transport, first)).unwrap_or_default(),
+    }
+}
