@@ -12,6 +12,9 @@ run: $(modules) ## Starts Postgres, an identity provider, a control plane and th
 test: $(modules) ## Runs everything that CI runs. One check only: make test CHECK="browser -g wizard".
 	@exec node e2e/stack/test.mjs $(CHECK)
 
+bench: $(modules) ## Measures, prints a table with targets, and fails where one is missed.
+	@exec node e2e/stack/bench.mjs
+
 image: ## Builds the container image: serve and migrate in one.
 	@exec node e2e/stack/image.mjs
 

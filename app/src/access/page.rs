@@ -3,7 +3,7 @@
 use super::api::load_access;
 use super::{Binding, NamespaceAccess, Subject, role_in_words};
 use crate::actor::Profile;
-use crate::ui::{Empty, Fact, MayBeOld, Page, Section, page};
+use crate::ui::{Empty, Fact, MayBeOld, Page, Section, Table, page};
 use leptos::prelude::*;
 
 /// The page.
@@ -83,12 +83,7 @@ fn Namespaces(namespaces: Vec<NamespaceAccess>) -> impl IntoView {
         .collect_view();
     view! {
         <h2>"Namespaces"</h2>
-        <div class="table-scroll" role="region" aria-label="Namespaces you can reach" tabindex="0">
-            <table>
-                <thead><tr><th scope="col">"Namespace"</th><th scope="col">"Role"</th><th scope="col">"Given by"</th><th scope="col">"Through"</th></tr></thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        <Table label="Namespaces you can reach" columns=&["Namespace", "Role", "Given by", "Through"]>{rows}</Table>
     }
     .into_any()
 }
@@ -96,15 +91,11 @@ fn Namespaces(namespaces: Vec<NamespaceAccess>) -> impl IntoView {
 #[component]
 fn Everywhere(bindings: Vec<Binding>) -> impl IntoView {
     (!bindings.is_empty()).then(|| {
-        let rows = bindings.into_iter().map(|binding| view! { <tr><BindingCells binding=binding/></tr> }).collect_view();
+        let rows =
+            bindings.into_iter().map(|binding| view! { <tr><BindingCells binding=binding/></tr> }).collect_view();
         view! {
             <h2>"In the whole cluster"</h2>
-            <div class="table-scroll" role="region" aria-label="Access in the whole cluster" tabindex="0">
-                <table>
-                    <thead><tr><th scope="col">"Role"</th><th scope="col">"Given by"</th><th scope="col">"Through"</th></tr></thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            <Table label="Access in the whole cluster" columns=&["Role", "Given by", "Through"]>{rows}</Table>
         }
     })
 }

@@ -2,7 +2,7 @@
 
 use super::Write;
 use super::api::{PAGE_SIZE, load_writes};
-use crate::ui::{Badge, Breadcrumb, Empty, Field, Page, Section, Submit, Time, Tone, page};
+use crate::ui::{Badge, Breadcrumb, Empty, Field, Page, Section, Submit, Table, Time, Tone, page};
 use leptos::prelude::*;
 
 /// The page.
@@ -63,15 +63,7 @@ fn Writes(writes: Vec<Write>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <div class="table-scroll" role="region" aria-label="Writes" tabindex="0">
-            <table>
-                <thead><tr>
-                    <th scope="col">"When"</th><th scope="col">"Actor"</th><th scope="col">"Action"</th>
-                    <th scope="col">"Object"</th><th scope="col">"Outcome"</th><th scope="col">"Reference"</th>
-                </tr></thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        <Table label="Writes" columns=&["When", "Actor", "Action", "Object", "Outcome", "Reference"]>{rows}</Table>
     }
     .into_any()
 }

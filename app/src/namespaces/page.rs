@@ -6,8 +6,8 @@ use crate::access::{Binding, Subject};
 use crate::error::AppError;
 use crate::form::Rejected;
 use crate::ui::{
-    Badge, Breadcrumb, Empty, ErrorSummary, Fact, Field, MayBeOld, Notice, Page, Section, Select, Submit, Time, Tone,
-    page, page_with,
+    Badge, Breadcrumb, Empty, ErrorSummary, Fact, Field, MayBeOld, Notice, Page, Section, Select, Submit, Table, Time,
+    Tone, page, page_with,
 };
 use axum::http::{HeaderName, HeaderValue};
 use leptos::prelude::*;
@@ -68,12 +68,7 @@ fn List(namespaces: Vec<ReachableNamespace>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <div class="table-scroll" role="region" aria-label="Namespaces" tabindex="0">
-            <table>
-                <thead><tr><th scope="col">"Name"</th><th scope="col">"Your role"</th><th scope="col">"Created"</th><th scope="col">"State"</th></tr></thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
+        <Table label="Namespaces" columns=&["Name", "Your role", "Created", "State"]>{rows}</Table>
     }
     .into_any()
 }

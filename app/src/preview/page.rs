@@ -8,7 +8,7 @@ use crate::faq::markdown;
 use crate::form::{FormErrors, Rejected};
 use crate::ui::{
     Badge, Breadcrumb, Checkbox, Empty, ErrorSummary, Fact, Field, Notice, OnEnter, Page, Section, Select, Submit,
-    TextArea, Time, Tone, page, page_with,
+    Table, TextArea, Time, Tone, page, page_with,
 };
 use leptos::prelude::*;
 use uuid::Uuid;
@@ -68,13 +68,7 @@ fn Acceptances(acceptances: Vec<Acceptance>) -> impl IntoView {
             .collect_view();
         view! {
             <h2>"What you accepted"</h2>
-            <div class="table-scroll" role="region" aria-label="What you accepted" tabindex="0"><table>
-                <thead><tr>
-                    <th scope="col">"Feature"</th><th scope="col">"Namespace"</th><th scope="col">"Version"</th><th scope="col">"Accepted"</th>
-                    <th scope="col">"State"</th><th scope="col">"Decided by"</th><th scope="col">"Comment"</th>
-                </tr></thead>
-                <tbody>{rows}</tbody>
-            </table></div>
+            <Table label="What you accepted" columns=&["Feature", "Namespace", "Version", "Accepted", "State", "Decided by", "Comment"]>{rows}</Table>
         }
     })
 }
@@ -238,13 +232,7 @@ fn Decided(acceptances: Vec<Acceptance>) -> impl IntoView {
             .collect_view();
         view! {
             <h2>"Decided"</h2>
-            <div class="table-scroll" role="region" aria-label="Decided" tabindex="0"><table>
-                <thead><tr>
-                    <th scope="col">"Feature"</th><th scope="col">"Namespace"</th><th scope="col">"Accepted by"</th><th scope="col">"State"</th>
-                    <th scope="col">"Decided by"</th><th scope="col">"Comment"</th><th scope="col">"When"</th>
-                </tr></thead>
-                <tbody>{rows}</tbody>
-            </table></div>
+            <Table label="Decided" columns=&["Feature", "Namespace", "Accepted by", "State", "Decided by", "Comment", "When"]>{rows}</Table>
         }
     })
 }
@@ -272,10 +260,7 @@ pub fn CataloguePage() -> impl IntoView {
             <ErrorSummary errors=errors.clone()/>
             {notice}
             <h1>"Preview feature catalogue"</h1>
-            <div class="table-scroll" role="region" aria-label="Catalogue" tabindex="0"><table>
-                <thead><tr><th scope="col">"Feature"</th><th scope="col">"Short name"</th><th scope="col">"Version"</th><th scope="col">"Points"</th></tr></thead>
-                <tbody>{rows}</tbody>
-            </table></div>
+            <Table label="Catalogue" columns=&["Feature", "Short name", "Version", "Points"]>{rows}</Table>
             <h2>"Publish a feature or a new version of its risks"</h2>
             <form method="post" action="/admin/features" class="form">
                 <Field name="slug" label="Short name" hint="Of an existing feature for a new version." value=form.slug errors=errors.clone()/>

@@ -63,6 +63,24 @@ pub fn Empty(
     view! { <div class="empty"><h2>{title}</h2>{children()}</div> }
 }
 
+/// A table in a frame of its own, which scrolls where the page is narrow.
+#[component]
+pub fn Table(
+    /// What it lists, for those who cannot see it.
+    label: &'static str,
+    /// Heads of the columns.
+    columns: &'static [&'static str],
+    /// The rows.
+    children: Children,
+) -> impl IntoView {
+    let heads = columns.iter().map(|column| view! { <th scope="col">{*column}</th> }).collect_view();
+    view! {
+        <div class="table-scroll" role="region" aria-label=label tabindex="0">
+            <table><thead><tr>{heads}</tr></thead><tbody>{children()}</tbody></table>
+        </div>
+    }
+}
+
 /// Text to copy: YAML or commands.
 #[component]
 pub fn Code(

@@ -1,7 +1,7 @@
 //! `/styleguide`: every component in every state, for those who build pages.
 
 use super::{
-    Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit,
+    Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, Page, Section, Select, Submit, Table,
     TextArea, Time, Tone, page,
 };
 use crate::error::AppError;
@@ -43,10 +43,7 @@ pub fn StyleguidePage() -> impl IntoView {
             <h2>"Facts"</h2>
             <dl class="facts"><Fact term="Name">"web"</Fact><Fact term="When"><Time at=jiff::Timestamp::now()/></Fact></dl>
             <h2>"Table"</h2>
-            <div class="table-scroll" role="region" aria-label="Example" tabindex="0"><table>
-                <thead><tr><th scope="col">"Name"</th><th scope="col">"State"</th></tr></thead>
-                <tbody><tr><th scope="row"><a href="#table">"shop"</a></th><td><Badge tone=Tone::Good text="Active"/></td></tr></tbody>
-            </table></div>
+            <Table label="Example" columns=&["Name", "State"]><tr><th scope="row"><a href="#table">"shop"</a></th><td><Badge tone=Tone::Good text="Active"/></td></tr></Table>
             <h2>"Code"</h2>
             <Code label="Example manifest" text="apiVersion: v1\nkind: Pod\nmetadata:\n  name: web"/>
             <Empty title="An empty state"><p>"What is missing, and "<a href="#empty">"the one next step"</a>"."</p></Empty>

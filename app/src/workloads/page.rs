@@ -5,7 +5,7 @@ use super::forms::Step;
 use super::submission::{ApplyOutcome, ApplyResult, Draft, SubmissionOutcome, SubmissionSummary};
 use super::wizard::{DryRuns, Findings, Headline};
 use crate::error::AppError;
-use crate::ui::{Badge, Breadcrumb, Code, Empty, Fact, Notice, Page, Section, Time, Tone, page};
+use crate::ui::{Badge, Breadcrumb, Code, Empty, Fact, Notice, Page, Section, Table, Time, Tone, page};
 use leptos::prelude::*;
 use review::Report;
 
@@ -34,8 +34,11 @@ fn Drafts(drafts: Vec<Draft>) -> impl IntoView {
         let rows = drafts
             .into_iter()
             .map(|draft| {
-                let step = Step::ALL.into_iter().rev().find(|step| draft.form.may_open(*step)).unwrap_or(Step::Workload);
-                let name = Some(draft.form.workload.name).filter(|name| !name.is_empty()).unwrap_or_else(|| "not named yet".to_owned());
+                let step =
+                    Step::ALL.into_iter().rev().find(|step| draft.form.may_open(*step)).unwrap_or(Step::Workload);
+                let name = Some(draft.form.workload.name)
+                    .filter(|name| !name.is_empty())
+                    .unwrap_or_else(|| "not named yet".to_owned());
                 view! {
                     <tr>
                         <th scope="row"><a href=step_path(draft.id, step)>{name}</a></th>
@@ -48,10 +51,7 @@ fn Drafts(drafts: Vec<Draft>) -> impl IntoView {
             .collect_view();
         view! {
             <h2>"Your drafts"</h2>
-            <div class="table-scroll" role="region" aria-label="Your drafts" tabindex="0"><table>
-                <thead><tr><th scope="col">"Name"</th><th scope="col">"Namespace"</th><th scope="col">"Next step"</th><th scope="col">"Saved"</th></tr></thead>
-                <tbody>{rows}</tbody>
-            </table></div>
+            <Table label="Your drafts" columns=&["Name", "Namespace", "Next step", "Saved"]>{rows}</Table>
         }
     })
 }
@@ -95,10 +95,7 @@ fn Submissions(submissions: Vec<SubmissionSummary>) -> impl IntoView {
             .collect_view();
         view! {
             <h2>"Submitted to your namespaces"</h2>
-            <div class="table-scroll" role="region" aria-label="Submitted workloads" tabindex="0"><table>
-                <thead><tr><th scope="col">"Name"</th><th scope="col">"Namespace"</th><th scope="col">"By"</th><th scope="col">"When"</th><th scope="col">"Outcome"</th></tr></thead>
-                <tbody>{rows}</tbody>
-            </table></div>
+            <Table label="Submitted workloads" columns=&["Name", "Namespace", "By", "When", "Outcome"]>{rows}</Table>
         }
     })
 }
@@ -153,9 +150,6 @@ fn Results(results: Vec<ApplyResult>) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <div class="table-scroll" role="region" aria-label="Objects" tabindex="0"><table>
-            <thead><tr><th scope="col">"Object"</th><th scope="col">"Outcome"</th><th scope="col">"Message"</th><th scope="col">"Version"</th></tr></thead>
-            <tbody>{rows}</tbody>
-        </table></div>
+        <Table label="Objects" columns=&["Object", "Outcome", "Message", "Version"]>{rows}</Table>
     }
 }

@@ -12,7 +12,7 @@ use crate::form::{FormErrors, Rejected};
 use crate::state::AppState;
 use crate::ui::{
     Badge, Checkbox, Code, Empty, ErrorSummary, Fact, Field, Notice, OnEnter, Page, PageRequest, Section, Select,
-    Submit, Tone, page_with,
+    Submit, Table, Tone, page_with,
 };
 use leptos::prelude::*;
 use review::{Answers, Finding, Reach, Report, Severity, Verdict};
@@ -440,10 +440,7 @@ fn ReachTable(title: &'static str, nobody: &'static str, reach: Reach) -> impl I
         Reach::Only(rows) => {
             let rows = rows.into_iter().map(|row| view! { <tr><td>{row.peer}</td><td>{row.ports}</td><td><code>{row.policy}</code></td></tr> }).collect_view();
             view! {
-                <div class="table-scroll" role="region" aria-label=title tabindex="0"><table>
-                    <thead><tr><th scope="col">"Who or what"</th><th scope="col">"Ports"</th><th scope="col">"Allowed by"</th></tr></thead>
-                    <tbody>{rows}</tbody>
-                </table></div>
+                <Table label=title columns=&["Who or what", "Ports", "Allowed by"]>{rows}</Table>
             }
             .into_any()
         }

@@ -1,0 +1,45 @@
+// `make bench`: measures, prints a table, writes target/bench.json, and fails naming what misses its target.
+
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Refusal, runMain, say } from './say.mjs';
+
+const root = join(import.meta.dirname, '../..');
+
+await runMain(async () => {
+  say('measuring the review engine; usually 3 minutes on 2 cores');
+  const run = spawnSync('cargo', ['bench', '-q', '-p', 'fairway-review', '--bench', 'engine'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (run.status !== 0) throw new Refusal('the benchmarks did not run; the messages are above.');
+  const memory = Number(/peak memory: (\d+) kB/.exec(run.stdout)?.[1]) / 1024;
+  const rows = [
+    atLeast('reviews of a pod and its policy, one core', 1e9 / median('review'), 'per second', 20_000),
+    atMost('connections of 500 workloads and 500 policies', median('connections/500') / 1e6, 'ms', 50),
+    figure('connections of 250 workloads and 250 policies', median('connections/250') / 1e6, 'ms'),
+    figure('connections of 125 workloads and 125 policies', median('connections/125') / 1e6, 'ms'),
+    atMost('coverage of 50,000 pods, 10,000 policies', median('coverage/50000') / 1e6, 'ms', 1000),
+    figure('coverage of 25,000 pods, 10,000 policies', median('coverage/25000') / 1e6, 'ms'),
+    figure('coverage of 12,500 pods, 10,000 policies', median('coverage/12500') / 1e6, 'ms'),
+    atMost('coverage: cost of 4 times the pods', median('coverage/50000') / median('coverage/12500'), 'times', 4.4),
+    atMost('peak memory of all of it', memory, 'MiB', 300),
+  ];
+  mkdirSync(join(root, 'target'), { recursive: true });
+  writeFileSync(join(root, 'target/bench.json'), `${JSON.stringify(rows, null, 2)}\n`);
+  for (const { name, value, unit, target, met } of rows) console.log(`${name.padEnd(52)} ${String(value).padStart(10)} ${unit.padEnd(10)} ${target === null ? '' : `target ${target} ${met ? 'met' : 'NOT MET'}`}`);
+  const missed = rows.filter(({ met }) => met === false);
+  if (missed.length) throw new Refusal(`missed: ${missed.map(({ name }) => name).join('; ')}`);
+});
+
+/** Nanoseconds, as criterion has written them. */
+function median(id) {
+  const file = join(root, 'target/criterion', id, 'new/estimates.json');
+  return JSON.parse(readFileSync(file, 'utf8')).median.point_estimate;
+}
+
+function row(name, value, unit, target, met) {
+  return { name, value: Number(value.toPrecision(4)), unit, target, met };
+}
+
+const atLeast = (name, value, unit, target) => row(name, value, unit, target, value >= target);
+const atMost = (name, value, unit, target) => row(name, value, unit, target, value <= target);
+const figure = (name, value, unit) => row(name, value, unit, null, null);

@@ -1,0 +1,103 @@
+//! Speed of the engine: one review, the connections of a large namespace, the coverage of a large cluster.
+//! `make bench` turns the figures into a table with targets.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+
+use criterion::{BatchSize, BenchmarkId, Criterion};
+use review::{
+    Answers, Context, IngressPeer, Kind, Manifest, Selection, Settings, World, connections, coverage, generate, review,
+};
+use serde_json::json;
+use std::hint::black_box;
+use std::time::Duration;
+
+fn pod(namespace: usize, number: usize) -> Manifest {
+    Manifest::from_value(json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": format!("pod-{number}"), "namespace": format!("ns-{namespace}"), "labels": { "app": format!("app-{}", number % 100), "tier": "web" } },
+        "spec": { "containers": [{ "name": "main", "ports": [{ "containerPort": 8080 }] }] },
+    }))
+    .unwrap()
+}
+
+fn policy(namespace: usize, number: usize) -> Manifest {
+    let app = |number: usize| json!({ "matchLabels": { "app": format!("app-{}", number % 100) } });
+    Manifest::from_value(json!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+        "metadata": { "name": format!("policy-{number}"), "namespace": format!("ns-{namespace}") },
+        "spec": {
+            "podSelector": app(number),
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{ "from": [{ "podSelector": app(number + 1) }], "ports": [{ "port": 8080 }] }],
+            "egress": [{ "to": [{ "podSelector": app(number + 2) }], "ports": [{ "port": 8080 }] }, { "to": [{ "ipBlock": { "cidr": format!("10.{}.0.0/16", number % 250) } }] }],
+        },
+    }))
+    .unwrap()
+}
+
+fn one_review(criterion: &mut Criterion) {
+    let image_text = "harbor.example.com/shop/web:1.4.2".to_owned();
+    let answers = Answers {
+        namespace: "shop".into(),
+        name: "web".into(),
+        kind: Kind::Pod,
+        image: image_text.parse().unwrap(),
+        image_text,
+        command: Vec::new(),
+        ports: vec!["8080".parse().unwrap()],
+        ingress: vec![IngressPeer::SameNamespace],
+        egress: Vec::new(),
+        dns: true,
+        cpu_millis: 100,
+        memory_mib: 128,
+        run_as_user: 10_001,
+        read_only_root: true,
+    };
+    let manifests = generate(&answers);
+    let (context, settings) = (Context::default(), Settings::default());
+    criterion.bench_function("review", |bencher| {
+        bencher.iter(|| black_box(review(black_box(&manifests), &context, &settings, Selection::default())));
+    });
+}
+
+fn a_large_namespace(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("connections");
+    for size in [125, 250, 500] {
+        let manifests: Vec<Manifest> =
+            (0..size).map(|number| pod(0, number)).chain((0..size).map(|number| policy(0, number))).collect();
+        group.bench_with_input(BenchmarkId::from_parameter(size), &manifests, |bencher, manifests| {
+            bencher.iter(|| black_box(connections(&World::new(manifests))));
+        });
+    }
+    group.finish();
+}
+
+fn a_large_cluster(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("coverage");
+    group.sample_size(10);
+    let policies: Vec<Manifest> = (0..10_000).map(|number| policy(number % 2_000, number)).collect();
+    for pods in [12_500, 25_000, 50_000] {
+        let mut manifests = policies.clone();
+        manifests.extend((0..pods).map(|number| pod(number % 2_000, number)));
+        group.bench_with_input(BenchmarkId::from_parameter(pods), &manifests, |bencher, manifests| {
+            bencher.iter_batched(|| (), |()| black_box(coverage(&World::new(manifests))), BatchSize::PerIteration);
+        });
+    }
+    group.finish();
+}
+
+/// Everything above in one process, so this is more than any one of them needs.
+fn peak_memory() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    println!("peak memory: {}", peak.unwrap_or("unknown").trim());
+}
+
+fn main() {
+    let mut criterion = Criterion::default().measurement_time(Duration::from_secs(3)).configure_from_args();
+    one_review(&mut criterion);
+    a_large_namespace(&mut criterion);
+    a_large_cluster(&mut criterion);
+    criterion.final_summary();
+    peak_memory();
+}
