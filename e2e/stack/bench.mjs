@@ -9,7 +9,9 @@ const root = join(import.meta.dirname, '../..');
 
 await runMain(async () => {
   say('measuring the review engine; usually 3 minutes on 2 cores');
-  const run = spawnSync('cargo', ['bench', '-q', '-p', 'fairway-review', '--bench', 'engine'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  const run = spawnSync('cargo', ['bench', '-q', '-p', 'fairway-review', '--bench', 'engine'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 26 });
+  // Criterion reports its progress where errors go.
+  if (run.status !== 0) process.stderr.write(run.stderr ?? '');
   if (run.status !== 0) throw new Refusal('the benchmarks did not run; the messages are above.');
   const memory = Number(/peak memory: (\d+) kB/.exec(run.stdout)?.[1]) / 1024;
   const rows = [
@@ -40,6 +42,14 @@ function row(name, value, unit, target, met) {
   return { name, value: Number(value.toPrecision(4)), unit, target, met };
 }
 
-const atLeast = (name, value, unit, target) => row(name, value, unit, target, value >= target);
-const atMost = (name, value, unit, target) => row(name, value, unit, target, value <= target);
-const figure = (name, value, unit) => row(name, value, unit, null, null);
+function atLeast(name, value, unit, target) {
+  return row(name, value, unit, target, value >= target);
+}
+
+function atMost(name, value, unit, target) {
+  return row(name, value, unit, target, value <= target);
+}
+
+function figure(name, value, unit) {
+  return row(name, value, unit, null, null);
+}
