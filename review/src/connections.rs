@@ -2,11 +2,13 @@
 
 use crate::network_policy::{Direction, NetworkPolicy, Peer, Rule};
 use crate::port_set::PortSet;
+use crate::selector::Selector;
 use crate::world::{Endpoint, World, ports_of};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
 
 /// One allowed connection. Peers are `namespace/name[Kind]` or an address range `first-last`, ports as
 /// [`PortSet`] writes them.
@@ -66,7 +68,7 @@ impl fmt::Display for End {
 }
 
 pub(crate) fn links(world: &World, with_ipv6: bool) -> Vec<Link> {
-    let views: Vec<View<'_>> = world.endpoints().iter().map(|endpoint| View::new(world, endpoint)).collect();
+    let views = views(world);
     let named = |index: usize| End::Workload(world.endpoints()[index].to_string());
     let inside = between_workloads(world, &views).into_iter();
     let mut found: Vec<Link> =
@@ -90,13 +92,29 @@ struct View<'a> {
     egress: Option<Vec<Placed<'a>>>,
 }
 
+/// Every endpoint with its rules. Policies with the same selector govern the same pods, so each selector is
+/// compared with the pods once.
+fn views(world: &World) -> Vec<View<'_>> {
+    let endpoints = world.endpoints();
+    let mut views: Vec<View<'_>> =
+        endpoints.iter().map(|endpoint| View { endpoint, ingress: None, egress: None }).collect();
+    let mut selected: HashMap<(&str, &Selector), Vec<usize>> = HashMap::new();
+    for policy in world.policies() {
+        let places = selected.entry((&policy.namespace, &policy.pod_selector)).or_insert_with(|| {
+            (0..endpoints.len()).filter(|place| world.selects(policy, &endpoints[*place])).collect()
+        });
+        places.iter().for_each(|place| views[*place].govern(policy));
+    }
+    views
+}
+
 impl<'a> View<'a> {
-    fn new(world: &'a World, endpoint: &'a Endpoint) -> Self {
-        let rules = |direction| {
-            let mut governing = world.governing(endpoint, direction).peekable();
-            governing.peek().is_some().then(|| governing.flat_map(|policy| placed(policy, direction)).collect())
-        };
-        Self { endpoint, ingress: rules(Direction::Ingress), egress: rules(Direction::Egress) }
+    fn govern(&mut self, policy: &'a NetworkPolicy) {
+        for (direction, rules) in [(Direction::Ingress, &mut self.ingress), (Direction::Egress, &mut self.egress)] {
+            if let Some(more) = policy.rules(direction) {
+                rules.get_or_insert_default().extend(more.iter().map(|rule| (policy.namespace.as_str(), rule)));
+            }
+        }
     }
 
     fn rules(&self, direction: Direction) -> Option<&[Placed<'a>]> {
@@ -106,38 +124,46 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What it lets through to or from each of `others`, in their order. `receiver` says whose named ports
-    /// count: its own for ingress, the other's for egress.
-    fn allows(&self, world: &World, direction: Direction, others: &[View<'_>]) -> Vec<PortSet> {
-        let Some(rules) = self.rules(direction) else { return vec![PortSet::all(); others.len()] };
-        let mut allowed = vec![PortSet::default(); others.len()];
+    /// What it lets through to or from every endpoint, in their order. Named ports are the receiver's: its own
+    /// for ingress, the other's for egress.
+    fn allows(&self, peers: &mut PeerIndex<'a>, direction: Direction) -> Vec<PortSet> {
+        let endpoints = peers.world.endpoints();
+        let Some(rules) = self.rules(direction) else { return vec![PortSet::all(); endpoints.len()] };
+        let mut allowed = vec![PortSet::default(); endpoints.len()];
         for (namespace, rule) in rules {
             let own = (direction == Direction::Ingress).then(|| ports_of(rule, Some(self.endpoint)));
-            for (other, allowed) in others.iter().zip(&mut allowed) {
-                if !allowed.is_all() && world.names(namespace, rule, other.endpoint) {
-                    let ports = match &own {
-                        Some(own) => allowed.union(own),
-                        None => allowed.union(&ports_of(rule, Some(other.endpoint))),
-                    };
-                    *allowed = ports;
-                }
+            for place in peers.named(namespace, rule).iter() {
+                let ports = own.clone().unwrap_or_else(|| ports_of(rule, Some(&endpoints[*place])));
+                allowed[*place] = allowed[*place].union(&ports);
             }
         }
         allowed
     }
 }
 
-fn placed(policy: &NetworkPolicy, direction: Direction) -> impl Iterator<Item = Placed<'_>> {
-    policy.rules(direction).unwrap_or_default().iter().map(|rule| (policy.namespace.as_str(), rule))
+/// Which endpoints a rule names. Many rules name the same peers, so each list is looked up once.
+struct PeerIndex<'a> {
+    world: &'a World,
+    known: HashMap<(&'a str, &'a [Peer]), Rc<[usize]>>,
+}
+
+impl<'a> PeerIndex<'a> {
+    fn named(&mut self, namespace: &'a str, rule: &'a Rule) -> Rc<[usize]> {
+        let Self { world, known } = self;
+        let endpoints = world.endpoints();
+        let find = || (0..endpoints.len()).filter(|place| world.names(namespace, rule, &endpoints[*place])).collect();
+        known.entry((namespace, &rule.peers)).or_insert_with(find).clone()
+    }
 }
 
 /// Sender, receiver (places in the world's list) and ports.
-fn between_workloads(world: &World, views: &[View<'_>]) -> Vec<(usize, usize, PortSet)> {
-    let incoming: Vec<Vec<PortSet>> = views.iter().map(|view| view.allows(world, Direction::Ingress, views)).collect();
+fn between_workloads<'a>(world: &'a World, views: &[View<'a>]) -> Vec<(usize, usize, PortSet)> {
+    let mut peers = PeerIndex { world, known: HashMap::new() };
+    let incoming: Vec<Vec<PortSet>> = views.iter().map(|view| view.allows(&mut peers, Direction::Ingress)).collect();
     let mut found = Vec::new();
     for (sender, view) in views.iter().enumerate() {
-        let outgoing = view.allows(world, Direction::Egress, views);
-        for (receiver, out) in outgoing.iter().enumerate().filter(|(receiver, _)| *receiver != sender) {
+        let outgoing = view.allows(&mut peers, Direction::Egress).into_iter().enumerate();
+        for (receiver, out) in outgoing.filter(|(receiver, out)| *receiver != sender && !out.is_empty()) {
             let ports = out.intersection(&incoming[receiver][sender]);
             if !ports.is_empty() {
                 found.push((sender, receiver, ports));
@@ -259,7 +285,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn written(yaml: &str) -> Vec<String> {
-        connections(&World::new(&decode("test", yaml).unwrap())).iter().map(ToString::to_string).collect()
+        connections(&World::new(decode("test", yaml).unwrap())).iter().map(ToString::to_string).collect()
     }
 
     const PODS: &str = "
@@ -501,8 +527,7 @@ mod tests {
             let manifests: Vec<Manifest> =
                 pods.iter().chain(&policies).map(|value| Manifest::from_value(value.clone()).unwrap()).collect();
             let world = World::new(&manifests);
-            let views: Vec<View<'_>> = world.endpoints().iter().map(|endpoint| View::new(&world, endpoint)).collect();
-            let found = between_workloads(&world, &views);
+            let found = between_workloads(&world, &views(&world));
             let place = |pod: &Value| {
                 let wanted = pod["metadata"]["name"].as_str();
                 world.endpoints().iter().position(|endpoint| Some(endpoint.name.as_str()) == wanted).unwrap()

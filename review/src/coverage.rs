@@ -39,7 +39,7 @@ mod tests {
 
     fn covered(policy: &str) -> (bool, bool) {
         let pod = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: []}}";
-        let found = coverage(&World::new(&decode("test", &format!("{pod}\n---\n{policy}")).unwrap()));
+        let found = coverage(&World::new(decode("test", &format!("{pod}\n---\n{policy}")).unwrap()));
         (found[0].ingress, found[0].egress)
     }
 

@@ -117,7 +117,7 @@ mod tests {
 ";
 
     fn of(before: &str, after: &str) -> (Vec<String>, Vec<String>) {
-        let world = |policies: &str| World::new(&decode("test", &format!("{PODS}{policies}")).unwrap());
+        let world = |policies: &str| World::new(decode("test", &format!("{PODS}{policies}")).unwrap());
         let effect = effect(&world(before), &world(after));
         let written = |list: Vec<Connection>| list.iter().map(ToString::to_string).collect();
         (written(effect.opened), written(effect.closed))

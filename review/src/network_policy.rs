@@ -39,7 +39,7 @@ pub struct Rule {
 }
 
 /// Who is at the other end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Peer {
     /// Pods by label. Without `namespaces`, pods of the policy's own namespace.
     Pods {

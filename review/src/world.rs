@@ -5,6 +5,7 @@ use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
 use crate::port_set::{PortSet, Transport};
 use crate::selector::{Labels, labels};
 use crate::workload::Workload;
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -95,11 +96,13 @@ pub struct World {
 }
 
 impl World {
-    /// Takes what these manifests hold; other kinds are passed over.
+    /// Takes what these manifests hold; other kinds are passed over. Manifests that are handed over are dropped
+    /// one by one, so that a large cluster need not be held twice.
     #[must_use]
-    pub fn new<'a>(manifests: impl IntoIterator<Item = &'a Manifest>) -> Self {
+    pub fn new<M: Borrow<Manifest>>(manifests: impl IntoIterator<Item = M>) -> Self {
         let mut world = Self::default();
         for manifest in manifests {
+            let manifest = manifest.borrow();
             if let Some(workload) = Workload::of(manifest) {
                 world.endpoints.push(Endpoint::of(&workload));
             } else if let Some(mut policy) = NetworkPolicy::of(manifest) {
@@ -117,7 +120,7 @@ impl World {
         for (name, labels) in &mut world.namespaces {
             labels.insert(NAMESPACE_NAME.to_owned(), name.clone());
         }
-        world.endpoints.sort_by_key(ToString::to_string);
+        world.endpoints.sort_by_cached_key(ToString::to_string);
         world
     }
 
