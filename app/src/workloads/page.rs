@@ -135,7 +135,7 @@ pub fn SubmissionPage() -> impl IntoView {
 #[component]
 fn Outcome(outcome: SubmissionOutcome) -> impl IntoView {
     match outcome {
-        SubmissionOutcome::Applied => view! { <Notice tone=Tone::Good><p>"Applied exactly as reviewed. The platform now starts it; nothing more is needed from you."</p></Notice> }.into_any(),
+        SubmissionOutcome::Applied => view! { <Notice tone=Tone::Good><p>"Applied exactly as reviewed. The cluster starts it next; kubectl get pods shows how far it has come."</p></Notice> }.into_any(),
         SubmissionOutcome::Unknown => view! { <Notice tone=Tone::Bad><p>"It is not known whether this was applied: Fairway was interrupted. Look at the namespace, then submit it again; that is safe."</p></Notice> }.into_any(),
         SubmissionOutcome::Stopped(_) => view! { <Notice tone=Tone::Bad><p>"Not everything was applied. Each object below says why. Your draft is kept under Workloads: change it and apply again; objects that were applied stay as they are."</p></Notice> }.into_any(),
     }
