@@ -3,7 +3,7 @@
 import { buildPortal, buildSite, site } from './build.mjs';
 import { people } from './people.mjs';
 import { requirePort } from './processes.mjs';
-import { runMain, say } from './say.mjs';
+import { Refusal, runMain, say } from './say.mjs';
 import { startStack } from './stack.mjs';
 
 const PORT = 3000;
@@ -13,14 +13,16 @@ await runMain(async () => {
   await requirePort(PORT, 'the portal');
   const binary = buildPortal();
   buildSite();
+  let stopping = false;
   let ask;
-  const asked = new Promise((resolve) => (ask = resolve));
+  const asked = new Promise((resolve) => (ask = () => resolve((stopping = true))));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => ask());
   let lost;
   const starting = startStack({ binary, site, port: PORT, onLost: (sentence) => { lost ??= sentence; ask(); } });
   const stack = await Promise.race([starting, asked.then(() => undefined)]) ?? (await starting.catch(() => undefined));
+  if (!stack && lost) throw new Refusal(lost);
   if (!stack) return;
-  if (!lost) announce(stack);
+  if (!stopping) announce(stack);
   await asked;
   say(lost ?? 'stopping');
   await stack.stop();
