@@ -49,6 +49,14 @@ pub struct Context {
     pub every_workload: bool,
 }
 
+impl Context {
+    /// What would be there with these manifests applied: they, and what exists and is not replaced by one.
+    pub fn afterwards<'a>(&'a self, manifests: &'a [Manifest]) -> impl Iterator<Item = &'a Manifest> {
+        let kept = |old: &&Manifest| !manifests.iter().any(|new| new.object() == old.object());
+        manifests.iter().chain(self.existing.iter().filter(kept))
+    }
+}
+
 /// Judges `manifests` together: a pod and the policy submitted beside it are seen as a pair.
 #[must_use]
 pub fn review(manifests: &[Manifest], context: &Context, settings: &Settings, selection: Selection) -> Report {

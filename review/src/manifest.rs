@@ -290,6 +290,13 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_is_its_documents_and_what_parts_them() {
+        let manifests = decode("x", &format!("{POD}---\n{POD}  labels: {{app: web}}\n")).unwrap();
+        let documents: Vec<String> = manifests.iter().map(|one| to_yaml(std::slice::from_ref(one))).collect();
+        assert_eq!(to_yaml(&manifests), documents.join("---\n"));
+    }
+
+    #[test]
     fn what_is_written_as_yaml_reads_back_the_same() {
         let manifests = decode("x", &format!("{POD}  labels: {{app: 'on', n: '1'}}\n---\n{POD}")).unwrap();
         assert_eq!(decode("y", &to_yaml(&manifests)).unwrap(), manifests);

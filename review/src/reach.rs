@@ -29,9 +29,13 @@ pub struct ReachRow {
 
 /// Adds up what `policies` allow the pods of `workload` in `direction`.
 #[must_use]
-pub fn reach(workload: &Workload<'_>, policies: &[Manifest], direction: Direction) -> Reach {
+pub fn reach<'a>(
+    workload: &Workload<'_>,
+    policies: impl IntoIterator<Item = &'a Manifest>,
+    direction: Direction,
+) -> Reach {
     let governing: Vec<NetworkPolicy> = policies
-        .iter()
+        .into_iter()
         .filter_map(NetworkPolicy::of)
         .filter(|policy| policy.selects_workload(workload) && policy.rules(direction).is_some())
         .collect();

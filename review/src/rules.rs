@@ -127,9 +127,9 @@ pub(crate) fn findings(
     let scope = Scope {
         settings,
         manifests,
-        policies: afterwards(manifests, context).filter_map(NetworkPolicy::of).collect(),
+        policies: context.afterwards(manifests).filter_map(NetworkPolicy::of).collect(),
         every_workload: context.every_workload,
-        world: World::new(afterwards(manifests, context)),
+        world: World::new(context.afterwards(manifests)),
     };
     let rules = selected(selection);
     manifests
@@ -166,12 +166,6 @@ fn run(rule: &Rule, manifest: &Manifest, scope: &Scope<'_>) -> Vec<Finding> {
             faq: rule.faq.map(str::to_owned),
         })
         .collect()
-}
-
-/// The manifests, and what exists beside them.
-fn afterwards<'a>(manifests: &'a [Manifest], context: &'a Context) -> impl Iterator<Item = &'a Manifest> {
-    let replaced = |old: &&Manifest| !manifests.iter().any(|new| new.object() == old.object());
-    manifests.iter().chain(context.existing.iter().filter(replaced))
 }
 
 #[cfg(test)]

@@ -27,6 +27,8 @@ pub struct Reviewed {
     pub answers: Answers,
     /// Exactly the bytes that would be applied.
     pub manifest: String,
+    /// The objects that these bytes are.
+    pub manifests: Vec<Manifest>,
     /// Of these bytes.
     pub digest: Digest,
     /// Findings of the rules.
@@ -85,42 +87,31 @@ pub async fn review_draft(
 fn review_answers(state: &AppState, answers: Answers, network_policies: Vec<Manifest>) -> Reviewed {
     let manifests = review::generate(&answers);
     let manifest = review::to_yaml(&manifests);
-    let policies: Vec<Manifest> = merged(&manifests, &network_policies);
     let context = Context { existing: network_policies, every_workload: false };
     let report = review::review(&manifests, &context, &state.policy.review, Selection::default());
     let workload = manifests.iter().find_map(Workload::of);
-    let reach = |direction| workload.map_or(Reach::Open, |workload| review::reach(&workload, &policies, direction));
-    Reviewed {
-        digest: Digest::of(&manifest),
-        ingress: reach(Direction::Ingress),
-        egress: reach(Direction::Egress),
-        answers,
-        manifest,
-        report,
-    }
-}
-
-/// The policies as they would be afterwards: a new one replaces its namesake.
-fn merged(new: &[Manifest], old: &[Manifest]) -> Vec<Manifest> {
-    let kept = old.iter().filter(|old| !new.iter().any(|new| new.object() == old.object()));
-    new.iter().chain(kept).cloned().collect()
+    let reach = |direction| {
+        workload.map_or(Reach::Open, |workload| review::reach(&workload, context.afterwards(&manifests), direction))
+    };
+    let (ingress, egress) = (reach(Direction::Ingress), reach(Direction::Egress));
+    Reviewed { digest: Digest::of(&manifest), ingress, egress, answers, manifest, manifests, report }
 }
 
 /// A server-side dry run, as the person, of every object and of the Pod that a controller would make:
 /// a Deployment's own dry run never meets the checks on Pods.
-pub async fn dry_run(state: &AppState, who: &KubeIdentity, manifest: &str) -> Vec<DryRun> {
+pub async fn dry_run(state: &AppState, who: &KubeIdentity, manifests: &[Manifest]) -> Vec<DryRun> {
     let mut answers = Vec::new();
-    for (object, bytes) in documents(manifest) {
-        answers.push(try_object(state, who, &object, &bytes).await);
-        if let Some((pod, bytes)) = rendered_pod(&object) {
-            answers.push(try_object(state, who, &pod, &bytes).await);
+    for object in manifests {
+        answers.push(try_object(state, who, object).await);
+        if let Some(pod) = rendered_pod(object) {
+            answers.push(try_object(state, who, &pod).await);
         }
     }
     answers
 }
 
-async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest, bytes: &str) -> DryRun {
-    let answer = match state.cluster.apply(who, object, bytes, Run::Dry).await {
+async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest) -> DryRun {
+    let answer = match state.cluster.apply(who, object, &document(object), Run::Dry).await {
         // What is made by a dry run is stored nowhere, so it has no version.
         Ok(applied) => {
             DryRunAnswer::Admitted { warnings: applied.warnings, exists: !applied.resource_version.is_empty() }
@@ -135,15 +126,12 @@ async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest, byt
     DryRun { object: object.object().to_string(), answer }
 }
 
-/// Each document of a reviewed manifest, decoded and as the bytes it is.
-fn documents(manifest: &str) -> Vec<(Manifest, String)> {
-    manifest
-        .split("\n---\n")
-        .filter_map(|bytes| Some((review::decode("reviewed", bytes).ok()?.into_iter().next()?, bytes.to_owned())))
-        .collect()
+/// One document of the reviewed bytes: these are nothing but the documents of their objects, in order.
+fn document(object: &Manifest) -> String {
+    review::to_yaml(std::slice::from_ref(object))
 }
 
-fn rendered_pod(object: &Manifest) -> Option<(Manifest, String)> {
+fn rendered_pod(object: &Manifest) -> Option<Manifest> {
     let template = object.value().pointer("/spec/template")?;
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod",
@@ -154,9 +142,7 @@ fn rendered_pod(object: &Manifest) -> Option<(Manifest, String)> {
         },
         "spec": template["spec"],
     });
-    let pod = Manifest::from_value(pod).ok()?;
-    let bytes = review::to_yaml(std::slice::from_ref(&pod));
-    Some((pod, bytes))
+    Manifest::from_value(pod).ok()
 }
 
 /// A draft of the person's own.
@@ -375,7 +361,7 @@ async fn apply_draft(
     if reviewed.digest.to_string() != seen {
         return Err(AppError::Conflict { message: "The draft was changed after you looked at its review, so nothing was applied. Go back, review it again and apply then.".to_owned() });
     }
-    let dry_run = dry_run(state, &actor.kube, &reviewed.manifest).await;
+    let dry_run = dry_run(state, &actor.kube, &reviewed.manifests).await;
     if !may_apply(&reviewed.report, &dry_run) {
         return Ok(back);
     }
@@ -383,7 +369,7 @@ async fn apply_draft(
     let object = format!("Submission/{}/{}", reviewed.answers.namespace, reviewed.answers.name);
     let detail = json!({ "submission": submission, "digest": reviewed.digest.to_string() });
     let applied = audited(state, actor, Action::WorkloadApply, &object, detail, |intent| {
-        apply_all(state, actor, submission, intent, &reviewed.manifest)
+        apply_all(state, actor, submission, intent, &reviewed.manifests)
     })
     .await;
     let path = format!("/workloads/{submission}");
@@ -440,10 +426,10 @@ async fn apply_all(
     actor: &Actor,
     submission: Uuid,
     intent: Uuid,
-    manifest: &str,
+    manifests: &[Manifest],
 ) -> Result<(), AppError> {
-    for (object, bytes) in documents(manifest) {
-        let answer = state.cluster.apply(&actor.kube, &object, &bytes, Run::Real).await;
+    for object in manifests {
+        let answer = state.cluster.apply(&actor.kube, object, &document(object), Run::Real).await;
         let (outcome, message, resource_version) = match &answer {
             Ok(applied) => (ApplyOutcome::Applied, applied.warnings.join("\n"), Some(applied.resource_version.clone())),
             Err(ClusterError::Refused(message)) => (ApplyOutcome::Refused, message.clone(), None),

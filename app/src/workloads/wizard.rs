@@ -268,7 +268,7 @@ async fn show_review(request: &PageRequest, id: Uuid, draft: DraftForm) -> Resul
             );
         }
     };
-    let dry_run = dry_run(&request.state, &actor.kube, &reviewed.manifest).await;
+    let dry_run = dry_run(&request.state, &actor.kube, &reviewed.manifests).await;
     let body = view! {
         <Head step=Step::Review/>
         <div class="wizard wizard--review">
