@@ -1,13 +1,13 @@
 //! Who may talk to whom: every pair of workloads, and every workload with the addresses outside.
 
+use crate::address_block::{Block, Family};
 use crate::network_policy::{Direction, NetworkPolicy, Peer, Rule};
 use crate::port_set::PortSet;
 use crate::selector::Selector;
 use crate::world::{Endpoint, World, ports_of};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 /// One allowed connection. Peers are `namespace/name[Kind]` or an address range `first-last`, ports as
@@ -173,49 +173,13 @@ fn between_workloads<'a>(world: &'a World, views: &[View<'a>]) -> Vec<(usize, us
     found
 }
 
-/// A family of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Family {
-    V4,
-    V6,
-}
-
-impl Family {
-    fn last(self) -> u128 {
-        match self {
-            Self::V4 => u32::MAX.into(),
-            Self::V6 => u128::MAX,
-        }
-    }
-
-    fn write(self, address: u128) -> String {
-        match self {
-            Self::V4 => Ipv4Addr::from(u32::try_from(address).unwrap_or(u32::MAX)).to_string(),
-            Self::V6 => Ipv6Addr::from(address).to_string(),
-        }
-    }
-
-    /// First and last address of a block, where it is of this family.
-    fn range(self, cidr: &str) -> Option<(u128, u128)> {
-        let (address, length) = cidr.split_once('/')?;
-        let length: u32 = length.parse().ok()?;
-        let (address, bits) = match self {
-            Self::V4 => (u128::from(u32::from(address.parse::<Ipv4Addr>().ok()?)), 32),
-            Self::V6 => (u128::from(address.parse::<Ipv6Addr>().ok()?), 128),
-        };
-        let free = bits - length.min(bits);
-        let hosts = if free == 128 { u128::MAX } else { (1 << free) - 1 };
-        Some((address & !hosts, address | hosts))
-    }
-}
-
 pub(crate) fn speaks_of_ipv6(world: &World) -> bool {
     world.policies().any(|policy| {
         [Direction::Ingress, Direction::Egress]
             .into_iter()
             .flat_map(|direction| policy.rules(direction).unwrap_or_default())
             .flat_map(|rule| &rule.peers)
-            .any(|peer| matches!(peer, Peer::Block { cidr, .. } if Family::V6.range(cidr).is_some()))
+            .any(|peer| matches!(peer, Peer::Block { cidr, .. } if Block::parse(cidr).is_some_and(|block| block.family == Family::V6)))
     })
 }
 
@@ -223,14 +187,16 @@ pub(crate) fn speaks_of_ipv6(world: &World) -> bool {
 fn outside(view: &View<'_>, direction: Direction, family: Family) -> Vec<Link> {
     let own = End::Workload(view.endpoint.to_string());
     let receiver = (direction == Direction::Ingress).then_some(view.endpoint);
+    let openings: Option<Vec<Opening>> =
+        view.rules(direction).map(|rules| rules.iter().map(|(_, rule)| Opening::of(rule, receiver, family)).collect());
     let mut found: Vec<(u128, u128, PortSet)> = Vec::new();
-    for (first, last) in pieces(view.rules(direction), family) {
-        let ports = match view.rules(direction) {
+    for (first, last) in pieces(openings.as_deref().unwrap_or_default(), family) {
+        let ports = match &openings {
             None => PortSet::all(),
-            Some(rules) => rules
+            Some(openings) => openings
                 .iter()
-                .filter(|(_, rule)| admits(rule, family, first))
-                .fold(PortSet::default(), |all, (_, rule)| all.union(&ports_of(rule, receiver))),
+                .filter(|opening| opening.admits(first))
+                .fold(PortSet::default(), |all, opening| all.union(&opening.ports)),
         };
         match found.last_mut() {
             Some(previous) if previous.2 == ports => previous.1 = last,
@@ -248,32 +214,45 @@ fn outside(view: &View<'_>, direction: Direction, family: Family) -> Vec<Link> {
         .collect()
 }
 
-/// Cuts all addresses where any rule begins or ends, so that every piece is treated alike throughout.
-fn pieces(rules: Option<&[Placed<'_>]>, family: Family) -> Vec<(u128, u128)> {
-    // Where each piece begins.
-    let mut cuts = BTreeMap::from([(0, ())]);
-    for peer in rules.into_iter().flatten().flat_map(|(_, rule)| &rule.peers) {
-        let Peer::Block { cidr, except } = peer else { continue };
-        for (first, last) in std::iter::once(cidr).chain(except).filter_map(|cidr| family.range(cidr)) {
-            cuts.insert(first, ());
-            if last < family.last() {
-                cuts.insert(last + 1, ());
+/// What a rule says of the addresses of one family.
+struct Opening {
+    /// Blocks, each with the parts it leaves out; `None` where every address is meant.
+    blocks: Option<Vec<(Block, Vec<Block>)>>,
+    ports: PortSet,
+}
+
+impl Opening {
+    fn of(rule: &Rule, receiver: Option<&Endpoint>, family: Family) -> Self {
+        let read = |cidr: &String| Block::parse(cidr).filter(|block| block.family == family);
+        let block = |peer: &Peer| match peer {
+            Peer::Block { cidr, except } => Some((read(cidr)?, except.iter().filter_map(read).collect())),
+            Peer::Pods { .. } => None,
+        };
+        let blocks = (!rule.peers.is_empty()).then(|| rule.peers.iter().filter_map(block).collect());
+        Self { blocks, ports: ports_of(rule, receiver) }
+    }
+
+    fn admits(&self, address: u128) -> bool {
+        let within = |block: &Block| (block.first..=block.last).contains(&address);
+        self.blocks
+            .as_ref()
+            .is_none_or(|blocks| blocks.iter().any(|(block, except)| within(block) && !except.iter().any(within)))
+    }
+}
+
+/// Cuts all addresses where any block begins or ends, so that every piece is treated alike throughout.
+fn pieces(openings: &[Opening], family: Family) -> Vec<(u128, u128)> {
+    let mut begins = BTreeSet::from([0]);
+    for (block, except) in openings.iter().filter_map(|opening| opening.blocks.as_ref()).flatten() {
+        for part in std::iter::once(block).chain(except) {
+            begins.insert(part.first);
+            if part.last < family.last() {
+                begins.insert(part.last + 1);
             }
         }
     }
-    let begins: Vec<u128> = cuts.into_keys().collect();
-    let ends = begins.iter().skip(1).map(|next| next - 1).chain(std::iter::once(family.last()));
-    begins.iter().copied().zip(ends.collect::<Vec<_>>()).collect()
-}
-
-/// Whether a rule names this address.
-fn admits(rule: &Rule, family: Family, address: u128) -> bool {
-    let within = |cidr: &str| family.range(cidr).is_some_and(|(first, last)| (first..=last).contains(&address));
-    rule.peers.is_empty()
-        || rule.peers.iter().any(|peer| match peer {
-            Peer::Block { cidr, except } => within(cidr) && !except.iter().any(|part| within(part)),
-            Peer::Pods { .. } => false,
-        })
+    let ends = begins.iter().skip(1).map(|next| next - 1).chain([family.last()]);
+    begins.iter().copied().zip(ends).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From answers to manifests: a pod spec the restricted standard admits, and a NetworkPolicy that
 //! selects it and allows what was asked for, and nothing else.
 
+use crate::address_block::Block;
 use crate::image::ImageRef;
 use crate::manifest::Manifest;
 use crate::selector::Labels;
@@ -110,16 +111,10 @@ impl FromStr for Cidr {
             Some((address, length)) => (address, Some(length.parse().map_err(|_| AnswersError::Cidr)?)),
             None => (text.trim(), None),
         };
-        let (address, bits, longest): (_, _, u32) = match address.parse().map_err(|_| AnswersError::Cidr)? {
-            IpAddr::V4(v4) => (IpAddr::V4(v4), u128::from(u32::from(v4)), 32),
-            IpAddr::V6(v6) => (IpAddr::V6(v6), u128::from(v6), 128),
-        };
-        let length = length.unwrap_or(longest);
-        if length > longest {
-            return Err(AnswersError::Cidr);
-        }
-        let hosts = 1_u128.checked_shl(longest - length).map_or(u128::MAX, |size| size - 1);
-        if bits & hosts != 0 {
+        let address: IpAddr = address.parse().map_err(|_| AnswersError::Cidr)?;
+        let length = length.unwrap_or(if address.is_ipv4() { 32 } else { 128 });
+        let block = Block::around(address, length).ok_or(AnswersError::Cidr)?;
+        if !block.begins_with(address) {
             return Err(AnswersError::CidrHostBits);
         }
         Ok(Self(format!("{address}/{length}")))

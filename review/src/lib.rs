@@ -4,6 +4,7 @@
 //! [`review`] with manifests from [`manifest::decode`] and a [`Context`] that says what else is
 //! known of the cluster.
 
+mod address_block;
 mod connections;
 mod coverage;
 mod effect;

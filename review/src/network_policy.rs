@@ -1,11 +1,12 @@
 //! NetworkPolicy (networking.k8s.io/v1) with the meaning the API reference gives it.
 
+use crate::address_block::Block;
 use crate::manifest::Manifest;
 use crate::selector::{Labels, Selector};
 use crate::workload::Workload;
 use serde_json::Value;
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 /// Which way a connection goes, seen from the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,19 +169,11 @@ impl Peer {
         }
     }
 
-    /// Whether it is a block that holds this address (IPv4) and does not leave it out.
-    pub(crate) fn holds_address(&self, address: &str) -> bool {
+    /// Whether it is a block that holds this address and does not leave it out.
+    pub(crate) fn holds_address(&self, address: IpAddr) -> bool {
         let Self::Block { cidr, except } = self else { return false };
-        let holds = |cidr: &str| {
-            let number = |text: &str| text.parse::<Ipv4Addr>().ok().map(u32::from);
-            let (address, Some((block, length))) = (number(address), cidr.split_once('/')) else { return false };
-            let (Some(address), Some(block), Ok(length)) = (address, number(block), length.parse::<u32>()) else {
-                return false;
-            };
-            let head = |bits: u32| bits.checked_shr(32_u32.saturating_sub(length)).unwrap_or(0);
-            head(address) == head(block)
-        };
-        holds(cidr) && !except.iter().any(|part| holds(part))
+        let holds = |cidr: &String| Block::parse(cidr).is_some_and(|block| block.contains(address));
+        holds(cidr) && !except.iter().any(holds)
     }
 
     /// Whether it is every address there is.

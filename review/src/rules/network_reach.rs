@@ -2,8 +2,9 @@
 
 use super::{Check, Problem, Rule, Scope};
 use crate::manifest::Manifest;
-use crate::network_policy::{Direction, NetworkPolicy, Peer};
+use crate::network_policy::{Direction, NetworkPolicy};
 use crate::world::{Endpoint, World};
+use std::net::Ipv4Addr;
 
 pub(crate) const SELECTS_NOTHING: Rule =
     Rule { id: "netpol/selects-nothing", faq: Some("network-policies"), check: Check::Object(selects_nothing) };
@@ -20,7 +21,7 @@ pub(crate) const SHADOWED: Rule =
     Rule { id: "netpol/shadowed", faq: Some("network-policies"), check: Check::Object(shadowed) };
 
 /// Where clouds hand out a machine's credentials (RFC 3927 link-local, the same in all large clouds).
-const METADATA_ADDRESS: &str = "169.254.169.254";
+const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 const DIRECTIONS: [(Direction, &str, &str); 2] =
     [(Direction::Ingress, "ingress", "from"), (Direction::Egress, "egress", "to")];
@@ -97,7 +98,7 @@ fn metadata_address(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (rule_index, rule) in policy.rules(Direction::Egress).unwrap_or_default().iter().enumerate() {
         for (index, peer) in rule.peers.iter().enumerate() {
-            if !peer.is_anywhere() && matches!(peer, Peer::Block { .. }) && peer.holds_address(METADATA_ADDRESS) {
+            if !peer.is_anywhere() && peer.holds_address(METADATA_ADDRESS.into()) {
                 problems.push(Problem::warn(
                     format!("spec.egress[{rule_index}].to[{index}]"),
                     format!(

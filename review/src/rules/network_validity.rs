@@ -2,10 +2,10 @@
 //! (networking.k8s.io/v1; validation in pkg/apis/networking/validation of Kubernetes 1.33).
 
 use super::{Check, Problem, Rule, Scope};
+use crate::address_block::Block;
 use crate::manifest::Manifest;
 use crate::network_policy::NetworkPolicy;
 use serde_json::Value;
-use std::net::IpAddr;
 
 pub(crate) const INVALID: Rule =
     Rule { id: "netpol/invalid", faq: Some("network-policies"), check: Check::Object(invalid) };
@@ -111,31 +111,6 @@ fn port(port: &Value, path: &str) -> Vec<Problem> {
         }
     }
     problems
-}
-
-/// A block of addresses as bits.
-struct Block {
-    bits: u128,
-    length: u32,
-    width: u32,
-}
-
-impl Block {
-    fn parse(cidr: &str) -> Option<Self> {
-        let (address, length) = cidr.split_once('/')?;
-        let (bits, width) = match address.parse().ok()? {
-            IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
-            IpAddr::V6(address) => (u128::from(address), 128),
-        };
-        let length = length.parse().ok().filter(|length| *length <= width)?;
-        Some(Self { bits, length, width })
-    }
-
-    /// Whether `part` lies in this one and is smaller.
-    fn holds_less(&self, part: &Self) -> bool {
-        let head = |bits: u128| bits.checked_shr(self.width - self.length).unwrap_or(0);
-        self.width == part.width && part.length > self.length && head(self.bits) == head(part.bits)
-    }
 }
 
 #[cfg(test)]
