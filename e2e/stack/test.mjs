@@ -60,7 +60,8 @@ async function onStack(run) {
   buildSite();
   const stack = await startStack({ binary, site, port: await freePort(), onLost: (sentence) => say(sentence) });
   const interrupted = () => stack.stop().then(() => process.exit(130));
-  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  // Not once: an impatient second signal would kill us and leave the stack behind.
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
   try {
     await run({ ...stack, binary });
   } finally {
