@@ -8,12 +8,13 @@ mod address_block;
 mod connections;
 mod coverage;
 mod effect;
+mod field_path;
 mod finding;
 mod generate;
 mod image;
 mod manifest;
 mod network_policy;
-mod placed;
+mod places;
 mod port_set;
 mod reach;
 mod rules;
@@ -30,7 +31,7 @@ pub use generate::{
     Answers, AnswersError, Cidr, EgressPeer, IngressPeer, Kind, PodLabels, Port, Protocol, generate, kubectl_commands,
 };
 pub use image::{ImageRef, ImageRefError};
-pub use manifest::{DecodeError, Manifest, decode, to_yaml};
+pub use manifest::{DecodeError, MAX_BYTES, Manifest, ObjectError, Position, decode, to_yaml};
 pub use network_policy::{Direction, NetworkPolicy};
 pub use port_set::{PortSet, Transport};
 pub use reach::{Reach, ReachRow, reach};

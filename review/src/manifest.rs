@@ -1,14 +1,26 @@
 //! Decoding manifests the way kubectl does: YAML or JSON text to a JSON value, then typed.
 
+use crate::field_path::FieldPath;
 use crate::finding::ObjectRef;
-use crate::placed::{Lines, Placed, below};
+use crate::places::{Place, Placed, Places};
 use serde_json::Value;
-use serde_saphyr::Spanned;
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{Error, Options, Spanned};
+use std::fmt;
 use std::sync::Arc;
 
 /// Largest input accepted, in bytes. An object in Kubernetes cannot exceed 1.5 MiB (etcd's request
 /// limit); this leaves room for a few.
-pub(crate) const MAX_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// Deepest nesting accepted. The schema of the deepest well-known CustomResourceDefinition is about 40 deep.
+const MAX_DEPTH: usize = 64;
+
+/// Most values accepted, aliases counted as often as they are used: what bounds time and memory.
+const MAX_VALUES: usize = 500_000;
+
+/// Most values that aliases may stand for, all together. People use a handful; bombs use millions.
+const MAX_ALIASED_VALUES: usize = 20_000;
 
 /// One object of an input, as a JSON value with the fields that every object has.
 #[derive(Debug, Clone)]
@@ -22,9 +34,9 @@ pub struct Manifest {
 #[derive(Debug)]
 struct Source {
     file: String,
-    /// The line the object begins on.
-    line: u64,
-    lines: Lines,
+    /// Number of the document in the file, from 1.
+    document: usize,
+    places: Places,
 }
 
 /// Two manifests are the same where they say the same, wherever they were read.
@@ -34,65 +46,82 @@ impl PartialEq for Manifest {
     }
 }
 
+/// Where in an input something is wrong. Written `file:line:column: document n`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    /// The file's name, or `-`.
+    pub file: String,
+    /// Number of the document, from 1.
+    pub document: usize,
+    /// Line, from 1.
+    pub line: u64,
+    /// Column, from 1.
+    pub column: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, document, line, column } = self;
+        write!(f, "{file}:{line}:{column}: document {document}")
+    }
+}
+
 /// Why an input could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The input is larger than 8 MiB.
-    #[error("{source_name}: larger than {MAX_BYTES} bytes; split it into several files")]
+    /// The input is larger than [`MAX_BYTES`].
+    #[error("{file}: larger than {} MiB; split it into several files", MAX_BYTES / 1024 / 1024)]
     TooLarge {
         /// The file's name, or `-`.
-        source_name: String,
+        file: String,
     },
-    /// Not YAML, or not YAML that kubectl would accept (duplicate keys, alias bombs, ...).
-    #[error("{source_name}:{line}:{column}: {message}")]
+    /// Deeper, or with more values, than any manifest needs; alias bombs among them.
+    #[error("{position}: {message}")]
+    TooComplex {
+        /// Where the limit was passed.
+        position: Position,
+        /// Which limit, and the way out.
+        message: &'static str,
+    },
+    /// Not YAML, or not YAML that kubectl would accept (duplicate keys, unknown anchors, ...).
+    #[error("{position}: {message}")]
     Syntax {
-        /// The file's name, or `-`.
-        source_name: String,
-        /// Line, from 1; 0 where it is not known.
-        line: u64,
-        /// Column, from 1; 0 where it is not known.
-        column: u64,
+        /// Where it went wrong.
+        position: Position,
         /// What the parser says.
         message: String,
     },
     /// Valid YAML, but not a Kubernetes object.
-    #[error("{source_name}: document {document}: {message}")]
+    #[error("{position}: {message}")]
     NotAnObject {
-        /// The file's name, or `-`.
-        source_name: String,
-        /// Number of the document, from 1.
-        document: usize,
+        /// The field that is wrong, or the object in which one is missing.
+        position: Position,
         /// What is missing or of the wrong type.
         message: String,
     },
+}
+
+/// What makes a value no Kubernetes object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ObjectError {
+    path: FieldPath,
+    message: String,
+}
+
+impl ObjectError {
+    fn new(path: &str, message: impl Into<String>) -> Self {
+        Self { path: FieldPath::parse(path), message: message.into() }
+    }
 }
 
 impl Manifest {
     /// Takes a JSON value that has `apiVersion`, `kind` and `metadata.name`.
     ///
     /// # Errors
-    /// A sentence naming what is missing or of the wrong type.
-    pub fn from_value(value: Value) -> Result<Self, String> {
-        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
-        let required = |pointer: &str, field: &str| {
-            text(pointer)
-                .filter(|found| !found.is_empty())
-                .map(str::to_owned)
-                .ok_or_else(|| format!("`{field}` is missing or not a string"))
-        };
-        required("/apiVersion", "apiVersion")?;
-        let object = ObjectRef {
-            kind: required("/kind", "kind")?,
-            namespace: text("/metadata/namespace").unwrap_or_default().to_owned(),
-            name: text("/metadata/name")
-                .or_else(|| text("/metadata/generateName"))
-                .ok_or_else(|| "`metadata.name` is missing or not a string".to_owned())?
-                .to_owned(),
-        };
-        for field in ["labels", "annotations"] {
-            check_string_map(value.pointer(&format!("/metadata/{field}")), field)?;
-        }
-        Ok(Self { value, object, source: None })
+    /// [`ObjectError`], naming what is missing or of the wrong type.
+    pub fn from_value(value: Value) -> Result<Self, ObjectError> {
+        Ok(Self { object: object_of(&value)?, value, source: None })
     }
 
     /// The file it was read from, or `-`; nothing where it was made otherwise.
@@ -101,20 +130,17 @@ impl Manifest {
         self.source.as_ref().map(|source| source.file.as_str())
     }
 
+    /// Number of the document it was read from, from 1.
+    #[must_use]
+    pub fn document(&self) -> Option<usize> {
+        self.source.as_ref().map(|source| source.document)
+    }
+
     /// The line of a field, from 1; where the field is missing, that of the nearest one around it.
     #[must_use]
     pub fn line_of(&self, path: &str) -> Option<u64> {
         let source = self.source.as_ref()?;
-        let mut path = path;
-        loop {
-            if let Some(line) = source.lines.get(path) {
-                return Some(*line);
-            }
-            match path.rfind(['.', '[']) {
-                Some(end) => path = &path[..end],
-                None => return Some(source.line),
-            }
-        }
+        Some(source.places.find(&self.value, &FieldPath::parse(path)).line)
     }
 
     /// The whole object.
@@ -135,6 +161,12 @@ impl Manifest {
         self.value["apiVersion"].as_str().unwrap_or_default()
     }
 
+    /// Group and version of the API; the core group is empty.
+    #[must_use]
+    pub fn group_version(&self) -> (&str, &str) {
+        self.api_version().split_once('/').unwrap_or(("", self.api_version()))
+    }
+
     /// The value of an annotation.
     #[must_use]
     pub fn annotation(&self, key: &str) -> Option<&str> {
@@ -142,74 +174,211 @@ impl Manifest {
     }
 }
 
-/// Labels and annotations hold strings only; YAML turns `yes`, `1` or `on` into something else,
-/// which the API server refuses with a message that few people understand.
-fn check_string_map(map: Option<&Value>, field: &str) -> Result<(), String> {
-    match map {
-        None | Some(Value::Null) => Ok(()),
-        Some(Value::Object(entries)) => match entries.iter().find(|(_, value)| !value.is_string()) {
-            None => Ok(()),
-            Some((key, value)) => Err(format!("`metadata.{field}.{key}` is {value}, not a string; write it in quotes")),
-        },
-        Some(_) => Err(format!("`metadata.{field}` is not a map")),
+/// The address of an object, once all that every object has is there.
+fn object_of(value: &Value) -> Result<ObjectRef, ObjectError> {
+    required(value, "apiVersion")?;
+    let name = match optional(value, "metadata.name")? {
+        Some(name) => Some(name),
+        None => optional(value, "metadata.generateName")?,
+    };
+    for field in ["metadata.labels", "metadata.annotations"] {
+        check_string_map(value, field)?;
+    }
+    Ok(ObjectRef {
+        kind: required(value, "kind")?.to_owned(),
+        namespace: optional(value, "metadata.namespace")?.unwrap_or_default().to_owned(),
+        name: name.ok_or_else(|| ObjectError::new("metadata", "`metadata.name` is missing"))?.to_owned(),
+    })
+}
+
+/// The text at `path`, if there is anything.
+fn optional<'a>(value: &'a Value, path: &str) -> Result<Option<&'a str>, ObjectError> {
+    match FieldPath::parse(path).of(value) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => {
+            let other = shortened(other);
+            Err(ObjectError::new(path, format!("`{path}` is {other}, not a string; write it in quotes")))
+        }
     }
 }
 
-/// Reads every object of `text`; `source_name` is what errors call it.
+fn required<'a>(value: &'a Value, path: &str) -> Result<&'a str, ObjectError> {
+    optional(value, path)?
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| ObjectError::new("", format!("`{path}` is missing")))
+}
+
+/// Labels and annotations hold strings only; YAML turns `yes`, `1` or `on` into something else,
+/// which the API server refuses with a message that few people understand.
+fn check_string_map(value: &Value, field: &str) -> Result<(), ObjectError> {
+    let path = FieldPath::parse(field);
+    match path.of(value) {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::Object(entries)) => match entries.iter().find(|(_, value)| !value.is_string()) {
+            None => Ok(()),
+            Some((key, value)) => Err(ObjectError {
+                message: format!("`{field}.{key}` is {}, not a string; write it in quotes", shortened(value)),
+                path: path.key(key),
+            }),
+        },
+        Some(_) => Err(ObjectError::new(field, format!("`{field}` is not a map"))),
+    }
+}
+
+/// A value for a message; lists and maps would fill the screen.
+fn shortened(value: &Value) -> String {
+    match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a map".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Reads every object of `text`; `file` is what errors call it.
 ///
-/// Documents that are empty are passed over; the items of a `List` count as objects of their own.
+/// Documents that are empty are passed over; the items of a `List` count as objects of their own. Time and memory
+/// are bounded whatever the text: see [`DecodeError::TooLarge`] and [`DecodeError::TooComplex`].
 ///
 /// # Errors
 /// [`DecodeError`], for the first thing that cannot be read.
-pub fn decode(source_name: &str, text: &str) -> Result<Vec<Manifest>, DecodeError> {
+pub fn decode(file: &str, text: &str) -> Result<Vec<Manifest>, DecodeError> {
     if text.len() > MAX_BYTES {
-        return Err(DecodeError::TooLarge { source_name: source_name.to_owned() });
+        return Err(DecodeError::TooLarge { file: file.to_owned() });
     }
-    let options = serde_saphyr::options! {
-        legacy_octal_numbers: true,
-        with_snippet: false,
-    };
-    let documents: Vec<Spanned<Placed>> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-        let location = error.location();
-        DecodeError::Syntax {
-            source_name: source_name.to_owned(),
-            line: location.map_or(0, |at| at.line()),
-            column: location.map_or(0, |at| at.column()),
-            message: error.to_string(),
-        }
-    })?;
+    let documents = parse(text).map_err(|error| refusal(file, text, &error))?;
     let mut manifests = Vec::new();
     for (index, document) in documents.into_iter().enumerate() {
-        for (line, item) in items(document) {
-            let mut manifest = Manifest::from_value(item.value).map_err(|message| DecodeError::NotAnObject {
-                source_name: source_name.to_owned(),
-                document: index + 1,
-                message,
+        for Placed { value, places } in items(document.into()) {
+            let object = object_of(&value).map_err(|error| {
+                let Place { line, column } = places.find(&value, &error.path);
+                let position = Position { file: file.to_owned(), document: index + 1, line, column };
+                DecodeError::NotAnObject { position, message: error.message }
             })?;
-            manifest.source = Some(Arc::new(Source { file: source_name.to_owned(), line, lines: item.lines }));
-            manifests.push(manifest);
+            let source = Source { file: file.to_owned(), document: index + 1, places };
+            manifests.push(Manifest { value, object, source: Some(Arc::new(source)) });
         }
     }
     Ok(manifests)
 }
 
-/// The object of a document, or the objects of its list, each with the line it begins on.
-fn items(document: Spanned<Placed>) -> Vec<(u64, Placed)> {
-    let line = document.referenced.line();
-    let Placed { value, lines } = document.value;
-    let is_list = value["kind"].as_str().is_some_and(|kind| kind.ends_with("List"));
-    match value {
-        Value::Null => Vec::new(),
-        Value::Object(mut fields) if is_list => {
-            let items = fields.remove("items").and_then(|items| items.as_array().cloned()).unwrap_or_default();
-            let item = |(index, value)| {
-                let lines = below(&lines, &format!("items[{index}]"));
-                (lines.get("").copied().unwrap_or(line), Placed { value, lines })
-            };
-            items.into_iter().enumerate().map(item).collect()
+/// Parsing recurses, and a thread of a server has room for about 50 levels in a build without optimisation: it is
+/// done on a thread whose stack has room for [`MAX_DEPTH`].
+fn parse(text: &str) -> Result<Vec<Spanned<Placed>>, Error> {
+    const STACK: usize = 16 * 1024 * 1024;
+    let parse = || serde_saphyr::from_multiple_with_options(text, options());
+    std::thread::scope(|scope| {
+        let parser = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parse);
+        let parsed = parser.map(std::thread::ScopedJoinHandle::join);
+        match parsed {
+            Ok(Ok(parsed)) => parsed,
+            Ok(Err(_)) | Err(_) => Err(<Error as serde::de::Error>::custom("the parser could not run")),
         }
-        value => vec![(line, Placed { value, lines })],
+    })
+}
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        // kubectl reads YAML 1.1: 0777 is octal, and `yes` is true.
+        legacy_octal_numbers: true,
+        with_snippet: false,
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            // The scanner's own limit speaks of recursion; ours, which is lower, has a sentence.
+            flow_nesting_limit: usize::MAX,
+            max_nodes: MAX_VALUES,
+            max_events: 4 * MAX_VALUES,
+            max_recorded_anchor_events: MAX_ALIASED_VALUES,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MAX_ALIASED_VALUES,
+        },
     }
+}
+
+fn refusal(file: &str, text: &str, error: &Error) -> DecodeError {
+    let place = error.location().map_or(Place { line: 1, column: 1 }, |at| Place { line: at.line(), column: at.column() });
+    let position = Position {
+        file: file.to_owned(),
+        document: document_at(text, place.line),
+        line: place.line,
+        column: place.column,
+    };
+    match cause(error) {
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            DecodeError::TooComplex { position, message: "nested more than 64 levels deep; no manifest needs that" }
+        }
+        Error::Budget { .. } => DecodeError::TooComplex {
+            position,
+            message: "more than 500,000 values, or anchors over most of them; split it into several files",
+        },
+        Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => DecodeError::TooComplex {
+            position,
+            message: "aliases stand for more than 20,000 values; write the values out or use fewer",
+        },
+        other => DecodeError::Syntax { position, message: without_place(&other.to_string()) },
+    }
+}
+
+/// What went wrong, where it did so inside an alias.
+fn cause(error: &Error) -> &Error {
+    match error {
+        Error::AliasError { error, .. } => cause(error),
+        error => error,
+    }
+}
+
+/// The number of the document that holds a line. A document begins after a line that is `---`.
+fn document_at(text: &str, line: u64) -> usize {
+    let before = text.lines().take(usize::try_from(line).unwrap_or(usize::MAX));
+    let mut documents = 1;
+    let mut anything = false;
+    for line in before {
+        if line == "---" || line.starts_with("--- ") {
+            documents += usize::from(anything);
+            anything = true;
+        } else if !line.trim().is_empty() && !line.starts_with(['#', '%']) {
+            anything = true;
+        }
+    }
+    documents
+}
+
+/// The parser's sentence without its own way of naming the place, which the position says already.
+fn without_place(message: &str) -> String {
+    let end = message.rfind(" at line ").or_else(|| message.rfind(" (line ")).unwrap_or(message.len());
+    message[..end].to_owned()
+}
+
+/// The object of a document, or the objects of its list.
+fn items(document: Placed) -> Vec<Placed> {
+    let Placed { value, mut places } = document;
+    let Some((kind, api_version)) = list_of(&value) else {
+        return if value.is_null() { Vec::new() } else { vec![Placed { value, places }] };
+    };
+    let Value::Object(mut fields) = value else { return Vec::new() };
+    let position = fields.keys().position(|key| key == "items").unwrap_or_default();
+    let places = places.take(position).into_inside();
+    let Some(Value::Array(items)) = fields.remove("items") else { return Vec::new() };
+    let of_kind = |mut value: Value| {
+        // The items of a typed list, such as `PodList`, need not repeat what the list says.
+        if let (Some(fields), Some(kind)) = (value.as_object_mut(), &kind) {
+            fields.entry("apiVersion").or_insert_with(|| api_version.clone().into());
+            fields.entry("kind").or_insert_with(|| kind.clone().into());
+        }
+        value
+    };
+    items.into_iter().zip(places).flat_map(|(value, places)| self::items(Placed { value: of_kind(value), places })).collect()
+}
+
+/// For a list, the kind of its items where the list says it, and its API version.
+fn list_of(value: &Value) -> Option<(Option<String>, String)> {
+    let kind = value["kind"].as_str()?.strip_suffix("List").filter(|_| value["items"].is_array())?;
+    let api_version = value["apiVersion"].as_str().unwrap_or_default();
+    Some(((!kind.is_empty()).then(|| kind.to_owned()), api_version.to_owned()))
 }
 
 /// Writes manifests as one YAML stream, documents parted by `---`.
@@ -247,9 +416,61 @@ mod tests {
     #[test]
     fn a_syntax_error_names_line_and_column() {
         let error = decode("bad.yaml", "apiVersion: v1\nkind: [Pod\n").unwrap_err();
-        let DecodeError::Syntax { line, .. } = &error else { panic!("{error:?}") };
-        assert!(*line >= 2, "{error}");
+        let DecodeError::Syntax { position, .. } = &error else { panic!("{error:?}") };
+        assert!(position.line >= 2, "{error}");
         assert!(error.to_string().starts_with("bad.yaml:"));
+    }
+
+    #[test]
+    fn an_error_names_the_document_it_is_in() {
+        for (text, start) in [
+            (format!("# a comment\n---\n{POD}---\n{POD}---\nkind: [\n"), "x:15:7: document 3"),
+            (format!("---\n{POD}---\n{POD}  labels:\n    app: 1\n"), "x:14:10: document 2: `metadata.labels.app` is 1"),
+            ("apiVersion: v1\nkind: Pod\nmetadata:\n  name: 7\n".to_owned(), "x:4:9: document 1: `metadata.name` is 7"),
+            ("apiVersion: v1\nmetadata: {name: a}\n".to_owned(), "x:1:1: document 1: `kind` is missing"),
+            ("just text".to_owned(), "x:1:1: document 1: `apiVersion` is missing"),
+        ] {
+            let error = decode("x", &text).unwrap_err().to_string();
+            assert!(error.starts_with(start), "{error:?} instead of {start:?}");
+        }
+    }
+
+    #[test]
+    fn yaml_is_read_as_version_1_1_as_kubectl_does() {
+        let text = format!("{POD}spec: {{a: yes, b: 'yes', c: 0777, d: off, e: 1e3, f: ~}}\n");
+        let manifests = decode("x", &text).unwrap();
+        assert_eq!(manifests[0].value()["spec"].to_string(), r#"{"a":true,"b":"yes","c":511,"d":false,"e":1000.0,"f":null}"#);
+    }
+
+    #[test]
+    fn the_items_of_a_typed_list_are_what_the_list_says() {
+        let list = r#"{"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}, "kind": "Pod", "apiVersion": "v1"}]}"#;
+        let names: Vec<_> = decode("x", list).unwrap().iter().map(|m| m.object().to_string()).collect();
+        assert_eq!(names, ["Pod//a", "Pod//b"]);
+    }
+
+    #[test]
+    fn nesting_is_refused_before_it_fills_the_stack() {
+        let nested = |depth: usize| format!("{POD}spec: {}{}\n", "[".repeat(depth), "]".repeat(depth));
+        // On a stack as small as that of any thread that calls this.
+        let read = move |text: String| std::thread::Builder::new().stack_size(2 << 20).spawn(move || decode("x", &text));
+        assert!(read(nested(MAX_DEPTH - 2)).unwrap().join().unwrap().is_ok());
+        for depth in [MAX_DEPTH, 5_000, 1_000_000] {
+            let error = read(nested(depth)).unwrap().join().unwrap().unwrap_err();
+            assert!(error.to_string().contains("levels deep"), "{error}");
+        }
+    }
+
+    #[test]
+    fn long_keys_over_many_values_take_no_more_memory_than_the_text() {
+        let text = format!("{POD}{}:\n{}", "k".repeat(1000), "- 1\n".repeat(100_000));
+        assert_eq!(decode("x", &text).unwrap()[0].line_of(&format!("{}[99999]", "k".repeat(1000))), Some(100_006));
+    }
+
+    #[test]
+    fn more_than_the_limits_is_refused_with_a_sentence() {
+        assert!(matches!(decode("x", &" ".repeat(MAX_BYTES + 1)), Err(DecodeError::TooLarge { .. })));
+        assert!(matches!(decode("x", &"- 1\n".repeat(MAX_VALUES + 1)), Err(DecodeError::TooComplex { .. })));
     }
 
     #[test]
@@ -286,7 +507,8 @@ mod tests {
             let refs = vec![format!("*a{}", n - 1); 9].join(",");
             bomb.push_str(&format!("a{n}: &a{n} [{refs}]\n"));
         }
-        assert!(decode("x", &bomb).is_err());
+        let error = decode("x", &bomb).unwrap_err();
+        assert!(matches!(error, DecodeError::TooComplex { .. }), "{error}");
     }
 
     #[test]
