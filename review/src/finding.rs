@@ -1,5 +1,6 @@
 //! What a review says: findings, their severity, and the verdict they add up to.
 
+use crate::patch::Patch;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -82,6 +83,12 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub fix: String,
+    /// The smallest change of the object that mends it, where that can be known from the object alone.
+    #[serde(default, skip_serializing_if = "Patch::is_empty")]
+    pub patch: Patch,
+    /// Why the owner of the object accepts it, as an annotation says; it is then information only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
     /// Slug of the FAQ article that explains it, where there is one.
     pub faq: Option<String>,
 }
@@ -93,6 +100,18 @@ pub struct Report {
     pub verdict: Verdict,
     /// Findings, the most serious first.
     pub findings: Vec<Finding>,
+    /// Which NetworkPolicies select each workload; empty where policies were not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selected_by: Vec<SelectedBy>,
+}
+
+/// The NetworkPolicies that select a workload's pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectedBy {
+    /// The workload.
+    pub object: ObjectRef,
+    /// Names of the policies, in order; none where everything is open.
+    pub policies: Vec<String>,
 }
 
 impl Report {
@@ -111,6 +130,6 @@ impl Report {
             Some(Severity::Warn) => Verdict::Warn,
             Some(Severity::Info) | None => Verdict::Pass,
         };
-        Self { verdict, findings }
+        Self { verdict, findings, selected_by: Vec::new() }
     }
 }

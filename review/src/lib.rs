@@ -8,15 +8,21 @@ mod address_block;
 mod connections;
 mod coverage;
 mod effect;
+mod exception;
 mod field_path;
 mod finding;
+mod fixes;
+mod gatekeeper;
 mod generate;
 mod image;
 mod manifest;
 mod network_policy;
+mod patch;
 mod places;
+mod pod_security;
 mod port_set;
 mod reach;
+mod rewrite;
 mod rules;
 mod selector;
 mod settings;
@@ -26,18 +32,22 @@ mod world;
 pub use connections::{Connection, connections};
 pub use coverage::{Coverage, coverage};
 pub use effect::{Effect, effect};
-pub use finding::{Finding, ObjectRef, Report, Severity, Verdict};
+pub use finding::{Finding, ObjectRef, Report, SelectedBy, Severity, Verdict};
+pub use fixes::{Fixed, fix};
 pub use generate::{
     Answers, AnswersError, Cidr, EgressPeer, IngressPeer, Kind, PodLabels, Port, Protocol, generate, kubectl_commands,
 };
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{DecodeError, MAX_BYTES, Manifest, ObjectError, Position, decode, to_yaml};
 pub use network_policy::{Direction, NetworkPolicy};
+pub use patch::{Operation, Patch};
+pub use pod_security::{PodSecurityVersion, PodSecurityVersionError, Profile};
 pub use port_set::{PortSet, Transport};
 pub use reach::{Reach, ReachRow, reach};
-pub use rules::{Profile, Selection, rule_ids};
+pub use rewrite::{RewriteError, rewrite};
+pub use rules::{Rule, Selection, rules};
 pub use selector::Selector;
-pub use settings::Settings;
+pub use settings::{Level, Settings};
 pub use workload::Workload;
 pub use world::{Endpoint, World};
 
@@ -62,5 +72,44 @@ impl Context {
 /// Judges `manifests` together: a pod and the policy submitted beside it are seen as a pair.
 #[must_use]
 pub fn review(manifests: &[Manifest], context: &Context, settings: &Settings, selection: Selection) -> Report {
-    Report::from_findings(rules::findings(manifests, context, settings, selection))
+    Judgement::of(manifests, context, settings, selection).report()
+}
+
+/// The findings of each manifest, and last those about the cluster's own policies; not yet in order.
+struct Judgement {
+    findings: Vec<Vec<Finding>>,
+    selected_by: Vec<SelectedBy>,
+}
+
+impl Judgement {
+    fn of(manifests: &[Manifest], context: &Context, settings: &Settings, selection: Selection) -> Self {
+        let scope = rules::scope(manifests, context, settings, selection);
+        let mut findings = rules::findings(manifests, &scope, selection);
+        if !selection.only_pod_security {
+            for (place, found) in gatekeeper::findings(manifests, context).into_iter().enumerate() {
+                let counted = rules::counted(manifests.get(place), settings, found);
+                match findings.get_mut(place) {
+                    Some(findings) => findings.extend(counted),
+                    None => findings.push(counted),
+                }
+            }
+        }
+        let workloads = manifests.iter().filter(|_| !selection.only_pod_security).filter_map(Workload::of);
+        let selected_by = workloads.map(|workload| SelectedBy {
+            object: workload.manifest.object().clone(),
+            policies: scope.world.policies_of(&workload).map(|policy| policy.name.clone()).collect(),
+        });
+        Self { findings, selected_by: selected_by.collect() }
+    }
+
+    /// How many findings there are.
+    fn len(&self) -> usize {
+        self.findings.iter().map(Vec::len).sum()
+    }
+
+    fn report(self) -> Report {
+        let mut report = Report::from_findings(self.findings.into_iter().flatten().collect());
+        report.selected_by = self.selected_by;
+        report
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::field_path::FieldPath;
 use crate::finding::ObjectRef;
+use crate::patch::Patch;
 use crate::places::{Place, Placed, Places};
 use serde_json::Value;
 use serde_saphyr::budget::BudgetBreach;
@@ -34,8 +35,10 @@ pub struct Manifest {
 #[derive(Debug)]
 struct Source {
     file: String,
-    /// Number of the document in the file, from 1.
+    /// Number of the document in the file, from 1; empty ones do not count.
     document: usize,
+    /// The object's place in the document, as a JSON pointer: empty but for the items of lists.
+    pointer: String,
     places: Places,
 }
 
@@ -130,17 +133,23 @@ impl Manifest {
         self.source.as_ref().map(|source| source.file.as_str())
     }
 
-    /// Number of the document it was read from, from 1.
-    #[must_use]
-    pub fn document(&self) -> Option<usize> {
-        self.source.as_ref().map(|source| source.document)
-    }
-
     /// The line of a field, from 1; where the field is missing, that of the nearest one around it.
     #[must_use]
     pub fn line_of(&self, path: &str) -> Option<u64> {
         let source = self.source.as_ref()?;
         Some(source.places.find(&self.value, &FieldPath::parse(path)).line)
+    }
+
+    /// Changes the object. It stays where it was read; its name and kind are not for patches to change.
+    pub(crate) fn patch(&mut self, patch: &Patch) {
+        patch.apply(&mut self.value);
+    }
+
+    /// Where it was read: file, number of the document from 1, and the way from the document to the object, which is
+    /// not empty for the items of a list.
+    #[must_use]
+    pub fn origin(&self) -> Option<(&str, usize, &str)> {
+        self.source.as_ref().map(|source| (source.file.as_str(), source.document, source.pointer.as_str()))
     }
 
     /// The whole object.
@@ -249,13 +258,13 @@ pub fn decode(file: &str, text: &str) -> Result<Vec<Manifest>, DecodeError> {
     let documents = parse(text).map_err(|error| refusal(file, text, &error))?;
     let mut manifests = Vec::new();
     for (index, document) in documents.into_iter().enumerate() {
-        for Placed { value, places } in items(document.into()) {
+        for (pointer, Placed { value, places }) in items(String::new(), document.into()) {
             let object = object_of(&value).map_err(|error| {
                 let Place { line, column } = places.find(&value, &error.path);
                 let position = Position { file: file.to_owned(), document: index + 1, line, column };
                 DecodeError::NotAnObject { position, message: error.message }
             })?;
-            let source = Source { file: file.to_owned(), document: index + 1, places };
+            let source = Source { file: file.to_owned(), document: index + 1, pointer, places };
             manifests.push(Manifest { value, object, source: Some(Arc::new(source)) });
         }
     }
@@ -297,7 +306,8 @@ fn options() -> Options {
 }
 
 fn refusal(file: &str, text: &str, error: &Error) -> DecodeError {
-    let place = error.location().map_or(Place { line: 1, column: 1 }, |at| Place { line: at.line(), column: at.column() });
+    let place =
+        error.location().map_or(Place { line: 1, column: 1 }, |at| Place { line: at.line(), column: at.column() });
     let position = Position {
         file: file.to_owned(),
         document: document_at(text, place.line),
@@ -331,20 +341,19 @@ fn cause(error: &Error) -> &Error {
     }
 }
 
-/// The number of the document that holds a line. A document begins after a line that is `---`.
+/// The number of the document that holds a line, from 1. Documents are parted by `---`; empty ones do not count.
 fn document_at(text: &str, line: u64) -> usize {
-    let before = text.lines().take(usize::try_from(line).unwrap_or(usize::MAX));
-    let mut documents = 1;
-    let mut anything = false;
-    for line in before {
+    let mut documents = 0;
+    let mut is_empty = true;
+    for line in text.lines().take(usize::try_from(line).unwrap_or(usize::MAX)) {
         if line == "---" || line.starts_with("--- ") {
-            documents += usize::from(anything);
-            anything = true;
-        } else if !line.trim().is_empty() && !line.starts_with(['#', '%']) {
-            anything = true;
+            is_empty = true;
+        } else if is_empty && !line.trim().is_empty() && !line.starts_with(['#', '%']) {
+            is_empty = false;
+            documents += 1;
         }
     }
-    documents
+    documents.max(1)
 }
 
 /// The parser's sentence without its own way of naming the place, which the position says already.
@@ -353,16 +362,16 @@ fn without_place(message: &str) -> String {
     message[..end].to_owned()
 }
 
-/// The object of a document, or the objects of its list.
-fn items(document: Placed) -> Vec<Placed> {
+/// The object of a document, or the objects of its list, each with its place in the document.
+fn items(pointer: String, document: Placed) -> Vec<(String, Placed)> {
     let Placed { value, mut places } = document;
     let Some((kind, api_version)) = list_of(&value) else {
-        return if value.is_null() { Vec::new() } else { vec![Placed { value, places }] };
+        return if value.is_null() { Vec::new() } else { vec![(pointer, Placed { value, places })] };
     };
     let Value::Object(mut fields) = value else { return Vec::new() };
     let position = fields.keys().position(|key| key == "items").unwrap_or_default();
     let places = places.take(position).into_inside();
-    let Some(Value::Array(items)) = fields.remove("items") else { return Vec::new() };
+    let Some(Value::Array(values)) = fields.remove("items") else { return Vec::new() };
     let of_kind = |mut value: Value| {
         // The items of a typed list, such as `PodList`, need not repeat what the list says.
         if let (Some(fields), Some(kind)) = (value.as_object_mut(), &kind) {
@@ -371,7 +380,12 @@ fn items(document: Placed) -> Vec<Placed> {
         }
         value
     };
-    items.into_iter().zip(places).flat_map(|(value, places)| self::items(Placed { value: of_kind(value), places })).collect()
+    let placed = values.into_iter().zip(places).enumerate();
+    placed
+        .flat_map(|(index, (value, places))| {
+            items(format!("{pointer}/items/{index}"), Placed { value: of_kind(value), places })
+        })
+        .collect()
 }
 
 /// For a list, the kind of its items where the list says it, and its API version.
@@ -439,7 +453,10 @@ mod tests {
     fn yaml_is_read_as_version_1_1_as_kubectl_does() {
         let text = format!("{POD}spec: {{a: yes, b: 'yes', c: 0777, d: off, e: 1e3, f: ~}}\n");
         let manifests = decode("x", &text).unwrap();
-        assert_eq!(manifests[0].value()["spec"].to_string(), r#"{"a":true,"b":"yes","c":511,"d":false,"e":1000.0,"f":null}"#);
+        assert_eq!(
+            manifests[0].value()["spec"].to_string(),
+            r#"{"a":true,"b":"yes","c":511,"d":false,"e":1000.0,"f":null}"#
+        );
     }
 
     #[test]
@@ -453,7 +470,8 @@ mod tests {
     fn nesting_is_refused_before_it_fills_the_stack() {
         let nested = |depth: usize| format!("{POD}spec: {}{}\n", "[".repeat(depth), "]".repeat(depth));
         // On a stack as small as that of any thread that calls this.
-        let read = move |text: String| std::thread::Builder::new().stack_size(2 << 20).spawn(move || decode("x", &text));
+        let read =
+            move |text: String| std::thread::Builder::new().stack_size(2 << 20).spawn(move || decode("x", &text));
         assert!(read(nested(MAX_DEPTH - 2)).unwrap().join().unwrap().is_ok());
         for depth in [MAX_DEPTH, 5_000, 1_000_000] {
             let error = read(nested(depth)).unwrap().join().unwrap().unwrap_err();

@@ -3,7 +3,8 @@
 use crate::address_block::Block;
 use crate::manifest::Manifest;
 use crate::selector::{Labels, Selector};
-use crate::workload::Workload;
+use crate::workload::{Workload, namespace_or_default};
+use crate::world::ports_of;
 use serde_json::Value;
 use std::fmt;
 use std::net::IpAddr;
@@ -15,6 +16,24 @@ pub enum Direction {
     Ingress,
     /// From the pod.
     Egress,
+}
+
+impl Direction {
+    /// The field of a policy's spec that holds its rules.
+    pub(crate) fn field(self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
+        }
+    }
+
+    /// The field of a rule that holds the other end.
+    pub(crate) fn other_end(self) -> &'static str {
+        match self {
+            Self::Ingress => "from",
+            Self::Egress => "to",
+        }
+    }
 }
 
 /// A policy, decoded. A direction that is `None` is not isolated by this policy.
@@ -37,6 +56,28 @@ pub struct Rule {
     pub peers: Vec<Peer>,
     /// No ports means every port.
     pub ports: Vec<PolicyPort>,
+}
+
+/// A rule and where in its policy it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlacedRule<'a> {
+    pub(crate) direction: Direction,
+    index: usize,
+    pub(crate) rule: &'a Rule,
+}
+
+impl PlacedRule<'_> {
+    pub(crate) fn path(&self) -> String {
+        format!("spec.{}[{}]", self.direction.field(), self.index)
+    }
+
+    pub(crate) fn peer_path(&self, index: usize) -> String {
+        format!("{}.{}[{index}]", self.path(), self.direction.other_end())
+    }
+
+    pub(crate) fn port_path(&self, index: usize) -> String {
+        format!("{}.ports[{index}].port", self.path())
+    }
 }
 
 /// Who is at the other end.
@@ -88,15 +129,16 @@ impl NetworkPolicy {
         }
         let spec = &manifest.value()["spec"];
         let types = policy_types(spec);
-        let rules = |field: &str, other_end: &str| {
-            spec[field].as_array().into_iter().flatten().map(|rule| Rule::decode(rule, other_end)).collect()
+        let rules = |direction: Direction| {
+            let rules = spec[direction.field()].as_array().into_iter().flatten();
+            rules.map(|rule| Rule::decode(rule, direction.other_end())).collect()
         };
         Some(Self {
             namespace: manifest.object().namespace.clone(),
             name: manifest.object().name.clone(),
             pod_selector: Selector::from_value(spec.get("podSelector")),
-            ingress: types.0.then(|| rules("ingress", "from")),
-            egress: types.1.then(|| rules("egress", "to")),
+            ingress: types.0.then(|| rules(Direction::Ingress)),
+            egress: types.1.then(|| rules(Direction::Egress)),
         })
     }
 
@@ -109,6 +151,14 @@ impl NetworkPolicy {
         }
     }
 
+    /// Every rule with its place.
+    pub(crate) fn placed_rules(&self) -> impl Iterator<Item = PlacedRule<'_>> {
+        [Direction::Ingress, Direction::Egress].into_iter().flat_map(move |direction| {
+            let rules = self.rules(direction).unwrap_or_default().iter().enumerate();
+            rules.map(move |(index, rule)| PlacedRule { direction, index, rule })
+        })
+    }
+
     /// Whether it governs a pod with these labels in that namespace.
     #[must_use]
     pub(crate) fn selects(&self, namespace: &str, labels: &Labels) -> bool {
@@ -118,7 +168,9 @@ impl NetworkPolicy {
     /// Whether it governs the workload's pods. Pods on the host's network are never governed.
     #[must_use]
     pub fn selects_workload(&self, workload: &Workload<'_>) -> bool {
-        !workload.uses_host_network() && self.selects(&workload.manifest.object().namespace, &workload.labels())
+        !workload.uses_host_network()
+            && namespace_or_default(&self.namespace) == workload.namespace()
+            && self.pod_selector.matches(&workload.labels())
     }
 }
 
@@ -143,6 +195,19 @@ impl Rule {
     #[must_use]
     pub fn allows_everything(&self) -> bool {
         self.ports.is_empty() && (self.peers.is_empty() || self.peers.iter().any(Peer::is_anywhere))
+    }
+
+    /// Whether it lets through all that `other` does, as far as their texts tell.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        let every_peer = self.peers.is_empty()
+            || (!other.peers.is_empty() && other.peers.iter().all(|peer| self.peers.contains(peer)));
+        let names = |rule: &Self| {
+            let named =
+                rule.ports.iter().filter(|port| port.port.as_deref().is_some_and(|name| name.parse::<u16>().is_err()));
+            named.cloned().collect::<Vec<_>>()
+        };
+        let numbers = ports_of(other, None).difference(&ports_of(self, None)).is_empty();
+        every_peer && numbers && (self.ports.is_empty() || names(other).iter().all(|port| self.ports.contains(port)))
     }
 }
 
@@ -174,6 +239,14 @@ impl Peer {
         let Self::Block { cidr, except } = self else { return false };
         let holds = |cidr: &String| Block::parse(cidr).is_some_and(|block| block.contains(address));
         holds(cidr) && !except.iter().any(holds)
+    }
+
+    /// The parts that a block leaves out.
+    pub(crate) fn except(&self) -> &[String] {
+        match self {
+            Self::Block { except, .. } => except,
+            Self::Pods { .. } => &[],
+        }
     }
 
     /// Whether it is every address there is.

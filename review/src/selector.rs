@@ -51,6 +51,18 @@ impl Selector {
         Self { requirements }
     }
 
+    /// Reads the plain map of labels that Services and ReplicationControllers select by.
+    #[must_use]
+    pub(crate) fn of_labels(value: &Value) -> Self {
+        let requirements = labels(value).into_iter().map(|(key, value)| Requirement::In(key, vec![value])).collect();
+        Self { requirements }
+    }
+
+    /// What keeps labels from being selected, in words.
+    pub(crate) fn unmet(&self, labels: &Labels) -> Vec<String> {
+        self.requirements.iter().filter(|requirement| !requirement.holds(labels)).map(ToString::to_string).collect()
+    }
+
     /// Whether it selects everything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -69,31 +81,46 @@ impl Selector {
     /// Whether an object with these labels is selected.
     #[must_use]
     pub(crate) fn matches(&self, labels: &Labels) -> bool {
-        self.requirements.iter().all(|requirement| match requirement {
-            Requirement::In(key, values) => labels.get(key).is_some_and(|own| values.contains(own)),
+        self.requirements.iter().all(|requirement| requirement.holds(labels))
+    }
+}
+
+impl Requirement {
+    fn holds(&self, labels: &Labels) -> bool {
+        match self {
+            Self::In(key, values) => labels.get(key).is_some_and(|own| values.contains(own)),
             // An absent key satisfies NotIn (apimachinery, labels.Requirement.Matches).
-            Requirement::NotIn(key, values) => labels.get(key).is_none_or(|own| !values.contains(own)),
-            Requirement::Exists(key) => labels.contains_key(key),
-            Requirement::DoesNotExist(key) => !labels.contains_key(key),
-        })
+            Self::NotIn(key, values) => labels.get(key).is_none_or(|own| !values.contains(own)),
+            Self::Exists(key) => labels.contains_key(key),
+            Self::DoesNotExist(key) => !labels.contains_key(key),
+        }
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::In(key, values) if values.len() == 1 => write!(f, "{key}={}", values[0]),
+            Self::In(key, values) => write!(f, "{key} in ({})", values.join(", ")),
+            Self::NotIn(key, values) => write!(f, "{key} not in ({})", values.join(", ")),
+            Self::Exists(key) => write!(f, "{key} set"),
+            Self::DoesNotExist(key) => write!(f, "{key} not set"),
+        }
     }
 }
 
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: Vec<String> = self
-            .requirements
-            .iter()
-            .map(|requirement| match requirement {
-                Requirement::In(key, values) if values.len() == 1 => format!("{key}={}", values[0]),
-                Requirement::In(key, values) => format!("{key} in ({})", values.join(", ")),
-                Requirement::NotIn(key, values) => format!("{key} not in ({})", values.join(", ")),
-                Requirement::Exists(key) => format!("{key} set"),
-                Requirement::DoesNotExist(key) => format!("{key} not set"),
-            })
-            .collect();
-        f.write_str(&words.join(", "))
+        f.write_str(&self.requirements.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
     }
+}
+
+/// Labels in words, `a=b, c=d`.
+pub(crate) fn in_words(labels: &Labels) -> String {
+    if labels.is_empty() {
+        return "no labels".to_owned();
+    }
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads a map of labels.

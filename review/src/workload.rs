@@ -1,6 +1,8 @@
 //! The view of a manifest that rules about pods share: its pod spec, wherever it lies.
 
+use crate::image::ImageRef;
 use crate::manifest::Manifest;
+use crate::patch::Edit;
 use crate::selector::{Labels, labels};
 use serde_json::Value;
 
@@ -28,9 +30,51 @@ pub(crate) enum ContainerKind {
     Ephemeral,
 }
 
-impl Container<'_> {
-    pub(crate) fn name(&self) -> &str {
+/// A capability that a container should not add.
+pub(crate) struct AddedCapability<'a> {
+    pub(crate) container: &'a str,
+    pub(crate) capability: &'a str,
+    /// Path of the list.
+    pub(crate) path: String,
+    /// What may stay on the list.
+    kept: Vec<&'a str>,
+}
+
+impl AddedCapability<'_> {
+    /// The list without it, and without any other that should not be there.
+    pub(crate) fn removed(&self) -> Edit {
+        if self.kept.is_empty() { Edit::remove(&self.path) } else { Edit::set(&self.path, self.kept.clone()) }
+    }
+}
+
+impl<'a> Container<'a> {
+    pub(crate) fn name(&self) -> &'a str {
         self.value["name"].as_str().unwrap_or("without a name")
+    }
+
+    /// Its image as written.
+    pub(crate) fn image(&self) -> &'a str {
+        self.value["image"].as_str().unwrap_or_default()
+    }
+
+    /// Capabilities that it adds and that are not in `allowed`.
+    pub(crate) fn added_capabilities_beyond(&self, allowed: &[&str]) -> Vec<AddedCapability<'a>> {
+        let (path, context) = self.security_context();
+        let added = context["capabilities"]["add"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let names = || added.iter().filter_map(Value::as_str);
+        let kept: Vec<&'a str> = names().filter(|name| allowed.contains(name)).collect();
+        let beyond = names().filter(|name| !kept.contains(name)).map(|capability| AddedCapability {
+            container: self.name(),
+            capability,
+            path: format!("{path}.capabilities.add"),
+            kept: kept.clone(),
+        });
+        beyond.collect()
+    }
+
+    /// Its security context with its path.
+    pub(crate) fn security_context(&self) -> (String, &'a Value) {
+        (format!("{}.securityContext", self.path), &self.value["securityContext"])
     }
 }
 
@@ -51,6 +95,11 @@ impl<'a> Workload<'a> {
             .filter(|segment| !segment.is_empty())
             .fold(manifest.value(), |value, segment| &value[segment]);
         Some(Self { manifest, template_path, template })
+    }
+
+    /// Its namespace, `default` where the manifest names none, as kubectl takes it.
+    pub(crate) fn namespace(&self) -> &'a str {
+        namespace_or_default(&self.manifest.object().namespace)
     }
 
     /// The pod's labels: the template's for a controller.
@@ -89,6 +138,55 @@ impl<'a> Workload<'a> {
         .collect()
     }
 
+    /// The pod's and every container's security context, each with its path. The pod comes first.
+    pub(crate) fn security_contexts(&self) -> Vec<(String, &'a Value)> {
+        let pod = (self.path("securityContext"), &self.spec()["securityContext"]);
+        std::iter::once(pod).chain(self.containers().iter().map(Container::security_context)).collect()
+    }
+
+    /// Containers whose image can be read, with the image.
+    pub(crate) fn images(&self) -> impl Iterator<Item = (Container<'a>, ImageRef)> {
+        self.containers().into_iter().filter_map(|container| {
+            let image = container.image().parse().ok()?;
+            Some((container, image))
+        })
+    }
+
+    /// Its volumes with their paths.
+    pub(crate) fn volumes(&self) -> impl Iterator<Item = (String, &'a Value)> {
+        let volumes = self.spec()["volumes"].as_array().map(Vec::as_slice).unwrap_or_default();
+        volumes.iter().enumerate().map(|(index, volume)| (self.path(&format!("volumes[{index}]")), volume))
+    }
+
+    /// The path of something of the pod's metadata, inside the object.
+    pub(crate) fn metadata_path(&self, field: &str) -> String {
+        if self.template_path.is_empty() {
+            format!("metadata.{field}")
+        } else {
+            format!("{}.metadata.{field}", self.template_path)
+        }
+    }
+
+    /// Whether it makes pods, and is none itself.
+    pub(crate) fn makes_pods(&self) -> bool {
+        !self.template_path.is_empty()
+    }
+
+    /// The way to the template; empty for a Pod.
+    pub(crate) fn template_path(&self) -> &'static str {
+        self.template_path
+    }
+
+    /// The metadata of its pods.
+    pub(crate) fn template_metadata(&self) -> &'a Value {
+        &self.template["metadata"]
+    }
+
+    /// How many pods it makes; Kubernetes defaults `replicas` to 1.
+    pub(crate) fn replicas(&self) -> u64 {
+        self.manifest.value()["spec"]["replicas"].as_u64().unwrap_or(1)
+    }
+
     pub(crate) fn is_windows(&self) -> bool {
         self.spec()["os"]["name"].as_str() == Some("windows")
     }
@@ -100,4 +198,9 @@ impl<'a> Workload<'a> {
     pub(crate) fn uses_host_network(&self) -> bool {
         self.spec()["hostNetwork"].as_bool() == Some(true)
     }
+}
+
+/// The namespace of objects that name none, as kubectl takes it.
+pub(crate) fn namespace_or_default(name: &str) -> &str {
+    if name.is_empty() { "default" } else { name }
 }

@@ -4,13 +4,10 @@ use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
 use crate::port_set::{PortSet, Transport};
 use crate::selector::{Labels, labels};
-use crate::workload::Workload;
+use crate::workload::{Workload, namespace_or_default};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
-
-/// The namespace of objects that name none, as kubectl takes it.
-const DEFAULT_NAMESPACE: &str = "default";
 
 /// The label that every namespace carries with its own name (set by the API server since 1.21).
 pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -60,7 +57,7 @@ impl Endpoint {
             })
             .collect();
         Self {
-            namespace: namespace_or_default(&object.namespace),
+            namespace: workload.namespace().to_owned(),
             name: object.name.clone(),
             kind: object.kind.clone(),
             labels: workload.labels(),
@@ -74,6 +71,17 @@ impl Endpoint {
         Transport::from_name(protocol).is_some_and(|transport| !self.named(transport, name).is_empty())
     }
 
+    /// Whether a container says which ports it listens on.
+    pub(crate) fn declares_ports(&self) -> bool {
+        !self.ports.is_empty()
+    }
+
+    /// The ports that its containers say they listen on.
+    pub(crate) fn declared(&self) -> PortSet {
+        let ports = self.ports.iter().map(|port| PortSet::range(port.transport, port.number, port.number));
+        ports.fold(PortSet::default(), |all, port| all.union(&port))
+    }
+
     /// The numbers behind a named port; containers of one pod may give a name to several protocols.
     fn named(&self, transport: Transport, name: &str) -> PortSet {
         self.ports
@@ -81,10 +89,6 @@ impl Endpoint {
             .filter(|port| port.transport == transport && port.name == name)
             .fold(PortSet::default(), |all, port| all.union(&PortSet::range(transport, port.number, port.number)))
     }
-}
-
-fn namespace_or_default(name: &str) -> String {
-    if name.is_empty() { DEFAULT_NAMESPACE.to_owned() } else { name.to_owned() }
 }
 
 /// Workloads, namespaces and policies.
@@ -106,7 +110,7 @@ impl World {
             if let Some(workload) = Workload::of(manifest) {
                 world.endpoints.push(Endpoint::of(&workload));
             } else if let Some(mut policy) = NetworkPolicy::of(manifest) {
-                policy.namespace = namespace_or_default(&policy.namespace);
+                policy.namespace = namespace_or_default(&policy.namespace).to_owned();
                 world.policies.entry(policy.namespace.clone()).or_default().push(policy);
             } else if manifest.object().kind == "Namespace" && manifest.api_version() == "v1" {
                 let own = labels(&manifest.value()["metadata"]["labels"]);
@@ -130,10 +134,24 @@ impl World {
         &self.endpoints
     }
 
+    /// The policy that a manifest is, as this world knows it, and the workloads that it governs.
+    pub(crate) fn governed_by(&self, manifest: &Manifest) -> Option<(&NetworkPolicy, Vec<&Endpoint>)> {
+        let policy = self.find_policy(&NetworkPolicy::of(manifest)?)?;
+        let endpoints = self.endpoints.iter().filter(|endpoint| self.selects(policy, endpoint)).collect();
+        Some((policy, endpoints))
+    }
+
     /// A policy of this world with the address of the one given.
-    pub(crate) fn find_policy(&self, like: &NetworkPolicy) -> Option<&NetworkPolicy> {
-        let namespace = namespace_or_default(&like.namespace);
-        self.policies_in(&namespace).iter().find(|policy| policy.name == like.name)
+    fn find_policy(&self, like: &NetworkPolicy) -> Option<&NetworkPolicy> {
+        self.policies_in(namespace_or_default(&like.namespace)).iter().find(|policy| policy.name == like.name)
+    }
+
+    /// The policies that select a workload's pods. Pods on the host's network are never governed.
+    pub(crate) fn policies_of(&self, workload: &Workload<'_>) -> impl Iterator<Item = &NetworkPolicy> {
+        let labels = (!workload.uses_host_network()).then(|| workload.labels());
+        self.policies_in(workload.namespace())
+            .iter()
+            .filter(move |policy| labels.as_ref().is_some_and(|labels| policy.pod_selector.matches(labels)))
     }
 
     /// Whether a policy governs an endpoint.
@@ -202,7 +220,8 @@ pub(crate) fn ports_of(rule: &Rule, receiver: Option<&Endpoint>) -> PortSet {
     rule.ports.iter().fold(PortSet::default(), |all, port| all.union(&port_range(port, receiver)))
 }
 
-fn port_range(port: &PolicyPort, receiver: Option<&Endpoint>) -> PortSet {
+/// The ports that an entry of a rule means on its receiving end.
+pub(crate) fn port_range(port: &PolicyPort, receiver: Option<&Endpoint>) -> PortSet {
     let Some(transport) = Transport::from_name(&port.protocol) else { return PortSet::default() };
     let Some(first) = &port.port else { return PortSet::every(transport) };
     match first.parse::<u16>() {

@@ -178,6 +178,12 @@ impl Reader<'_> {
                 ));
             }
         }
+        for rule in policy.review.unknown_rules() {
+            self.mistakes.push(format!(
+                "{path}:{}: review.levels names {rule}, and there is no such rule",
+                line_of_text(text, rule)
+            ));
+        }
         for registry in &policy.review.trusted_registries {
             if registry.contains("://") || registry.is_empty() {
                 self.mistakes.push(format!(

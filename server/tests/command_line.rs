@@ -102,18 +102,54 @@ fn connections_are_listed_as_text_and_as_json() {
     assert_eq!(fairway(&["connections", "/nowhere"], &[], "").status.code(), Some(2));
 }
 
+/// A folder that is gone when the test is over.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("fairway-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("nested")).unwrap();
+        Self(folder)
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        std::fs::write(self.0.join(name), text).unwrap();
+        self.path(name)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
 #[test]
 fn findings_name_file_and_line_in_text_and_in_sarif() {
-    let folder = std::env::temp_dir().join(format!("fairway-review-{}", std::process::id()));
-    std::fs::create_dir_all(folder.join("nested")).unwrap();
-    std::fs::write(folder.join("nested/web.yaml"), RISKY).unwrap();
-    std::fs::write(folder.join("notes.txt"), "not a manifest").unwrap();
-    let path = folder.to_str().unwrap();
-    let output = fairway(&["review", path], &[], "");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let place = format!("{path}/nested/web.yaml:6: deny [pss/privileged] Pod/shop/web");
-    assert!(text.contains(&place), "{text}");
-    let output = fairway(&["review", "--format", "sarif", path], &[], "");
+    let folder = Folder::new("places");
+    let file = folder.write("nested/web.yaml", RISKY);
+    folder.write("notes.txt", "not a manifest");
+    let output = fairway(&["review", &folder.path("")], &[], "");
+    let said = text(&output);
+    assert!(
+        said.contains(&format!("{file}:6: deny [pss/privileged] spec.containers[0].securityContext.privileged")),
+        "{said}"
+    );
+    assert!(said.contains("Pod/shop/web, selected by no NetworkPolicy"), "{said}");
+    assert!(!said.contains('\u{1b}'), "colours where no terminal is: {said}");
+    let output = fairway(&["review", "--format", "sarif", &folder.path("")], &[], "");
     let sarif: Value = serde_json::from_slice(&output.stdout).unwrap();
     let results = sarif["runs"][0]["results"].as_array().unwrap();
     let privileged = results.iter().find(|result| result["ruleId"] == "pss/privileged").unwrap();
@@ -121,5 +157,84 @@ fn findings_name_file_and_line_in_text_and_in_sarif() {
     assert_eq!(privileged["locations"][0]["physicalLocation"]["region"]["startLine"], 6);
     let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
     assert!(results.iter().all(|result| rules.iter().any(|rule| rule["id"] == result["ruleId"])));
-    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(rules.iter().all(|rule| rule["shortDescription"]["text"].is_string()));
+}
+
+#[test]
+fn fix_writes_what_can_be_mended_and_reports_what_is_left() {
+    let folder = Folder::new("fix");
+    folder.write("web.yaml", &format!("# The shop.\n{RISKY}"));
+    folder.write("fine.yaml", "# untouched\n{apiVersion: v1, kind: Service, metadata: {name: a},    spec: {}}\n");
+    let output = fairway(&["review", "--fix", &folder.path("")], &[], "");
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "the tag is left: {said}");
+    assert!(said.contains("mended.") && said.contains("image/forbidden-tag") && !said.contains("pss/"), "{said}");
+    let written = folder.read("web.yaml");
+    assert!(written.starts_with("# The shop.\n") && written.contains("privileged: false"), "{written}");
+    assert!(folder.read("fine.yaml").contains("},    spec"));
+}
+
+#[test]
+fn fix_of_standard_input_goes_to_standard_output_and_the_report_to_standard_error() {
+    let output = fairway(&["review", "--fix", "-"], &[], RISKY);
+    let written = text(&output);
+    assert_eq!(review(&["--only", "pss"], &written), (0, serde_json::json!({ "verdict": "pass", "findings": [] })));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("mended."));
+}
+
+#[test]
+fn what_cannot_be_changed_in_place_is_left_as_it_is() {
+    let folder = Folder::new("anchors");
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - &c {name: c, image: 'harbor.example.com/a:1'}\n  initContainers: [*c]\n";
+    let file = folder.write("web.yaml", text);
+    let output = fairway(&["review", "--fix", &file], &[], "");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains(&format!("{file}: it cannot be changed in place")), "{said}");
+    assert_eq!(folder.read("web.yaml"), text);
+}
+
+#[test]
+fn what_the_cluster_has_already_is_known_and_not_reviewed() {
+    let folder = Folder::new("cluster");
+    let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/../review/testdata/policies");
+    let policy = folder.write("policy.yaml", "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all, namespace: shop}, spec: {podSelector: {}, ingress: [{}]}}");
+    let (_, report) = review(&["--cluster", policies], RISKY);
+    assert!(report.to_string().contains("policy/elastisys-require-networkpolicy"), "{report}");
+    let (_, report) = review(&["--cluster", policies, "--cluster", &policy], RISKY);
+    assert!(!report.to_string().contains("policy/elastisys-require-networkpolicy"), "{report}");
+    assert!(!report.to_string().contains("netpol/allows-all"), "{report}");
+    assert_eq!(report["selected_by"], serde_json::json!([{ "object": "Pod/shop/web", "policies": ["all"] }]));
+}
+
+#[test]
+fn the_settings_file_says_what_a_rule_counts_as() {
+    let folder = Folder::new("levels");
+    let with = |levels: &str| {
+        let file = folder.write("platform.toml", &format!("[review.levels]\n{levels}\n"));
+        let output = fairway(&["review", "--config", &file, "--format", "json", "-"], &[], RISKY);
+        (output.status.code(), text(&output), String::from_utf8(output.stderr).unwrap())
+    };
+    let (_, report, _) = with("\"netpol/not-selected\" = \"off\"");
+    assert!(!report.contains("netpol/not-selected") && report.contains("image/forbidden-tag"));
+    let (code, _, said) = with("\"netpol/not-there\" = \"off\"");
+    assert!(code == Some(2) && said.contains("netpol/not-there"), "{said}");
+}
+
+#[test]
+fn an_older_version_of_the_standards_can_be_asked_for() {
+    let probe = SAFE.replace(
+        "    securityContext: {allow",
+        "    livenessProbe: {tcpSocket: {host: 10.0.0.1, port: 1}}\n    securityContext: {allow",
+    );
+    assert_eq!(review(&["--only", "pss"], &probe).0, 1);
+    assert_eq!(review(&["--only", "pss", "--pod-security-version", "v1.33"], &probe).0, 0);
+    assert_eq!(fairway(&["review", "--pod-security-version", "1.24", "-"], &[], "").status.code(), Some(2));
+}
+
+#[test]
+fn input_that_is_too_large_is_refused_without_being_read_to_its_end() {
+    let output = fairway(&["review", "-"], &[], &"# ö\n".repeat(3 * 1024 * 1024));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && said.contains("larger than 8 MiB"), "{said}");
 }

@@ -40,7 +40,7 @@ impl ConnectionsArguments {
     }
 
     fn list(&self) -> anyhow::Result<String> {
-        let found = connections(&World::new(read_all(&self.files)?));
+        let found = connections(&World::new(read_all(&self.files)?.into_iter().flat_map(|source| source.manifests)));
         Ok(match self.format {
             Format::Json => serde_json::to_string_pretty(&found)?,
             Format::Text => found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),

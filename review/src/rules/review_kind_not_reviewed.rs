@@ -1,20 +1,27 @@
 //! What no rule looks at is said, so that silence always means that something was looked at.
 
-use super::{Check, Problem, Rule, Scope};
+use super::{Check, Problem, Rule, RuleSet, Scope};
+use crate::gatekeeper::is_policy;
 use crate::manifest::Manifest;
 use crate::network_policy::NetworkPolicy;
 use crate::workload::Workload;
 
-pub(crate) const NOT_REVIEWED: Rule =
-    Rule { id: "review/kind-not-reviewed", faq: None, check: Check::Object(not_reviewed) };
+pub(super) const RULE: Rule = Rule {
+    id: "review/kind-not-reviewed",
+    meaning: "No rule knows this kind, so nothing is said about it.",
+    source: "Fairway itself",
+    faq: None,
+    set: RuleSet::Platform,
+    check: Check::Object(check),
+};
 
-fn not_reviewed(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
+fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
     let kind = manifest.object().kind.as_str();
     let known = matches!(
         (manifest.api_version(), kind),
         ("v1", "Namespace" | "Service") | ("policy/v1", "PodDisruptionBudget")
     );
-    if known || Workload::of(manifest).is_some() || NetworkPolicy::of(manifest).is_some() {
+    if known || Workload::of(manifest).is_some() || NetworkPolicy::of(manifest).is_some() || is_policy(manifest) {
         return Vec::new();
     }
     vec![Problem::info(

@@ -1,16 +1,22 @@
-//! Policies that the API server refuses, or that mean something other than their text
-//! (networking.k8s.io/v1; validation in pkg/apis/networking/validation of Kubernetes 1.33).
+//! Policies that the API server refuses, or that mean something other than their text.
 
-use super::{Check, Problem, Rule, Scope};
+use super::{Check, Problem, Rule, RuleSet, Scope};
 use crate::address_block::Block;
 use crate::manifest::Manifest;
 use crate::network_policy::NetworkPolicy;
+use crate::patch::Edit;
 use serde_json::Value;
 
-pub(crate) const INVALID: Rule =
-    Rule { id: "netpol/invalid", faq: Some("network-policies"), check: Check::Object(invalid) };
+pub(super) const RULE: Rule = Rule {
+    id: "netpol/invalid",
+    meaning: "The API server refuses the policy, so it protects nothing.",
+    source: "Kubernetes 1.33, pkg/apis/networking/validation",
+    faq: Some("network-policies"),
+    set: RuleSet::Platform,
+    check: Check::Object(check),
+};
 
-fn invalid(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
+fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
     if NetworkPolicy::of(manifest).is_none() {
         return Vec::new();
     }
@@ -35,12 +41,21 @@ fn list(value: &Value) -> &[Value] {
 fn policy_types(spec: &Value) -> Vec<Problem> {
     list(&spec["policyTypes"])
         .iter()
-        .filter(|named| !matches!(named.as_str(), Some("Ingress" | "Egress")))
-        .map(|named| {
+        .enumerate()
+        .filter(|(_, named)| !matches!(named.as_str(), Some("Ingress" | "Egress")))
+        .map(|(index, named)| {
+            let path = format!("spec.policyTypes[{index}]");
             let message = format!("{named} is no policy type.");
-            Problem::deny("spec.policyTypes", message, "Use Ingress and Egress, written like this.")
+            let meant = ["Ingress", "Egress"].into_iter().find(|kind| is_spelt_differently(named, kind));
+            Problem::deny(path.as_str(), message, "Use Ingress and Egress, written like this.")
+                .mended_by(meant.map(|kind| Edit::set(&path, kind)))
         })
         .collect()
+}
+
+/// Whether a text is this name but for the case of its letters.
+fn is_spelt_differently(value: &Value, name: &str) -> bool {
+    value.as_str().is_some_and(|text| text.eq_ignore_ascii_case(name))
 }
 
 fn peer(peer: &Value, path: &str) -> Vec<Problem> {
@@ -86,7 +101,10 @@ fn port(port: &Value, path: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !matches!(port["protocol"].as_str(), None | Some("TCP" | "UDP" | "SCTP")) {
         let message = format!("{} is no protocol that a policy can name.", port["protocol"]);
-        problems.push(Problem::deny(format!("{path}.protocol"), message, "Use TCP, UDP or SCTP."));
+        let meant = ["TCP", "UDP", "SCTP"].into_iter().find(|name| is_spelt_differently(&port["protocol"], name));
+        let path = format!("{path}.protocol");
+        let problem = Problem::deny(path.as_str(), message, "Use TCP, UDP or SCTP.");
+        problems.push(problem.mended_by(meant.map(|name| Edit::set(&path, name))));
     }
     let number = port["port"].as_u64();
     if number.is_some_and(|number| !(1..=65535).contains(&number)) {
@@ -164,8 +182,16 @@ mod tests {
 
     #[test]
     fn types_and_protocols_are_written_as_the_api_writes_them() {
-        assert_eq!(paths("{podSelector: {}, policyTypes: [ingress]}"), ["spec.policyTypes"]);
+        assert_eq!(paths("{podSelector: {}, policyTypes: [ingress]}"), ["spec.policyTypes[0]"]);
         assert_eq!(ingress("{ports: [{protocol: tcp}]}"), ["spec.ingress[0].ports[0].protocol"]);
         assert_eq!(ingress("{ports: [{port: 70000}]}"), ["spec.ingress[0].ports[0].port"]);
+    }
+
+    #[test]
+    fn the_patch_writes_names_as_the_api_does() {
+        let policy =
+            crate::rules::testing::policy("p", "{podSelector: {}, ingress: [{ports: [{protocol: udp, port: 53}]}]}");
+        let mended = crate::rules::testing::mended("netpol/invalid", &policy);
+        assert_eq!(mended["spec"]["ingress"][0]["ports"][0]["protocol"], "UDP");
     }
 }

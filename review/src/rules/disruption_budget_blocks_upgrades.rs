@@ -1,0 +1,101 @@
+//! Budgets that never allow a disruption.
+
+use super::{Check, Problem, Rule, RuleSet, Scope};
+use crate::manifest::Manifest;
+use crate::patch::Edit;
+use crate::selector::Selector;
+use crate::workload::{Workload, namespace_or_default};
+use serde_json::Value;
+
+pub(super) const RULE: Rule = Rule {
+    id: "disruption-budget/blocks-upgrades",
+    meaning: "A budget that never lets a pod go blocks every upgrade of the nodes.",
+    source: "Platform safeguard for PodDisruptionBudgets; Kubernetes API reference, policy/v1",
+    faq: None,
+    set: RuleSet::Platform,
+    check: Check::Object(check),
+};
+
+const FIX: &str = "Allow at least one pod to be away, for example maxUnavailable: 1.";
+
+fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
+    if manifest.object().kind != "PodDisruptionBudget" {
+        return Vec::new();
+    }
+    let spec = &manifest.value()["spec"];
+    if lets_none_go(&spec["maxUnavailable"]) {
+        let message = "maxUnavailable 0 lets no pod be moved, so no node can be upgraded.";
+        return vec![
+            Problem::deny("spec.maxUnavailable", message, FIX).mended_by([Edit::set("spec.maxUnavailable", 1)]),
+        ];
+    }
+    let selector = Selector::from_value(spec.get("selector"));
+    scope
+        .workloads_in(namespace_or_default(&manifest.object().namespace))
+        .filter(|workload| is_scaled(workload) && selector.matches(&workload.labels()))
+        .filter(|workload| demands_all(&spec["minAvailable"], workload.replicas()))
+        .map(|workload| {
+            let (replicas, name) = (workload.replicas(), &workload.manifest.object().name);
+            let message = format!("minAvailable demands all {replicas} pods of {name}, so no node can be upgraded.");
+            Problem::deny("spec.minAvailable", message, FIX)
+                .mended_by([Edit::remove("spec.minAvailable"), Edit::set("spec.maxUnavailable", 1)])
+        })
+        .collect()
+}
+
+/// Kinds whose replicas a budget counts.
+fn is_scaled(workload: &Workload<'_>) -> bool {
+    matches!(
+        workload.manifest.object().kind.as_str(),
+        "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController"
+    )
+}
+
+fn lets_none_go(maximum: &Value) -> bool {
+    maximum.as_u64() == Some(0) || matches!(maximum.as_str(), Some("0" | "0%"))
+}
+
+/// Percentages are rounded up (policy/v1: `GetScaledValueFromIntOrPercent` with rounding up).
+fn demands_all(minimum: &Value, replicas: u64) -> bool {
+    let percent = minimum.as_str().and_then(|text| text.strip_suffix('%')?.parse::<u64>().ok());
+    let minimum = percent.map(|percent| (percent * replicas).div_ceil(100)).or_else(|| minimum.as_u64());
+    minimum.is_some_and(|minimum| minimum > 0 && minimum >= replicas)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing::reviewed;
+
+    fn review_of(budget: &str) -> Vec<crate::Finding> {
+        let yaml = format!(
+            "{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: web}}, spec: {{selector: {{matchLabels: {{app: web}}}}, {budget}}}}}\n---\n{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{replicas: 2, template: {{metadata: {{labels: {{app: web}}}}, spec: {{}}}}}}}}"
+        );
+        let findings = reviewed(&yaml).findings.into_iter();
+        findings.filter(|finding| finding.rule == "disruption-budget/blocks-upgrades").collect()
+    }
+
+    #[test]
+    fn a_budget_that_allows_no_disruption_is_denied() {
+        for budget in
+            ["maxUnavailable: 0", "maxUnavailable: 0%", "minAvailable: 2", "minAvailable: 100%", "minAvailable: 51%"]
+        {
+            assert_eq!(review_of(budget).len(), 1, "{budget}");
+        }
+    }
+
+    #[test]
+    fn a_budget_that_allows_one_is_fine() {
+        for budget in
+            ["maxUnavailable: 1", "maxUnavailable: 1%", "minAvailable: 1", "minAvailable: 50%", "minAvailable: 0"]
+        {
+            assert!(review_of(budget).is_empty(), "{budget}");
+        }
+    }
+
+    #[test]
+    fn the_patch_lets_one_pod_go() {
+        let mut object = serde_json::json!({"spec": {"minAvailable": 2}});
+        review_of("minAvailable: 2")[0].patch.apply(&mut object);
+        assert_eq!(object.to_string(), r#"{"spec":{"maxUnavailable":1}}"#);
+    }
+}

@@ -1,0 +1,50 @@
+//! Budgets without pods.
+
+use super::{Check, Problem, Rule, RuleSet, Scope};
+use crate::manifest::Manifest;
+use crate::selector::Selector;
+use crate::workload::namespace_or_default;
+
+pub(super) const RULE: Rule = Rule {
+    id: "disruption-budget/selects-nothing",
+    meaning: "A budget whose selector fits no pod protects nothing.",
+    source: "Kubernetes API reference, PodDisruptionBudgetSpec policy/v1, selector",
+    faq: None,
+    set: RuleSet::Platform,
+    check: Check::Object(check),
+};
+
+fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
+    let namespace = namespace_or_default(&manifest.object().namespace);
+    let known = scope.every_workload && scope.workloads_in(namespace).next().is_some();
+    if manifest.object().kind != "PodDisruptionBudget" || !known {
+        return Vec::new();
+    }
+    let selector = Selector::from_value(manifest.value()["spec"].get("selector"));
+    if scope.workloads_in(namespace).any(|workload| selector.matches(&workload.labels())) {
+        return Vec::new();
+    }
+    let message = format!("No workload has the labels {selector}, so this budget protects nothing.");
+    vec![Problem::warn(
+        "spec.selector",
+        message,
+        "Compare the labels with those of the pods: for a Deployment, with its template's.",
+    )]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing::{paths_of, pod};
+
+    #[test]
+    fn a_selector_that_fits_no_known_pod_is_named() {
+        let budget = |app: &str| {
+            format!(
+                "{}{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: a}}, spec: {{selector: {{matchLabels: {{app: {app}}}}}}}}}",
+                pod("", "")
+            )
+        };
+        assert_eq!(paths_of("disruption-budget/selects-nothing", &budget("wbe")), ["spec.selector"]);
+        assert!(paths_of("disruption-budget/selects-nothing", &budget("web")).is_empty());
+    }
+}

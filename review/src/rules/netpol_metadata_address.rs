@@ -1,0 +1,64 @@
+//! Blocks that hold the metadata address without meaning to.
+
+use super::{Check, Problem, Rule, RuleSet, Scope};
+use crate::manifest::Manifest;
+use crate::network_policy::{Direction, NetworkPolicy};
+use crate::patch::Edit;
+use std::net::Ipv4Addr;
+
+pub(super) const RULE: Rule = Rule {
+    id: "netpol/metadata-address",
+    meaning: "Where a cloud hands out the machine's credentials, a pod that may ask for them is the machine.",
+    source: "RFC 3927 link-local address 169.254.169.254, the same in all large clouds",
+    faq: Some("network-policies"),
+    set: RuleSet::Platform,
+    check: Check::Object(check),
+};
+
+const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+
+/// A rule for every address is another rule's finding.
+fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
+    let Some(policy) = NetworkPolicy::of(manifest) else { return Vec::new() };
+    policy
+        .placed_rules()
+        .filter(|placed| placed.direction == Direction::Egress)
+        .flat_map(|placed| {
+            placed.rule.peers.iter().enumerate().map(move |(index, peer)| (placed.peer_path(index), peer))
+        })
+        .filter(|(_, peer)| !peer.is_anywhere() && peer.holds_address(METADATA_ADDRESS.into()))
+        .map(|(path, peer)| {
+            let message = format!(
+                "These addresses include {METADATA_ADDRESS}, where a cloud hands out the machine's credentials."
+            );
+            let except = peer.except().iter().cloned().chain([format!("{METADATA_ADDRESS}/32")]).collect::<Vec<_>>();
+            Problem::warn(path.as_str(), message, format!("Leave {METADATA_ADDRESS}/32 out with except."))
+                .mended_by([Edit::set(&format!("{path}.ipBlock.except"), except)])
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing::{mended, paths_of, policy};
+
+    fn egress(block: &str) -> String {
+        policy("p", &format!("{{podSelector: {{}}, egress: [{{to: [{{ipBlock: {block}}}]}}]}}"))
+    }
+
+    #[test]
+    fn a_block_that_holds_the_metadata_address_is_named() {
+        assert_eq!(paths_of("netpol/metadata-address", &egress("{cidr: 169.0.0.0/8}")), ["spec.egress[0].to[0]"]);
+        assert!(
+            paths_of("netpol/metadata-address", &egress("{cidr: 169.0.0.0/8, except: [169.254.0.0/16]}")).is_empty()
+        );
+        assert!(paths_of("netpol/metadata-address", &egress("{cidr: 10.0.0.0/8}")).is_empty());
+    }
+
+    #[test]
+    fn the_patch_leaves_it_out_beside_what_is_left_out_already() {
+        let block = &mended("netpol/metadata-address", &egress("{cidr: 169.0.0.0/8, except: [169.1.0.0/16]}"))["spec"]
+            ["egress"][0]["to"][0]["ipBlock"];
+        assert_eq!(block["except"], serde_json::json!(["169.1.0.0/16", "169.254.169.254/32"]));
+    }
+}

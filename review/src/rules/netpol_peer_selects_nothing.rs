@@ -1,0 +1,47 @@
+//! Peers that fit nobody.
+
+use super::{Check, Problem, Rule, RuleSet, Scope};
+use crate::manifest::Manifest;
+
+pub(super) const RULE: Rule = Rule {
+    id: "netpol/peer-selects-nothing",
+    meaning: "A peer that fits no workload lets nobody through.",
+    source: "Kubernetes API reference, NetworkPolicySpec networking.k8s.io/v1, NetworkPolicyPeer",
+    faq: Some("network-policies"),
+    set: RuleSet::Platform,
+    check: Check::Object(check),
+};
+
+fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
+    let world = &scope.world;
+    let Some((policy, _)) = world.governed_by(manifest).filter(|_| scope.every_workload) else { return Vec::new() };
+    policy
+        .placed_rules()
+        .flat_map(|placed| {
+            placed.rule.peers.iter().enumerate().map(move |(index, peer)| (placed.peer_path(index), peer))
+        })
+        .filter(|(_, peer)| world.knows_place_of(&policy.namespace, peer) && !world.has_peer(&policy.namespace, peer))
+        .map(|(path, _)| {
+            Problem::info(
+                path,
+                "No workload that is known here fits this peer, so the rule lets nobody through.",
+                "Compare its labels with those of the pods and namespaces meant.",
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing::{paths_of, pod, policy};
+
+    #[test]
+    fn a_peer_that_fits_no_known_workload_is_named_and_one_of_an_unknown_namespace_is_not() {
+        let paths = |peers: &str| {
+            let policy = policy("p", &format!("{{podSelector: {{}}, ingress: [{{from: [{peers}]}}]}}"));
+            paths_of("netpol/peer-selects-nothing", &format!("{}{policy}", pod("", "")))
+        };
+        assert_eq!(paths("{podSelector: {matchLabels: {app: wbe}}}, {podSelector: {}}"), ["spec.ingress[0].from[0]"]);
+        assert!(paths("{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: pay}}}").is_empty());
+    }
+}

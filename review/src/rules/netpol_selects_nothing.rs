@@ -1,0 +1,39 @@
+//! Policies without pods.
+
+use super::{Check, Problem, Rule, RuleSet, Scope};
+use crate::manifest::Manifest;
+
+pub(super) const RULE: Rule = Rule {
+    id: "netpol/selects-nothing",
+    meaning: "A policy whose selector fits no pod protects nothing.",
+    source: "Kubernetes API reference, NetworkPolicySpec networking.k8s.io/v1, podSelector",
+    faq: Some("network-policies"),
+    set: RuleSet::Platform,
+    check: Check::Object(check),
+};
+
+/// Only where something of the namespace is known: a policy reviewed all alone says nothing about it.
+fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
+    let Some((policy, endpoints)) = scope.world.governed_by(manifest) else { return Vec::new() };
+    let known = scope.every_workload && scope.workloads_in(&policy.namespace).next().is_some();
+    if !known || !endpoints.is_empty() || policy.pod_selector.is_empty() {
+        return Vec::new();
+    }
+    vec![Problem::warn(
+        "spec.podSelector",
+        format!("No workload has the labels {}, so this policy protects nothing.", policy.pod_selector),
+        "Compare the labels with those of the pods: for a Deployment, with its template's.",
+    )]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::testing::{paths_of, pod, policy};
+
+    #[test]
+    fn a_selector_that_fits_no_known_workload_is_named_unless_nothing_is_known() {
+        let dangling = policy("p", "{podSelector: {matchLabels: {app: wbe}}}");
+        assert_eq!(paths_of("netpol/selects-nothing", &format!("{}{dangling}", pod("", ""))), ["spec.podSelector"]);
+        assert!(paths_of("netpol/selects-nothing", &dangling).is_empty());
+    }
+}

@@ -1,0 +1,199 @@
+//! The cluster's own policies, as a review sees them. In a process of its own: the limit on memory is one for all.
+
+#![allow(clippy::unwrap_used)]
+
+use review::{Context, Finding, Selection, Settings, Severity, decode, review};
+
+const POLICIES: &str = include_str!("../testdata/policies/policies.yaml");
+
+const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: [{name: c, image: 'a:1'}]}}\n---\n";
+
+/// The findings of the cluster's policies about `manifests`.
+fn found(policies: &str, manifests: &str) -> Vec<Finding> {
+    let context = Context { existing: decode("policies", policies).unwrap(), every_workload: true };
+    let report = review(&decode("test", manifests).unwrap(), &context, &Settings::default(), Selection::default());
+    report.findings.into_iter().filter(|finding| finding.rule.starts_with("policy/")).collect()
+}
+
+fn said(policies: &str, manifests: &str) -> Vec<String> {
+    found(policies, manifests).into_iter().map(|finding| format!("{} {}", finding.rule, finding.message)).collect()
+}
+
+/// A template and a constraint of it.
+fn policy(rego: &str, spec: &str) -> String {
+    let rego = serde_json::to_string(rego).unwrap();
+    format!(
+        "{{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {{name: test}}, spec: {{crd: {{spec: {{names: {{kind: Test}}}}}}, targets: [{{rego: {rego}}}]}}}}\n---\n{{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Test, metadata: {{name: test}}, spec: {spec}}}"
+    )
+}
+
+const ALWAYS: &str = "package test\nviolation[{\"msg\": msg}] { msg := sprintf(\"%v in %v\", [input.review.kind.kind, input.review.namespace]) }";
+
+fn always(spec: &str, manifests: &str) -> Vec<String> {
+    said(&policy(ALWAYS, spec), manifests)
+}
+
+const DEPLOYMENT: &str = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}, spec: {template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: 'a:1'}]}}}}\n---\n";
+
+#[test]
+fn a_pod_is_judged_by_the_policies_that_match_it_with_their_parameters_and_libraries() {
+    assert_eq!(
+        said(POLICIES, POD),
+        [
+            "policy/elastisys-require-resource-requests The container named <c> has no resource requests.",
+            "policy/elastisys-require-networkpolicy No matching networkpolicy found.",
+        ]
+    );
+}
+
+#[test]
+fn a_pod_and_its_policy_submitted_together_are_judged_together() {
+    let policy = |label: &str| {
+        format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p}}, spec: {{podSelector: {{matchLabels: {{app: {label}}}, matchExpressions: [{{key: app, operator: Exists}}]}}}}}}"
+        )
+    };
+    let is_refused = |label: &str| {
+        said(POLICIES, &format!("{}{}", POD, policy(label))).iter().any(|said| said.contains("networkpolicy"))
+    };
+    assert!(!is_refused("web"));
+    assert!(is_refused("wbe"));
+}
+
+#[test]
+fn what_the_api_server_fills_in_is_filled_in() {
+    let said = said(POLICIES, DEPLOYMENT);
+    assert!(
+        said.contains(
+            &"policy/elastisys-warn-minimum-replicas The provided number of replicas is too low for Deployment: web."
+                .to_owned()
+        ),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_policy_for_pods_judges_the_pods_of_a_workload() {
+    let found = found(&policy(ALWAYS, "{match: {kinds: [{apiGroups: [''], kinds: [Pod]}]}}"), DEPLOYMENT);
+    assert_eq!((found[0].message.as_str(), found[0].path.as_str()), ("Its pods: Pod in shop", "spec.template"));
+    assert_eq!(found[0].line, Some(1));
+}
+
+#[test]
+fn a_workload_that_is_refused_itself_is_not_refused_again_for_its_pods() {
+    assert_eq!(always("{}", DEPLOYMENT), ["policy/test Deployment in shop"]);
+}
+
+#[test]
+fn the_enforcement_action_is_the_severity() {
+    let severity = |spec: &str| found(&policy(ALWAYS, spec), DEPLOYMENT)[0].severity;
+    assert_eq!(severity("{}"), Severity::Deny);
+    assert_eq!(severity("{enforcementAction: warn}"), Severity::Warn);
+    assert_eq!(severity("{enforcementAction: dryrun}"), Severity::Info);
+    let scoped = |point: &str| {
+        severity(&format!(
+            "{{enforcementAction: scoped, scopedEnforcementActions: [{{action: warn, enforcementPoints: [{{name: {point}}}]}}]}}"
+        ))
+    };
+    assert_eq!(scoped("validation.gatekeeper.sh"), Severity::Warn);
+    assert_eq!(scoped("audit.gatekeeper.sh"), Severity::Info);
+}
+
+#[test]
+fn every_part_of_a_match_must_fit() {
+    let fits = |wanted: &str| !always(&format!("{{match: {wanted}}}"), DEPLOYMENT).is_empty();
+    for wanted in [
+        "{}",
+        "{kinds: [{kinds: [Deployment]}]}",
+        "{kinds: [{apiGroups: ['*'], kinds: ['*']}]}",
+        "{scope: Namespaced}",
+        "{namespaces: [sh*]}",
+        "{excludedNamespaces: [kube-*]}",
+        "{name: we*}",
+        "{labelSelector: {matchExpressions: [{key: app, operator: DoesNotExist}]}}",
+        "{namespaceSelector: {}}",
+    ] {
+        assert!(fits(wanted), "{wanted}");
+    }
+    for wanted in [
+        "{kinds: [{apiGroups: [batch], kinds: [Deployment]}]}",
+        "{scope: Cluster}",
+        "{namespaces: [pay]}",
+        "{excludedNamespaces: ['*op']}",
+        "{name: api}",
+        "{labelSelector: {matchLabels: {app: other}}}",
+        "{kinds: [{kinds: [Deployment]}], namespaces: [pay]}",
+        "{source: Generated}",
+    ] {
+        assert!(!fits(wanted), "{wanted}");
+    }
+}
+
+#[test]
+fn labels_of_a_namespace_that_is_not_known_are_said_to_be_missing() {
+    let wanted = "{match: {kinds: [{kinds: [Deployment]}], namespaceSelector: {matchExpressions: [{key: owner, operator: NotIn, values: [operator]}]}}}";
+    let said = always(wanted, DEPLOYMENT);
+    assert!(
+        said[0].starts_with("policy/not-evaluated") && said[0].contains("labels of the namespace shop"),
+        "{said:?}"
+    );
+    let namespace = |owner: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: shop, labels: {{owner: {owner}}}}}}}\n---\n{DEPLOYMENT}"
+        )
+    };
+    assert_eq!(always(wanted, &namespace("team")), ["policy/test Deployment in shop"]);
+    assert!(always(wanted, &namespace("operator")).is_empty());
+}
+
+#[test]
+fn a_template_that_cannot_be_evaluated_is_named() {
+    for (rego, reason) in [
+        ("package test\nviolation[{\"msg\": msg}] { msg := no.such.function(1) }", "no.such.function"),
+        ("package test\nviolation[{", ""),
+        ("package test\nother = 1", "violation"),
+        ("package test\nviolation[{\"message\": \"x\"}] { true }", "without a message"),
+    ] {
+        let said = said(&policy(rego, "{}"), DEPLOYMENT);
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with("policy/not-evaluated") && said[0].contains(reason), "{reason}: {said:?}");
+    }
+    let cel = "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: test}, spec: {crd: {spec: {names: {kind: Test}}}, targets: [{code: [{engine: K8sNativeValidation}]}]}}";
+    assert!(said(cel, DEPLOYMENT)[0].contains("it is not written in Rego"));
+    let constraint = "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Alone, metadata: {name: test}, spec: {}}";
+    assert!(said(constraint, DEPLOYMENT)[0].contains("no ConstraintTemplate of the kind Alone is known"));
+}
+
+#[test]
+fn a_policy_that_takes_too_long_is_stopped_and_named() {
+    let rego = "package test\nviolation[{\"msg\": \"x\"}] { n := numbers.range(1, 3000); a := n[_]; b := n[_]; c := n[_]; a * b * c == -1 }";
+    let begun = std::time::Instant::now();
+    let said = said(&policy(rego, "{match: {kinds: [{kinds: [Deployment]}]}}"), DEPLOYMENT);
+    assert!(said[0].contains("took longer than 250 ms"), "{said:?}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+}
+
+#[test]
+fn a_policy_that_takes_too_much_memory_is_stopped_and_named() {
+    let doubled: String = (1..40).map(|n| format!("a{n} := concat(\"\", [a{}, a{}]);", n - 1, n - 1)).collect();
+    let rego = format!("package test\nviolation[{{\"msg\": a39}}] {{ a0 := \"0123456789\"; {doubled} true }}");
+    let said = said(&policy(&rego, "{match: {kinds: [{kinds: [Deployment]}]}}"), DEPLOYMENT);
+    assert!(said[0].contains("took more than 128 MiB of memory"), "{said:?}");
+}
+
+#[test]
+fn the_newer_syntax_is_read_where_the_template_says_so() {
+    let policies = "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: test}, spec: {crd: {spec: {names: {kind: Test}}}, targets: [{code: [{engine: Rego, source: {version: v1, rego: \"package test\\nviolation contains {\\\"msg\\\": \\\"new\\\"} if { true }\"}}]}]}}\n---\n{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Test, metadata: {name: test}}";
+    assert_eq!(said(policies, DEPLOYMENT), ["policy/test new"]);
+}
+
+#[test]
+fn a_warning_of_a_policy_can_be_accepted_and_a_refusal_cannot() {
+    let accepted = DEPLOYMENT.replace(
+        "namespace: shop",
+        "namespace: shop, annotations: {exception.fairway.dev/policy.test: 'Agreed in ticket 7.'}",
+    );
+    let exception = |spec: &str| found(&policy(ALWAYS, spec), &accepted)[0].exception.clone();
+    assert_eq!(exception("{enforcementAction: warn}").as_deref(), Some("Agreed in ticket 7."));
+    assert_eq!(exception("{}"), None);
+}

@@ -1,0 +1,140 @@
+//! `fairway review`: the portal's review in a pipeline.
+
+mod fixing;
+mod sarif;
+mod text;
+
+use super::manifests::{Source, read_all};
+use super::say;
+use anyhow::Context as _;
+use app::state::Policy;
+use clap::{Args, ValueEnum};
+use review::{Context, Manifest, PodSecurityVersion, Profile, Report, Selection, Settings, Verdict};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit codes: 0 pass or warn, 1 deny, 2 unreadable input or usage.
+const DENIED: u8 = 1;
+pub(super) const UNREADABLE: u8 = 2;
+
+/// Its arguments.
+#[derive(Args)]
+pub struct ReviewArguments {
+    /// Files, folders (read recursively), or - for standard input.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// How to write the findings.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Which Pod Security Standard to judge by.
+    #[arg(long, value_enum, default_value_t = ProfileName::Restricted)]
+    profile: ProfileName,
+    /// The version of that standard: latest, or one like v1.35.
+    #[arg(long, default_value = "latest")]
+    pod_security_version: PodSecurityVersion,
+    /// The portal's settings file, for registries, tags and the like.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Files or folders with what the cluster has already: namespaces, policies, workloads, and Gatekeeper's
+    /// ConstraintTemplates and Constraints. They are known, and not reviewed.
+    #[arg(long)]
+    cluster: Vec<PathBuf>,
+    /// Run only one set of rules.
+    #[arg(long, value_enum)]
+    only: Option<RuleSet>,
+    /// Write into the files whatever can be mended, and report what is left. Comments and layout stay. What is read
+    /// from standard input is written to standard output, and the report to standard error.
+    #[arg(long)]
+    fix: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Sarif,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ProfileName {
+    Restricted,
+    Baseline,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RuleSet {
+    Pss,
+}
+
+/// Everything that a review needs.
+struct Input {
+    sources: Vec<Source>,
+    context: Context,
+    settings: Settings,
+    selection: Selection,
+}
+
+impl ReviewArguments {
+    pub(super) fn run(self) -> ExitCode {
+        match self.input().and_then(|input| self.review(&input)) {
+            Ok(Verdict::Deny) => DENIED.into(),
+            Ok(Verdict::Pass | Verdict::Warn) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("fairway: {error:#}");
+                UNREADABLE.into()
+            }
+        }
+    }
+
+    fn review(&self, input: &Input) -> anyhow::Result<Verdict> {
+        let manifests: Vec<Manifest> = input.sources.iter().flat_map(|source| source.manifests.clone()).collect();
+        if self.fix {
+            return fixing::fix_all(&manifests, input, self.format);
+        }
+        let report = review::review(&manifests, &input.context, &input.settings, input.selection);
+        say(&self.format.render(&report, text::colours(&std::io::stdout())));
+        Ok(report.verdict)
+    }
+
+    fn input(&self) -> anyhow::Result<Input> {
+        let profile = match self.profile {
+            ProfileName::Restricted => Profile::Restricted,
+            ProfileName::Baseline => Profile::Baseline,
+        };
+        let cluster = read_all(&self.cluster)?;
+        let selection = Selection {
+            profile,
+            pod_security_version: self.pod_security_version,
+            only_pod_security: self.only.is_some(),
+        };
+        Ok(Input {
+            sources: read_all(&self.files)?,
+            context: Context {
+                existing: cluster.into_iter().flat_map(|source| source.manifests).collect(),
+                every_workload: true,
+            },
+            settings: self.settings()?,
+            selection,
+        })
+    }
+
+    fn settings(&self) -> anyhow::Result<Settings> {
+        let Some(path) = &self.config else { return Ok(Settings::default()) };
+        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let settings = toml::from_str::<Policy>(&text).with_context(|| path.display().to_string())?.review;
+        if let Some(rule) = settings.unknown_rules().next() {
+            anyhow::bail!("{}: review.levels names {rule}, and there is no such rule", path.display());
+        }
+        Ok(settings)
+    }
+}
+
+impl Format {
+    fn render(self, report: &Report, colours: text::Colours) -> String {
+        match self {
+            Self::Json => serde_json::to_string_pretty(report).unwrap_or_default(),
+            Self::Sarif => sarif::render(report),
+            Self::Text => text::render(report, colours),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Reports for people: grouped by object, the most serious first, in colour where a terminal shows it.
+
+use anstyle::{AnsiColor, Style};
+use review::{Finding, ObjectRef, Operation, Report, Severity, Verdict};
+use std::io::IsTerminal;
+
+/// Whether to write colours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Colours {
+    On,
+    Off,
+}
+
+/// Colours for a terminal, unless `NO_COLOR` is set (no-color.org).
+pub(super) fn colours(stream: &impl IsTerminal) -> Colours {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if stream.is_terminal() && !unwanted { Colours::On } else { Colours::Off }
+}
+
+pub(super) fn render(report: &Report, colours: Colours) -> String {
+    let mut objects: Vec<&ObjectRef> = Vec::new();
+    for object in report.findings.iter().map(|finding| &finding.object) {
+        if !objects.contains(&object) {
+            objects.push(object);
+        }
+    }
+    let groups = objects.into_iter().map(|object| group(report, object, colours));
+    groups.chain([summary(report, colours)]).collect::<Vec<_>>().join("\n\n")
+}
+
+/// An object with all that was found about it.
+fn group(report: &Report, object: &ObjectRef, colours: Colours) -> String {
+    let selected_by = report.selected_by.iter().find(|selected| selected.object == *object);
+    let policies = match selected_by.map(|selected| selected.policies.as_slice()) {
+        None => String::new(),
+        Some([]) => ", selected by no NetworkPolicy".to_owned(),
+        Some(policies) => format!(", selected by {}", policies.join(", ")),
+    };
+    let heading = format!("{}{policies}", painted(&object.to_string(), Style::new().bold(), colours));
+    let found =
+        report.findings.iter().filter(|finding| finding.object == *object).map(|finding| block(finding, colours));
+    std::iter::once(heading).chain(found).collect::<Vec<_>>().join("\n")
+}
+
+/// One finding: where, what, and how to mend it.
+fn block(finding: &Finding, colours: Colours) -> String {
+    let place = match (&finding.file, finding.line) {
+        (Some(file), Some(line)) => format!("{file}:{line}: "),
+        _ => String::new(),
+    };
+    let severity = severity(finding, colours);
+    let mut lines = vec![
+        format!("  {place}{severity} [{}] {}", finding.rule, finding.path).trim_end().to_owned(),
+        format!("    {}", finding.message),
+    ];
+    match &finding.exception {
+        Some(reason) => lines.push(format!("    Accepted by annotation: {reason}")),
+        None => lines.push(format!("    {}", finding.fix)),
+    }
+    let dim = Style::new().dimmed();
+    lines.extend(
+        finding.patch.operations().iter().map(|step| painted(&format!("    --fix: {}", in_words(step)), dim, colours)),
+    );
+    lines.join("\n")
+}
+
+fn severity(finding: &Finding, colours: Colours) -> String {
+    let (word, colour) = match finding.severity {
+        _ if finding.exception.is_some() => ("accepted", AnsiColor::Green),
+        Severity::Deny => ("deny", AnsiColor::Red),
+        Severity::Warn => ("warn", AnsiColor::Yellow),
+        Severity::Info => ("info", AnsiColor::Cyan),
+    };
+    painted(word, colour.on_default().bold(), colours)
+}
+
+fn in_words(step: &Operation) -> String {
+    match step {
+        Operation::Add { path, value } => format!("add {path} {value}"),
+        Operation::Replace { path, value } => format!("replace {path} {value}"),
+        Operation::Remove { path } => format!("remove {path}"),
+    }
+}
+
+fn summary(report: &Report, colours: Colours) -> String {
+    let (verdict, colour) = match report.verdict {
+        Verdict::Pass => ("pass", AnsiColor::Green),
+        Verdict::Warn => ("warn", AnsiColor::Yellow),
+        Verdict::Deny => ("deny", AnsiColor::Red),
+    };
+    let count = report.findings.len();
+    let mendable =
+        report.findings.iter().filter(|finding| !finding.patch.is_empty() && finding.exception.is_none()).count();
+    let mended = if mendable == 0 { String::new() } else { format!(", {mendable} of them mended by --fix") };
+    format!("{}: {count} finding{}{mended}", painted(verdict, colour.on_default().bold(), colours), plural(count))
+}
+
+pub(super) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+fn painted(text: &str, style: Style, colours: Colours) -> String {
+    match colours {
+        Colours::On => format!("{style}{text}{style:#}"),
+        Colours::Off => text.to_owned(),
+    }
+}
