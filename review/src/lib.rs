@@ -29,6 +29,8 @@ mod settings;
 mod workload;
 mod world;
 
+#[cfg(fuzzing)]
+pub use connections::plain;
 pub use connections::{Connection, connections};
 pub use coverage::{Coverage, coverage};
 pub use effect::{Effect, effect};

@@ -39,7 +39,7 @@ impl Direction {
 /// A policy, decoded. A direction that is `None` is not isolated by this policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetworkPolicy {
-    /// Its own namespace.
+    /// Its own namespace; `default` where the manifest names none.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -121,10 +121,15 @@ impl fmt::Display for PolicyPort {
 }
 
 impl NetworkPolicy {
+    /// Whether `manifest` is one.
+    pub(crate) fn is(manifest: &Manifest) -> bool {
+        manifest.object().kind == "NetworkPolicy" && manifest.group_version().0 == "networking.k8s.io"
+    }
+
     /// Decodes `manifest`, or gives nothing where it is another kind.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Option<Self> {
-        if manifest.object().kind != "NetworkPolicy" || !manifest.api_version().starts_with("networking.k8s.io/") {
+        if !Self::is(manifest) {
             return None;
         }
         let spec = &manifest.value()["spec"];
@@ -134,7 +139,7 @@ impl NetworkPolicy {
             rules.map(|rule| Rule::decode(rule, direction.other_end())).collect()
         };
         Some(Self {
-            namespace: manifest.object().namespace.clone(),
+            namespace: namespace_or_default(&manifest.object().namespace).to_owned(),
             name: manifest.object().name.clone(),
             pod_selector: Selector::from_value(spec.get("podSelector")),
             ingress: types.0.then(|| rules(Direction::Ingress)),
@@ -168,9 +173,7 @@ impl NetworkPolicy {
     /// Whether it governs the workload's pods. Pods on the host's network are never governed.
     #[must_use]
     pub fn selects_workload(&self, workload: &Workload<'_>) -> bool {
-        !workload.uses_host_network()
-            && namespace_or_default(&self.namespace) == workload.namespace()
-            && self.pod_selector.matches(&workload.labels())
+        !workload.uses_host_network() && self.selects(workload.namespace(), &workload.labels())
     }
 }
 

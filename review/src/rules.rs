@@ -15,6 +15,7 @@ use crate::Context;
 use crate::exception::Exceptions;
 use crate::finding::{Finding, Severity};
 use crate::manifest::Manifest;
+use crate::network_policy::NetworkPolicy;
 use crate::patch::{Edit, Patch};
 use crate::pod_security::{PodSecurityVersion, Profile};
 use crate::settings::Settings;
@@ -116,6 +117,8 @@ pub(crate) enum RuleSet {
 pub(crate) enum Check {
     /// Pods and everything that makes pods.
     Workload(fn(&Workload<'_>, &Scope<'_>) -> Vec<Problem>),
+    /// NetworkPolicies.
+    Policy(fn(&NetworkPolicy, &Scope<'_>) -> Vec<Problem>),
     /// Any object.
     Object(fn(&Manifest, &Scope<'_>) -> Vec<Problem>),
 }
@@ -232,9 +235,11 @@ fn is_selected(rule: &Rule, selection: Selection) -> bool {
 
 fn findings_of(manifest: &Manifest, scope: &Scope<'_>, rules: &[&Rule]) -> Vec<Finding> {
     let workload = Workload::of(manifest);
+    let policy = NetworkPolicy::of(manifest);
     let found = rules.iter().flat_map(|rule| {
         let problems = match rule.check {
             Check::Workload(check) => workload.as_ref().map(|workload| check(workload, scope)).unwrap_or_default(),
+            Check::Policy(check) => policy.as_ref().map(|policy| check(policy, scope)).unwrap_or_default(),
             Check::Object(check) => check(manifest, scope),
         };
         problems.into_iter().map(|problem| problem.found(rule.id, rule.faq, manifest)).collect::<Vec<_>>()

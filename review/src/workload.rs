@@ -5,6 +5,7 @@ use crate::manifest::Manifest;
 use crate::patch::Edit;
 use crate::selector::{Labels, labels};
 use serde_json::Value;
+use std::fmt;
 
 /// A manifest that holds a pod spec, with the path that leads there.
 #[derive(Debug, Clone, Copy)]
@@ -12,15 +13,46 @@ pub struct Workload<'a> {
     /// The object.
     pub manifest: &'a Manifest,
     template_path: &'static str,
+    spec_path: &'static str,
     template: &'a Value,
 }
 
 /// One container of any kind, and its path in the object.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Container<'a> {
     pub(crate) value: &'a Value,
-    pub(crate) path: String,
+    pub(crate) path: ContainerPath,
     pub(crate) kind: ContainerKind,
+}
+
+/// Where a container is. It is written only once something is found: most rules find nothing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ContainerPath {
+    spec: &'static str,
+    list: &'static str,
+    index: usize,
+}
+
+impl fmt::Display for ContainerPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}[{}]", self.spec, self.list, self.index)
+    }
+}
+
+/// Where a security context is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SecurityContextPath {
+    Pod { spec: &'static str },
+    Container(ContainerPath),
+}
+
+impl fmt::Display for SecurityContextPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pod { spec } => write!(f, "{spec}.securityContext"),
+            Self::Container(path) => write!(f, "{path}.securityContext"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,28 +105,34 @@ impl<'a> Container<'a> {
     }
 
     /// Its security context with its path.
-    pub(crate) fn security_context(&self) -> (String, &'a Value) {
-        (format!("{}.securityContext", self.path), &self.value["securityContext"])
+    pub(crate) fn security_context(&self) -> (SecurityContextPath, &'a Value) {
+        (SecurityContextPath::Container(self.path), &self.value["securityContext"])
     }
 }
+
+const CONTAINER_LISTS: [(&str, ContainerKind); 3] = [
+    ("containers", ContainerKind::Main),
+    ("initContainers", ContainerKind::Init),
+    ("ephemeralContainers", ContainerKind::Ephemeral),
+];
 
 impl<'a> Workload<'a> {
     /// The pod spec of `manifest`, or nothing where its kind has none.
     #[must_use]
     pub fn of(manifest: &'a Manifest) -> Option<Self> {
-        let template_path = match (manifest.api_version(), manifest.object().kind.as_str()) {
-            ("v1", "Pod") => "",
+        let (template_path, spec_path) = match (manifest.api_version(), manifest.object().kind.as_str()) {
+            ("v1", "Pod") => ("", "spec"),
             ("apps/v1", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
             | ("batch/v1", "Job")
-            | ("v1", "ReplicationController") => "spec.template",
-            ("batch/v1", "CronJob") => "spec.jobTemplate.spec.template",
+            | ("v1", "ReplicationController") => ("spec.template", "spec.template.spec"),
+            ("batch/v1", "CronJob") => ("spec.jobTemplate.spec.template", "spec.jobTemplate.spec.template.spec"),
             _ => return None,
         };
         let template = template_path
             .split('.')
             .filter(|segment| !segment.is_empty())
             .fold(manifest.value(), |value, segment| &value[segment]);
-        Some(Self { manifest, template_path, template })
+        Some(Self { manifest, template_path, spec_path, template })
     }
 
     /// Its namespace, `default` where the manifest names none, as kubectl takes it.
@@ -118,35 +156,31 @@ impl<'a> Workload<'a> {
 
     /// The path of a field of the pod spec, inside the object.
     pub(crate) fn path(&self, field: &str) -> String {
-        let prefix =
-            if self.template_path.is_empty() { "spec".to_owned() } else { format!("{}.spec", self.template_path) };
-        if field.is_empty() { prefix } else { format!("{prefix}.{field}") }
+        format!("{}.{field}", self.spec_path)
     }
 
-    pub(crate) fn containers(&self) -> Vec<Container<'a>> {
-        [
-            ("containers", ContainerKind::Main),
-            ("initContainers", ContainerKind::Init),
-            ("ephemeralContainers", ContainerKind::Ephemeral),
-        ]
-        .into_iter()
-        .flat_map(|(field, kind)| {
-            let list = self.spec()[field].as_array().map(Vec::as_slice).unwrap_or_default();
-            list.iter().enumerate().map(move |(index, value)| (field, kind, index, value))
+    /// Its containers of every kind, the main ones first.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = Container<'a>> + use<'a> {
+        let (spec, spec_path) = (self.spec(), self.spec_path);
+        CONTAINER_LISTS.into_iter().flat_map(move |(list, kind)| {
+            let containers = spec[list].as_array().map(Vec::as_slice).unwrap_or_default().iter().enumerate();
+            containers.map(move |(index, value)| Container {
+                value,
+                path: ContainerPath { spec: spec_path, list, index },
+                kind,
+            })
         })
-        .map(|(field, kind, index, value)| Container { value, path: self.path(&format!("{field}[{index}]")), kind })
-        .collect()
     }
 
     /// The pod's and every container's security context, each with its path. The pod comes first.
-    pub(crate) fn security_contexts(&self) -> Vec<(String, &'a Value)> {
-        let pod = (self.path("securityContext"), &self.spec()["securityContext"]);
-        std::iter::once(pod).chain(self.containers().iter().map(Container::security_context)).collect()
+    pub(crate) fn security_contexts(&self) -> impl Iterator<Item = (SecurityContextPath, &'a Value)> + use<'a> {
+        let pod = (SecurityContextPath::Pod { spec: self.spec_path }, &self.spec()["securityContext"]);
+        std::iter::once(pod).chain(self.containers().map(|container| container.security_context()))
     }
 
     /// Containers whose image can be read, with the image.
     pub(crate) fn images(&self) -> impl Iterator<Item = (Container<'a>, ImageRef)> {
-        self.containers().into_iter().filter_map(|container| {
+        self.containers().filter_map(|container| {
             let image = container.image().parse().ok()?;
             Some((container, image))
         })

@@ -4,7 +4,7 @@ use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
 use crate::port_set::{PortSet, Transport};
 use crate::selector::{Labels, labels};
-use crate::workload::{Workload, namespace_or_default};
+use crate::workload::Workload;
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
@@ -46,7 +46,6 @@ impl Endpoint {
         let object = workload.manifest.object();
         let ports = workload
             .containers()
-            .iter()
             .flat_map(|container| container.value["ports"].as_array().into_iter().flatten())
             .filter_map(|port| {
                 Some(ContainerPort {
@@ -109,8 +108,7 @@ impl World {
             let manifest = manifest.borrow();
             if let Some(workload) = Workload::of(manifest) {
                 world.endpoints.push(Endpoint::of(&workload));
-            } else if let Some(mut policy) = NetworkPolicy::of(manifest) {
-                policy.namespace = namespace_or_default(&policy.namespace).to_owned();
+            } else if let Some(policy) = NetworkPolicy::of(manifest) {
                 world.policies.entry(policy.namespace.clone()).or_default().push(policy);
             } else if manifest.object().kind == "Namespace" && manifest.api_version() == "v1" {
                 let own = labels(&manifest.value()["metadata"]["labels"]);
@@ -134,16 +132,9 @@ impl World {
         &self.endpoints
     }
 
-    /// The policy that a manifest is, as this world knows it, and the workloads that it governs.
-    pub(crate) fn governed_by(&self, manifest: &Manifest) -> Option<(&NetworkPolicy, Vec<&Endpoint>)> {
-        let policy = self.find_policy(&NetworkPolicy::of(manifest)?)?;
-        let endpoints = self.endpoints.iter().filter(|endpoint| self.selects(policy, endpoint)).collect();
-        Some((policy, endpoints))
-    }
-
-    /// A policy of this world with the address of the one given.
-    fn find_policy(&self, like: &NetworkPolicy) -> Option<&NetworkPolicy> {
-        self.policies_in(namespace_or_default(&like.namespace)).iter().find(|policy| policy.name == like.name)
+    /// The workloads that a policy governs.
+    pub(crate) fn governed_by(&self, policy: &NetworkPolicy) -> Vec<&Endpoint> {
+        self.endpoints.iter().filter(|endpoint| self.selects(policy, endpoint)).collect()
     }
 
     /// The policies that select a workload's pods. Pods on the host's network are never governed.

@@ -16,7 +16,6 @@ pub(super) const RULE: Rule = Rule {
 fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     workload
         .containers()
-        .iter()
         .filter_map(|container| {
             let error = container.image().parse::<ImageRef>().err()?;
             let message = format!("The image of container {} cannot be read: {error}", container.name());

@@ -1,7 +1,6 @@
 //! Rules that allow everything.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy};
 
 pub(super) const RULE: Rule = Rule {
@@ -10,11 +9,10 @@ pub(super) const RULE: Rule = Rule {
     source: "Kubernetes API reference, NetworkPolicySpec networking.k8s.io/v1, ingress and egress",
     faq: Some("network-policies"),
     set: RuleSet::Platform,
-    check: Check::Object(check),
+    check: Check::Policy(check),
 };
 
-fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
-    let Some(policy) = NetworkPolicy::of(manifest) else { return Vec::new() };
+fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
     policy
         .placed_rules()
         .filter(|placed| placed.rule.allows_everything())

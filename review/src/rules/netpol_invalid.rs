@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
-    if NetworkPolicy::of(manifest).is_none() {
+    if !NetworkPolicy::is(manifest) {
         return Vec::new();
     }
     let spec = &manifest.value()["spec"];

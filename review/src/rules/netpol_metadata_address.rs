@@ -1,7 +1,6 @@
 //! Blocks that hold the metadata address without meaning to.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy};
 use crate::patch::Edit;
 use std::net::Ipv4Addr;
@@ -12,14 +11,13 @@ pub(super) const RULE: Rule = Rule {
     source: "RFC 3927 link-local address 169.254.169.254, the same in all large clouds",
     faq: Some("network-policies"),
     set: RuleSet::Platform,
-    check: Check::Object(check),
+    check: Check::Policy(check),
 };
 
 const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 /// A rule for every address is another rule's finding.
-fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
-    let Some(policy) = NetworkPolicy::of(manifest) else { return Vec::new() };
+fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
     policy
         .placed_rules()
         .filter(|placed| placed.direction == Direction::Egress)

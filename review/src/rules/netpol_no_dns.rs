@@ -1,11 +1,9 @@
 //! Egress without DNS.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy, Peer};
 use crate::patch::Edit;
 use crate::port_set::{PortSet, Transport};
-use crate::workload::namespace_or_default;
 use crate::world::{NAMESPACE_NAME, ports_of};
 use serde_json::json;
 
@@ -15,16 +13,15 @@ pub(super) const RULE: Rule = Rule {
     source: "Kubernetes documentation, DNS for Services and Pods; platform documentation on network policies",
     faq: Some("network-policies"),
     set: RuleSet::Platform,
-    check: Check::Object(check),
+    check: Check::Policy(check),
 };
 
-fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
-    let Some(policy) = NetworkPolicy::of(manifest) else { return Vec::new() };
+fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
     let Some(rules) = policy.rules(Direction::Egress).filter(|rules| !rules.is_empty()) else { return Vec::new() };
     // Policies add up, so all that select the same pods are looked at.
     let together = scope
         .world
-        .policies_in(namespace_or_default(&policy.namespace))
+        .policies_in(&policy.namespace)
         .iter()
         .filter(|other| other.pod_selector.is_empty() || other.pod_selector == policy.pod_selector);
     let allowed = together.fold(PortSet::default(), |all, policy| all.union(&towards_dns(policy)));
@@ -65,7 +62,7 @@ fn may_be_dns(policy: &NetworkPolicy, peer: &Peer) -> bool {
         Peer::Block { .. } => true,
         Peer::Pods { namespaces: None, .. } => policy.namespace == "kube-system",
         Peer::Pods { namespaces: Some(namespaces), .. } => {
-            namespaces.sole_value_of(NAMESPACE_NAME).is_none_or(|name| name != namespace_or_default(&policy.namespace))
+            namespaces.sole_value_of(NAMESPACE_NAME).is_none_or(|name| name != &policy.namespace)
         }
     }
 }

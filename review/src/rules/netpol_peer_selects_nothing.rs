@@ -1,7 +1,7 @@
 //! Peers that fit nobody.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::manifest::Manifest;
+use crate::network_policy::NetworkPolicy;
 
 pub(super) const RULE: Rule = Rule {
     id: "netpol/peer-selects-nothing",
@@ -9,12 +9,14 @@ pub(super) const RULE: Rule = Rule {
     source: "Kubernetes API reference, NetworkPolicySpec networking.k8s.io/v1, NetworkPolicyPeer",
     faq: Some("network-policies"),
     set: RuleSet::Platform,
-    check: Check::Object(check),
+    check: Check::Policy(check),
 };
 
-fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
+fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
     let world = &scope.world;
-    let Some((policy, _)) = world.governed_by(manifest).filter(|_| scope.every_workload) else { return Vec::new() };
+    if !scope.every_workload {
+        return Vec::new();
+    }
     policy
         .placed_rules()
         .flat_map(|placed| {

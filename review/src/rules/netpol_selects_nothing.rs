@@ -1,7 +1,7 @@
 //! Policies without pods.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::manifest::Manifest;
+use crate::network_policy::NetworkPolicy;
 
 pub(super) const RULE: Rule = Rule {
     id: "netpol/selects-nothing",
@@ -9,12 +9,12 @@ pub(super) const RULE: Rule = Rule {
     source: "Kubernetes API reference, NetworkPolicySpec networking.k8s.io/v1, podSelector",
     faq: Some("network-policies"),
     set: RuleSet::Platform,
-    check: Check::Object(check),
+    check: Check::Policy(check),
 };
 
 /// Only where something of the namespace is known: a policy reviewed all alone says nothing about it.
-fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
-    let Some((policy, endpoints)) = scope.world.governed_by(manifest) else { return Vec::new() };
+fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
+    let endpoints = scope.world.governed_by(policy);
     let known = scope.every_workload && scope.workloads_in(&policy.namespace).next().is_some();
     if !known || !endpoints.is_empty() || policy.pod_selector.is_empty() {
         return Vec::new();

@@ -1,7 +1,6 @@
 //! Policies beside a wider one.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy, Rule as PolicyRule};
 
 pub(super) const RULE: Rule = Rule {
@@ -10,11 +9,11 @@ pub(super) const RULE: Rule = Rule {
     source: "Kubernetes API reference, NetworkPolicySpec networking.k8s.io/v1, policies are additive",
     faq: Some("network-policies"),
     set: RuleSet::Platform,
-    check: Check::Object(check),
+    check: Check::Policy(check),
 };
 
-fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
-    let Some((policy, endpoints)) = scope.world.governed_by(manifest) else { return Vec::new() };
+fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
+    let endpoints = scope.world.governed_by(policy);
     let covers_its_pods = |other: &&NetworkPolicy| {
         other.name != policy.name
             && (other.pod_selector.is_empty()

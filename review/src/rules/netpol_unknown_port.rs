@@ -1,8 +1,7 @@
 //! Ports that no container has.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::manifest::Manifest;
-use crate::network_policy::{Direction, PolicyPort};
+use crate::network_policy::{Direction, NetworkPolicy, PolicyPort};
 use crate::world::{Endpoint, port_range};
 
 pub(super) const RULE: Rule = Rule {
@@ -11,11 +10,11 @@ pub(super) const RULE: Rule = Rule {
     source: "Kubernetes API reference, NetworkPolicySpec networking.k8s.io/v1, NetworkPolicyPort",
     faq: Some("network-policies"),
     set: RuleSet::Platform,
-    check: Check::Object(check),
+    check: Check::Policy(check),
 };
 
-fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
-    let Some((policy, endpoints)) = scope.world.governed_by(manifest) else { return Vec::new() };
+fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
+    let endpoints = scope.world.governed_by(policy);
     if endpoints.is_empty() {
         return Vec::new();
     }

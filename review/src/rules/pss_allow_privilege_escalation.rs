@@ -19,7 +19,6 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     }
     workload
         .containers()
-        .iter()
         .filter(|container| container.security_context().1["allowPrivilegeEscalation"] != false)
         .map(|container| {
             let path = format!("{}.allowPrivilegeEscalation", container.security_context().0);

@@ -19,7 +19,6 @@ const FIX: &str = "Use the profile RuntimeDefault, or none.";
 fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     let fields = workload
         .security_contexts()
-        .into_iter()
         .filter(|(_, context)| {
             context["appArmorProfile"]["type"]
                 .as_str()

@@ -31,7 +31,6 @@ const ADDABLE: &[&str] = &[
 fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     workload
         .containers()
-        .iter()
         .flat_map(|container| container.added_capabilities_beyond(ADDABLE))
         .map(|added| {
             let message = format!("Container {} adds the capability {}.", added.container, added.capability);

@@ -20,7 +20,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     if workload.is_windows() {
         return Vec::new();
     }
-    workload.containers().iter().flat_map(|container| kept(container).into_iter().chain(added(container))).collect()
+    workload.containers().flat_map(|container| kept(&container).into_iter().chain(added(&container))).collect()
 }
 
 fn kept(container: &Container<'_>) -> Option<Problem> {

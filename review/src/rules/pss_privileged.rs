@@ -17,7 +17,6 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     let privileged = |context: &serde_json::Value| context["privileged"] == true;
     workload
         .containers()
-        .iter()
         .filter(|container| privileged(container.security_context().1))
         .map(|container| {
             let path = format!("{}.privileged", container.security_context().0);

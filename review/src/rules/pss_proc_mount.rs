@@ -2,7 +2,7 @@
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
 use crate::patch::Edit;
-use crate::workload::{Container, Workload};
+use crate::workload::Workload;
 
 pub(super) const RULE: Rule = Rule {
     id: "pss/proc-mount",
@@ -23,8 +23,7 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
 pub(super) fn unmasked(workload: &Workload<'_>) -> Vec<Problem> {
     workload
         .containers()
-        .iter()
-        .map(Container::security_context)
+        .map(|container| container.security_context())
         .filter(|(_, context)| context["procMount"].as_str().is_some_and(|kind| kind != "Default"))
         .map(|(path, _)| {
             let path = format!("{path}.procMount");

@@ -25,8 +25,7 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
         Problem::deny(pod_path.as_str(), "The pod says that it may run as root.", "Set runAsNonRoot: true.")
             .mended_by([Edit::set(&pod_path, true)])
     });
-    let containers = workload.containers();
-    let of_containers = containers.iter().filter_map(|container| {
+    let of_containers = workload.containers().filter_map(|container| {
         let (path, context) = container.security_context();
         let path = format!("{path}.runAsNonRoot");
         let edit = match &context["runAsNonRoot"] {

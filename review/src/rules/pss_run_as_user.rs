@@ -22,7 +22,6 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     }
     workload
         .security_contexts()
-        .into_iter()
         .filter(|(_, context)| context["runAsUser"] == 0)
         .map(|(path, _)| {
             let path = format!("{path}.runAsUser");

@@ -20,25 +20,24 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     }
     let of = |context: &Value| context["seccompProfile"]["type"].as_str().unwrap_or_default().to_owned();
     let wrong = |kind: &str| !matches!(kind, "" | "RuntimeDefault" | "Localhost");
-    let contexts = workload.security_contexts();
-    let explicit = contexts.iter().filter(|(_, context)| wrong(&of(context))).map(|(path, context)| {
+    let explicit = workload.security_contexts().filter(|(_, context)| wrong(&of(context))).map(|(path, context)| {
         let path = format!("{path}.seccompProfile.type");
         let message = format!("{} is no filter on system calls.", of(context));
         Problem::deny(path.as_str(), message, "Use RuntimeDefault.").mended_by([Edit::set(&path, "RuntimeDefault")])
     });
     let pod_says = !of(&workload.spec()["securityContext"]).is_empty();
     let pod_path = workload.path("securityContext.seccompProfile.type");
-    let containers = workload.containers();
-    let missing = containers.iter().filter(|container| !pod_says && of(container.security_context().1).is_empty()).map(
-        |container| {
+    let missing = workload
+        .containers()
+        .filter(|container| !pod_says && of(container.security_context().1).is_empty())
+        .map(|container| {
             Problem::deny(
                 format!("{}.seccompProfile.type", container.security_context().0),
                 format!("Container {} runs without a filter on system calls.", container.name()),
                 "Set seccompProfile.type: RuntimeDefault, for the pod or for the container.",
             )
             .mended_by([Edit::set(&pod_path, "RuntimeDefault")])
-        },
-    );
+        });
     explicit.chain(missing).collect()
 }
 

@@ -22,7 +22,6 @@ const SOME_MEMORY: &str = "128Mi";
 fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     workload
         .containers()
-        .into_iter()
         .filter(|container| container.kind == ContainerKind::Main)
         .filter_map(|container| {
             let resources = &container.value["resources"];

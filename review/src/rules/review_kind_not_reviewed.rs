@@ -21,7 +21,7 @@ fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
         (manifest.api_version(), kind),
         ("v1", "Namespace" | "Service") | ("policy/v1", "PodDisruptionBudget")
     );
-    if known || Workload::of(manifest).is_some() || NetworkPolicy::of(manifest).is_some() || is_policy(manifest) {
+    if known || Workload::of(manifest).is_some() || NetworkPolicy::is(manifest) || is_policy(manifest) {
         return Vec::new();
     }
     vec![Problem::info(

@@ -17,7 +17,6 @@ pub(super) const RULE: Rule = Rule {
 fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     workload
         .security_contexts()
-        .into_iter()
         .filter(|(_, context)| context["seccompProfile"]["type"] == "Localhost")
         .map(|(path, _)| {
             Problem::deny(

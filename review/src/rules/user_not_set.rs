@@ -20,7 +20,6 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     }
     workload
         .containers()
-        .into_iter()
         .filter(|container| user(container.value).is_none())
         .map(|container| {
             Problem::info(

@@ -1,0 +1,42 @@
+//! The commands that do the same from a terminal.
+
+use super::{Answers, Kind, NAME_LABEL, generate};
+use crate::manifest::{Manifest, to_yaml};
+use serde_json::{Value, json};
+
+/// The commands that apply what was generated: from the downloaded file, and for a single pod also `kubectl run`.
+///
+/// `kubectl run --overrides` takes a JSON merge patch (RFC 7386) that must name its `apiVersion` and replaces lists
+/// whole, so the patch holds every container as a whole; and as `kubectl run` sets a label of its own, the labels are
+/// given, too, or the policy would not select the pod.
+#[must_use]
+pub fn kubectl_commands(answers: &Answers) -> String {
+    let Answers { namespace, name, .. } = answers;
+    let from_file = format!(
+        "# Show what would happen; nothing is changed.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} --dry-run=server -f {name}.yaml\n\n# Apply the policy and the workload.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} -f {name}.yaml\n"
+    );
+    match (answers.kind, generate(answers).as_slice()) {
+        (Kind::Pod, [policy, pod]) => format!("{from_file}\n{}", run(answers, policy, pod)),
+        _ => from_file,
+    }
+}
+
+/// The policy from standard input, and the pod by `kubectl run`.
+fn run(answers: &Answers, policy: &Manifest, pod: &Manifest) -> String {
+    let Answers { namespace, name, image_text, .. } = answers;
+    let overrides = quoted(&overrides(pod).to_string());
+    let image = quoted(image_text);
+    format!(
+        "# Or without the file: first the policy, then the pod.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} -f - <<'EOF'\n{}EOF\nkubectl run {name} --namespace={namespace} --image={image} --labels={NAME_LABEL}={name} --overrides={overrides}\n",
+        to_yaml(std::slice::from_ref(policy))
+    )
+}
+
+fn overrides(pod: &Manifest) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Pod", "spec": pod.value()["spec"] })
+}
+
+/// A word for a POSIX shell (IEEE Std 1003.1, section 2.2.2): nothing between single quotes means anything.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
