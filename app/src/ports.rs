@@ -66,11 +66,12 @@ pub trait Cluster: Send + Sync {
     async fn create_from_template(&self, requested_by: &KubeIdentity, objects: &[Manifest])
     -> Result<(), ClusterError>;
 
-    /// NetworkPolicies of a namespace, as the person.
+    /// What is in the cluster around a review: what the person may read of the namespace, and the cluster's own
+    /// policies, which the portal's own account reads.
     ///
     /// # Errors
-    /// When the cluster refuses or is away.
-    async fn network_policies(&self, who: &KubeIdentity, namespace: &str) -> Result<Vec<Manifest>, ClusterError>;
+    /// When the cluster is away. What it refuses to show is named in the answer.
+    async fn surroundings(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError>;
 
     /// Server-side apply of exactly these bytes (one YAML document) as the person.
     ///
@@ -89,6 +90,15 @@ pub trait Cluster: Send + Sync {
     /// # Errors
     /// When it is not.
     async fn check(&self) -> Result<(), ClusterError>;
+}
+
+/// What a review takes into account beside what it reviews.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Namespace, workloads, services, budgets and policies; and ConstraintTemplates and Constraints.
+    pub objects: Vec<Manifest>,
+    /// What the cluster did not show, in words for people.
+    pub unread: Vec<String>,
 }
 
 /// Whether an apply is only tried.

@@ -58,6 +58,8 @@ export class Kube {
 
 export function pathOf({ apiVersion, kind, metadata: { name, namespace } }) {
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  // Gatekeeper serves constraints under their kind as it is.
+  if (apiVersion.startsWith('constraints.gatekeeper.sh/')) return `${root}/${kind.toLowerCase()}/${name}`;
   const place = NAMESPACED.has(kind) ? `/namespaces/${namespace}` : '';
   return `${root}${place}/${PLURALS[kind] ?? `${kind.toLowerCase().replace(/y$/, 'ie')}s`}/${name}`;
 }

@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
 import { kubeconfig, portalToken } from './control-plane.mjs';
 import { freePort, until } from './processes.mjs';
 import * as tools from './tools.mjs';
@@ -20,11 +21,30 @@ export async function setUpPlatform(processes, folder, plane, { hierarchy = true
   await kube.applyFile(join(root, 'deploy/rbac.yaml'));
   if (!hierarchy) await kube.applyFile(join(root, 'deploy/rbac-direct-mode.yaml'));
   await kube.applyFile(manifest('demo.yaml'));
+  await servePolicies(kube);
   if (hierarchy) processes.start('hnc', 'node', [join(import.meta.dirname, 'hnc.mjs'), adminConfig], { onLost });
   await startAdmission(processes, folder, plane, onLost);
   const config = join(folder, 'portal.kubeconfig');
   writeFileSync(config, kubeconfig({ server, ca, token: await portalToken(kube) }), { mode: 0o600 });
   return config;
+}
+
+/** The part of Gatekeeper that reviews read: its templates and constraints. What it refuses, the webhook refuses here. */
+async function servePolicies(kube) {
+  const policies = parseAllDocuments(readFileSync(join(root, 'review/testdata/policies/policies.yaml'), 'utf8')).map((document) => document.toJS());
+  const kinds = policies.filter(({ kind }) => kind === 'ConstraintTemplate').map(({ spec }) => spec.crd.spec.names.kind);
+  await kube.apply(definition('templates.gatekeeper.sh', 'v1', 'ConstraintTemplate', 'constrainttemplates'));
+  for (const kind of kinds) await kube.apply(definition('constraints.gatekeeper.sh', 'v1beta1', kind, kind.toLowerCase()));
+  await until('the policy APIs', () => Promise.all([kube.get('/apis/templates.gatekeeper.sh/v1/constrainttemplates'), ...kinds.map((kind) => kube.get(`/apis/constraints.gatekeeper.sh/v1beta1/${kind.toLowerCase()}`))]));
+  for (const policy of policies) await kube.apply(policy);
+}
+
+function definition(group, version, kind, plural) {
+  const schema = { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: `${plural}.${group}` },
+    spec: { group, scope: 'Cluster', names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` }, versions: [{ name: version, served: true, storage: true, schema }] },
+  };
 }
 
 async function startAdmission(processes, folder, { kube, adminConfig }, onLost) {

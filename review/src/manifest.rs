@@ -398,12 +398,16 @@ fn list_of(value: &Value) -> Option<(Option<String>, String)> {
 /// Writes manifests as one YAML stream, documents parted by `---`.
 #[must_use]
 pub fn to_yaml(manifests: &[Manifest]) -> String {
-    manifests
-        .iter()
-        .map(|manifest| serde_saphyr::to_string(manifest.value()).unwrap_or_default())
-        .map(|document| format!("{}\n", document.trim_end()))
-        .collect::<Vec<_>>()
-        .join("---\n")
+    manifests.iter().map(|manifest| document(manifest.value())).collect::<Vec<_>>().join("---\n")
+}
+
+/// Spaces and empty lines at the end may be those of a block of text: nothing is trimmed.
+fn document(value: &Value) -> String {
+    let mut document = serde_saphyr::to_string(value).unwrap_or_default();
+    if !document.ends_with('\n') {
+        document.push('\n');
+    }
+    document
 }
 
 #[cfg(test)]
@@ -538,7 +542,9 @@ mod tests {
 
     #[test]
     fn what_is_written_as_yaml_reads_back_the_same() {
-        let manifests = decode("x", &format!("{POD}  labels: {{app: 'on', n: '1'}}\n---\n{POD}")).unwrap();
+        let block = format!("{POD}  annotations:\n    note: \"two lines, \\n the second \\n\\n\"\n");
+        let manifests =
+            decode("x", &format!("{POD}  labels: {{app: 'on', n: '1'}}\n---\n{block}---\n{block}")).unwrap();
         assert_eq!(decode("y", &to_yaml(&manifests)).unwrap(), manifests);
     }
 }

@@ -115,11 +115,27 @@ async fn a_dry_run_stores_nothing_and_an_apply_stores_the_object_under_our_name(
     let cluster = cluster().await;
     let name = unique("web");
     apply(&cluster, &dana(), &policy(&name), Run::Dry).await.unwrap();
-    assert!(cluster.network_policies(&dana(), "shop").await.unwrap().iter().all(|found| found.object().name != name));
+    let around = async || cluster.surroundings(&dana(), "shop").await.unwrap().objects;
+    assert!(around().await.iter().all(|found| found.object().name != name));
     apply(&cluster, &dana(), &policy(&name), Run::Real).await.unwrap();
-    let stored = cluster.network_policies(&dana(), "shop").await.unwrap();
+    let stored = around().await;
     let stored = stored.iter().find(|found| found.object().name == name).unwrap();
     assert_eq!(stored.value()["metadata"]["managedFields"][0]["manager"], "fairway");
+}
+
+#[tokio::test]
+async fn a_review_sees_the_namespace_as_the_person_does_and_the_policies_of_the_cluster() {
+    let cluster = cluster().await;
+    filled(&cluster).await;
+    let around = cluster.surroundings(&dana(), "shop").await.unwrap();
+    assert_eq!(around.unread, Vec::<String>::new());
+    let kinds: Vec<&str> = around.objects.iter().map(|object| object.object().kind.as_str()).collect();
+    for kind in ["Namespace", "ConstraintTemplate", "K8sRequireNetworkPolicy", "K8sResourceRequests"] {
+        assert!(kinds.contains(&kind), "{kind} is not in {kinds:?}");
+    }
+    let elsewhere = cluster.surroundings(&identity("pia", &["team-pay"]), "shop").await.unwrap();
+    assert!(elsewhere.unread.contains(&"networkpolicies of shop".to_owned()), "{:?}", elsewhere.unread);
+    assert!(elsewhere.objects.iter().all(|object| object.object().kind != "NetworkPolicy"));
 }
 
 #[tokio::test]

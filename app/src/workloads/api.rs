@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::error::{AppError, Part};
 use crate::form::{FormErrors, FormOutcome, decode, ticked};
 use crate::namespaces::{deploy_right, load_namespace, namespaces_where};
-use crate::ports::{ClusterError, Right, Run};
+use crate::ports::{ClusterError, Right, Run, Surroundings};
 use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -37,6 +37,8 @@ pub struct Reviewed {
     pub ingress: Reach,
     /// What it can reach.
     pub egress: Reach,
+    /// What the cluster did not show, so that it was not taken into account.
+    pub unread: Vec<String>,
 }
 
 /// What the API server says to a dry run of one object.
@@ -67,7 +69,8 @@ pub enum DryRunAnswer {
     Unknown,
 }
 
-/// Reviews what a draft holds: our rules over the new manifests and the policies that exist already.
+/// Reviews what a draft holds: our rules and the cluster's own policies, over the new manifests and what is there
+/// already.
 ///
 /// # Errors
 /// The form's errors, or the cluster's.
@@ -80,21 +83,22 @@ pub async fn review_draft(
         Ok(answers) => answers,
         Err(errors) => return Ok(Err(errors)),
     };
-    let network_policies = state.cluster.network_policies(&actor.kube, &answers.namespace).await?;
-    Ok(Ok(review_answers(state, answers, network_policies)))
+    let surroundings = state.cluster.surroundings(&actor.kube, &answers.namespace).await?;
+    Ok(Ok(review_answers(state, answers, surroundings)))
 }
 
-fn review_answers(state: &AppState, answers: Answers, network_policies: Vec<Manifest>) -> Reviewed {
+fn review_answers(state: &AppState, answers: Answers, surroundings: Surroundings) -> Reviewed {
     let manifests = review::generate(&answers);
     let manifest = review::to_yaml(&manifests);
-    let context = Context { existing: network_policies, every_workload: false };
+    let Surroundings { objects, unread } = surroundings;
+    let context = Context { existing: objects, every_workload: unread.is_empty() };
     let report = review::review(&manifests, &context, &state.policy.review, Selection::default());
     let workload = manifests.iter().find_map(Workload::of);
     let reach = |direction| {
         workload.map_or(Reach::Open, |workload| review::reach(&workload, context.afterwards(&manifests), direction))
     };
     let (ingress, egress) = (reach(Direction::Ingress), reach(Direction::Egress));
-    Reviewed { digest: Digest::of(&manifest), ingress, egress, answers, manifest, manifests, report }
+    Reviewed { digest: Digest::of(&manifest), ingress, egress, answers, manifest, manifests, report, unread }
 }
 
 /// A server-side dry run, as the person, of every object and of the Pod that a controller would make:

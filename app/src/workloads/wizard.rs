@@ -313,6 +313,7 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
         .collect();
     view! {
         <Headline report=reviewed.report.clone() ready=ready/>
+        <Unread parts=reviewed.unread.clone()/>
         <Existing objects=existing/>
         <AnswerList id=id answers=reviewed.answers.clone()/>
         <h2>"Findings"</h2>
@@ -336,6 +337,16 @@ fn Existing(objects: Vec<String>) -> impl IntoView {
     (!objects.is_empty()).then(|| {
         view! {
             <Notice tone=Tone::Warn><p>"These exist already, and applying changes what runs: "<strong>{objects.join(", ")}</strong>". If you meant a new workload, go back and give it another name."</p></Notice>
+        }
+    })
+}
+
+/// What was not looked at is said, or silence would mean that all is well.
+#[component]
+fn Unread(parts: Vec<String>) -> impl IntoView {
+    (!parts.is_empty()).then(|| {
+        view! {
+            <Notice tone=Tone::Info><p>"The cluster does not show this to you or to the portal, so it was not taken into account: "{parts.join(", ")}"."</p></Notice>
         }
     })
 }
@@ -402,6 +413,7 @@ pub fn Findings(
 #[component]
 fn FindingItem(finding: Finding) -> impl IntoView {
     let (tone, word) = match finding.severity {
+        _ if finding.exception.is_some() => (Tone::Info, "Accepted"),
         Severity::Deny => (Tone::Bad, "Refused"),
         Severity::Warn => (Tone::Warn, "Warning"),
         Severity::Info => (Tone::Info, "Note"),
@@ -410,7 +422,7 @@ fn FindingItem(finding: Finding) -> impl IntoView {
     view! {
         <li class="finding">
             <p><Badge tone=tone text=word/>" "<strong>{finding.message.clone()}</strong></p>
-            <p>{finding.fix}{why}</p>
+            <p>{finding.exception.map_or(finding.fix, |reason| format!("Accepted by annotation: {reason}"))}{why}</p>
             <p class="quiet"><code>{finding.rule}</code>" at "<code>{finding.object.to_string()}</code>" "<code>{finding.path}</code></p>
         </li>
     }

@@ -62,7 +62,7 @@ fn may_be_dns(policy: &NetworkPolicy, peer: &Peer) -> bool {
         Peer::Block { .. } => true,
         Peer::Pods { namespaces: None, .. } => policy.namespace == "kube-system",
         Peer::Pods { namespaces: Some(namespaces), .. } => {
-            namespaces.sole_value_of(NAMESPACE_NAME).is_none_or(|name| name != &policy.namespace)
+            namespaces.sole_value_of(NAMESPACE_NAME).is_none_or(|name| name != policy.namespace)
         }
     }
 }

@@ -3,13 +3,15 @@
 mod bindings;
 mod request;
 mod resource;
+mod surroundings;
 
 use self::bindings::{BindingIndex, BindingSource};
 use self::request::{ApiRequest, As, Sent};
 use self::resource::{collection_path, resource_path, segment};
+use self::surroundings::as_manifest;
 use app::access::{Binding, KubeIdentity};
 use app::namespaces::{Namespace, NamespaceName};
-use app::ports::{Applied, Cluster, ClusterError, Right, Run};
+use app::ports::{Applied, Cluster, ClusterError, Right, Run, Surroundings};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
@@ -162,17 +164,13 @@ impl Cluster for KubeCluster {
         Ok(())
     }
 
-    async fn network_policies(&self, who: &KubeIdentity, namespace: &str) -> Result<Vec<Manifest>, ClusterError> {
-        let path = format!("/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies", segment(namespace)?);
-        let list = self.send(ApiRequest::get(&path).acting(As::Person(who))).await?;
-        let items = list.body["items"].as_array().cloned().unwrap_or_default();
-        // Items of a list do not say what they are.
-        let typed = items.into_iter().map(|mut item| {
-            item["apiVersion"] = "networking.k8s.io/v1".into();
-            item["kind"] = "NetworkPolicy".into();
-            item
-        });
-        Ok(typed.filter_map(|item| Manifest::from_value(item).ok()).collect())
+    async fn surroundings(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
+        let mut found = self.of_namespace(who, segment(namespace)?).await?;
+        found.objects.extend(self.namespaces.get(&ObjectRef::new(namespace)).and_then(|found| as_manifest(&found)));
+        let policies = self.policies().await?;
+        found.objects.extend(policies.objects);
+        found.unread.extend(policies.unread);
+        Ok(found)
     }
 
     async fn apply(

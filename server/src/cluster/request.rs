@@ -74,6 +74,18 @@ impl ApiRequest {
     }
 
     pub(super) async fn send(self, client: &Client) -> Result<Sent, ClusterError> {
+        self.answer(client).await?.understand()
+    }
+
+    /// As [`Self::send`]; nothing where the API server does not know what is asked for.
+    pub(super) async fn send_if_served(self, client: &Client) -> Result<Option<Sent>, ClusterError> {
+        match self.answer(client).await? {
+            answer if answer.status == StatusCode::NOT_FOUND => Ok(None),
+            answer => answer.understand().map(Some),
+        }
+    }
+
+    async fn answer(self, client: &Client) -> Result<Answer, ClusterError> {
         let writes = self.writes;
         let request = self
             .request
@@ -83,7 +95,7 @@ impl ApiRequest {
             let response = client.send(request).await.map_err(|error| broken(writes, &error))?;
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await.map_err(|error| lost(writes, error.to_string()))?.to_bytes();
-            understand(writes, parts.status, &parts.headers, &bytes)
+            Ok(Answer { writes, status: parts.status, headers: parts.headers, bytes: bytes.to_vec() })
         };
         tokio::time::timeout(TIMEOUT, answered)
             .await
@@ -107,20 +119,31 @@ fn lost(writes: bool, cause: String) -> ClusterError {
     if writes { ClusterError::Unknown(cause) } else { ClusterError::Away(cause) }
 }
 
-fn understand(writes: bool, status: StatusCode, headers: &HeaderMap, bytes: &[u8]) -> Result<Sent, ClusterError> {
-    let body: Value = serde_json::from_slice(bytes).unwrap_or(Value::Null);
-    let message =
-        || body["message"].as_str().map_or_else(|| format!("the API server answered {status}"), str::to_owned);
-    match status {
-        status if status.is_success() => Ok(Sent { warnings: warnings(headers), body }),
-        StatusCode::CONFLICT => Err(ClusterError::Conflict(message())),
-        StatusCode::GATEWAY_TIMEOUT => Err(lost(writes, message())),
-        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Err(ClusterError::Away(message())),
-        // A webhook that is away answers 500 and the object is not stored; its words help.
-        StatusCode::INTERNAL_SERVER_ERROR if message().contains("webhook") => Err(ClusterError::Refused(message())),
-        // A proxy in front, or a store behind that answered too late: it may have been stored.
-        status if status.is_server_error() => Err(lost(writes, message())),
-        _ => Err(ClusterError::Refused(message())),
+/// What came back, before it is known what it means.
+struct Answer {
+    writes: bool,
+    status: StatusCode,
+    headers: HeaderMap,
+    bytes: Vec<u8>,
+}
+
+impl Answer {
+    fn understand(self) -> Result<Sent, ClusterError> {
+        let Self { writes, status, headers, bytes } = self;
+        let body: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        let message =
+            || body["message"].as_str().map_or_else(|| format!("the API server answered {status}"), str::to_owned);
+        match status {
+            status if status.is_success() => Ok(Sent { warnings: warnings(&headers), body }),
+            StatusCode::CONFLICT => Err(ClusterError::Conflict(message())),
+            StatusCode::GATEWAY_TIMEOUT => Err(lost(writes, message())),
+            StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Err(ClusterError::Away(message())),
+            // A webhook that is away answers 500 and the object is not stored; its words help.
+            StatusCode::INTERNAL_SERVER_ERROR if message().contains("webhook") => Err(ClusterError::Refused(message())),
+            // A proxy in front, or a store behind that answered too late: it may have been stored.
+            status if status.is_server_error() => Err(lost(writes, message())),
+            _ => Err(ClusterError::Refused(message())),
+        }
     }
 }
 
@@ -151,7 +174,10 @@ mod tests {
 
     #[test]
     fn a_write_that_times_out_is_unknown_and_a_read_is_away() {
-        let answer = |writes| understand(writes, StatusCode::GATEWAY_TIMEOUT, &HeaderMap::new(), b"{}").err().unwrap();
+        let answer = |writes| {
+            let (status, headers, bytes) = (StatusCode::GATEWAY_TIMEOUT, HeaderMap::new(), b"{}".to_vec());
+            Answer { writes, status, headers, bytes }.understand().err().unwrap()
+        };
         assert!(matches!(answer(true), ClusterError::Unknown(_)));
         assert!(matches!(answer(false), ClusterError::Away(_)));
     }
