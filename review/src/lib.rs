@@ -24,6 +24,7 @@ mod port_set;
 mod reach;
 mod rewrite;
 mod rules;
+mod schema;
 mod selector;
 mod settings;
 mod workload;

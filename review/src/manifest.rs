@@ -4,6 +4,7 @@ use crate::field_path::FieldPath;
 use crate::finding::ObjectRef;
 use crate::patch::Patch;
 use crate::places::{Place, Placed, Places};
+use crate::schema::{WrongType, unknown_fields};
 use serde_json::Value;
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Options, Spanned};
@@ -28,6 +29,8 @@ const MAX_ALIASED_VALUES: usize = 20_000;
 pub struct Manifest {
     value: Value,
     object: ObjectRef,
+    /// Fields that the kind does not have; known only of what was read.
+    unknown_fields: Vec<FieldPath>,
     source: Option<Arc<Source>>,
 }
 
@@ -118,13 +121,19 @@ impl ObjectError {
     }
 }
 
+impl From<WrongType> for ObjectError {
+    fn from((path, message): WrongType) -> Self {
+        Self { message: format!("`{path}` cannot be read: {message}"), path }
+    }
+}
+
 impl Manifest {
     /// Takes a JSON value that has `apiVersion`, `kind` and `metadata.name`.
     ///
     /// # Errors
     /// [`ObjectError`], naming what is missing or of the wrong type.
     pub fn from_value(value: Value) -> Result<Self, ObjectError> {
-        Ok(Self { object: object_of(&value)?, value, source: None })
+        Ok(Self { object: object_of(&value)?, value, unknown_fields: Vec::new(), source: None })
     }
 
     /// The file it was read from, or `-`; nothing where it was made otherwise.
@@ -150,6 +159,11 @@ impl Manifest {
     #[must_use]
     pub fn origin(&self) -> Option<(&str, usize, &str)> {
         self.source.as_ref().map(|source| (source.file.as_str(), source.document, source.pointer.as_str()))
+    }
+
+    /// Fields that its kind does not have.
+    pub(crate) fn unknown_fields(&self) -> &[FieldPath] {
+        &self.unknown_fields
     }
 
     /// The whole object.
@@ -259,13 +273,15 @@ pub fn decode(file: &str, text: &str) -> Result<Vec<Manifest>, DecodeError> {
     let mut manifests = Vec::new();
     for (index, document) in documents.into_iter().enumerate() {
         for (pointer, Placed { value, places }) in items(String::new(), document.into()) {
-            let object = object_of(&value).map_err(|error| {
+            let refused = |error: ObjectError| {
                 let Place { line, column } = places.find(&value, &error.path);
                 let position = Position { file: file.to_owned(), document: index + 1, line, column };
                 DecodeError::NotAnObject { position, message: error.message }
-            })?;
+            };
+            let object = object_of(&value).map_err(refused)?;
+            let unknown_fields = unknown_fields(&value).map_err(|wrong| refused(wrong.into()))?;
             let source = Source { file: file.to_owned(), document: index + 1, pointer, places };
-            manifests.push(Manifest { value, object, source: Some(Arc::new(source)) });
+            manifests.push(Manifest { value, object, unknown_fields, source: Some(Arc::new(source)) });
         }
     }
     Ok(manifests)
@@ -446,6 +462,10 @@ mod tests {
             (format!("---\n{POD}---\n{POD}  labels:\n    app: 1\n"), "x:14:10: document 2: `metadata.labels.app` is 1"),
             ("apiVersion: v1\nkind: Pod\nmetadata:\n  name: 7\n".to_owned(), "x:4:9: document 1: `metadata.name` is 7"),
             ("apiVersion: v1\nmetadata: {name: a}\n".to_owned(), "x:1:1: document 1: `kind` is missing"),
+            (
+                format!("{POD}spec:\n  containers:\n  - name: c\n    tty: 'yes'\n"),
+                "x:9:10: document 1: `spec.containers[0].tty` cannot be read: invalid type: string \"yes\", expected a boolean",
+            ),
             ("just text".to_owned(), "x:1:1: document 1: `apiVersion` is missing"),
         ] {
             let error = decode("x", &text).unwrap_err().to_string();
@@ -472,7 +492,8 @@ mod tests {
 
     #[test]
     fn nesting_is_refused_before_it_fills_the_stack() {
-        let nested = |depth: usize| format!("{POD}spec: {}{}\n", "[".repeat(depth), "]".repeat(depth));
+        let other = POD.replace("Pod", "Other");
+        let nested = |depth: usize| format!("{other}spec: {}{}\n", "[".repeat(depth), "]".repeat(depth));
         // On a stack as small as that of any thread that calls this.
         let read =
             move |text: String| std::thread::Builder::new().stack_size(2 << 20).spawn(move || decode("x", &text));

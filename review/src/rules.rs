@@ -69,6 +69,7 @@ rules! {
     resources_missing_requests,
     review_exception,
     review_kind_not_reviewed,
+    review_unknown_field,
     seccomp_localhost,
     service_load_balancer,
     service_selects_nothing,
