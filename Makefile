@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test bench image queries
+.PHONY: help run test bench fuzz image queries
 
 modules := e2e/node_modules/.package-lock.json
 
@@ -14,6 +14,9 @@ test: $(modules) ## Runs everything that CI runs. One check only: make test CHEC
 
 bench: $(modules) ## Measures, prints a table with targets, and fails where one is missed.
 	@exec node e2e/stack/bench.mjs
+
+fuzz: $(modules) ## Fuzzes the review engine, ten minutes for each target.
+	@exec node e2e/stack/fuzz.mjs
 
 image: ## Builds the container image: serve and migrate in one.
 	@exec node e2e/stack/image.mjs

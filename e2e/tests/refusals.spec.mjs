@@ -54,6 +54,20 @@ test('a namespace whose name is taken is not created twice', async ({ open }) =>
   await expect(page.getByRole('textbox', { name: 'Name' })).toHaveValue('pay');
 });
 
+test('what a policy of the cluster asks for is said in the review, under the name of the policy', async ({ open }) => {
+  const page = await open('dana');
+  await page.goto('/workloads/new');
+  await page.getByLabel('Name', { exact: true }).fill(unique('single'));
+  await page.getByLabel('Copies').fill('1');
+  await page.getByLabel('Image').fill('harbor.example.com/shop/web:1');
+  for (let step = 1; step <= 3; step += 1) await page.getByRole('button', { name: 'Save and continue' }).click();
+  const finding = page.getByRole('listitem').filter({ hasText: 'policy/elastisys-warn-minimum-replicas' });
+  await expect(finding).toContainText('The provided number of replicas is too low for Deployment');
+  await expect(finding).toContainText("the cluster's own policy K8sMinimumReplicas");
+  await expect(page.locator('main')).not.toContainText('does not show this to you');
+  await expect(page.getByRole('button', { name: 'Apply workload' })).toBeVisible();
+});
+
 test('what the cluster refuses is said in its words before anything is sent', async ({ open }) => {
   const namespace = unique('pay-full');
   const owner = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-pay' };

@@ -5,7 +5,8 @@
 
 use criterion::{BenchmarkId, Criterion};
 use review::{
-    Answers, Context, IngressPeer, Kind, Manifest, Selection, Settings, World, connections, coverage, generate, review,
+    Answers, Context, IngressPeer, Kind, Manifest, Selection, Settings, World, connections, coverage, decode, generate,
+    review, to_yaml,
 };
 use serde_json::json;
 use std::hint::black_box;
@@ -54,10 +55,16 @@ fn one_review(criterion: &mut Criterion) {
         read_only_root: true,
     };
     let manifests = generate(&answers);
-    let (context, settings) = (Context::default(), Settings::default());
-    criterion.bench_function("review", |bencher| {
-        bencher.iter(|| black_box(review(black_box(&manifests), &context, &settings, Selection::default())));
-    });
+    let settings = Settings::default();
+    let policies = decode("policies", include_str!("../testdata/policies/policies.yaml")).unwrap();
+    for (name, existing) in [("review", Vec::new()), ("review with policies", policies)] {
+        let context = Context { existing, every_workload: false };
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| black_box(review(black_box(&manifests), &context, &settings, Selection::default())));
+        });
+    }
+    let text = to_yaml(&manifests);
+    criterion.bench_function("decode", |bencher| bencher.iter(|| black_box(decode("text", black_box(&text)))));
 }
 
 fn a_large_namespace(criterion: &mut Criterion) {
@@ -76,7 +83,7 @@ fn a_large_cluster(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("coverage");
     group.sample_size(10);
     let policies: Vec<Manifest> = (0..10_000).map(|number| policy(number % 2_000, number)).collect();
-    for pods in [12_500, 25_000, 50_000] {
+    for pods in [6_250, 12_500, 25_000, 50_000] {
         let mut manifests = policies.clone();
         manifests.extend((0..pods).map(|number| pod(number % 2_000, number)));
         group.bench_with_input(BenchmarkId::from_parameter(pods), &manifests, |bencher, manifests| {
