@@ -54,6 +54,8 @@ pub use settings::{Level, Settings};
 pub use workload::Workload;
 pub use world::{Endpoint, World};
 
+use std::collections::HashSet;
+
 /// What is known beyond the manifests under review.
 #[derive(Debug, Default, Clone)]
 pub struct Context {
@@ -67,8 +69,8 @@ pub struct Context {
 impl Context {
     /// What would be there with these manifests applied: they, and what exists and is not replaced by one.
     pub fn afterwards<'a>(&'a self, manifests: &'a [Manifest]) -> impl Iterator<Item = &'a Manifest> {
-        let kept = |old: &&Manifest| !manifests.iter().any(|new| new.object() == old.object());
-        manifests.iter().chain(self.existing.iter().filter(kept))
+        let new: HashSet<&ObjectRef> = manifests.iter().map(Manifest::object).collect();
+        manifests.iter().chain(self.existing.iter().filter(move |old| !new.contains(old.object())))
     }
 }
 

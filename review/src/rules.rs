@@ -21,6 +21,8 @@ use crate::pod_security::{PodSecurityVersion, Profile};
 use crate::settings::Settings;
 use crate::workload::Workload;
 use crate::world::World;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 
 /// Declares the file of each rule and puts the rule on the list.
 macro_rules! rules {
@@ -130,19 +132,24 @@ pub(crate) struct Scope<'a> {
     pub(crate) pod_security_version: PodSecurityVersion,
     /// Whether the world holds every workload.
     pub(crate) every_workload: bool,
-    /// Every object that would be there afterwards.
-    pub(crate) objects: Vec<&'a Manifest>,
+    /// Every workload that would be there afterwards, by namespace; made when it is first asked for.
+    workloads: OnceCell<HashMap<&'a str, Vec<Workload<'a>>>>,
+    objects: Vec<&'a Manifest>,
     /// What may talk afterwards.
     pub(crate) world: World,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
     /// Every workload of a namespace that would be there afterwards.
-    pub(crate) fn workloads_in(&self, namespace: &str) -> impl Iterator<Item = Workload<'_>> {
-        self.objects
-            .iter()
-            .filter_map(|manifest| Workload::of(manifest))
-            .filter(move |one| one.namespace() == namespace)
+    pub(crate) fn workloads_in(&self, namespace: &str) -> impl Iterator<Item = &Workload<'a>> {
+        let by_namespace = self.workloads.get_or_init(|| {
+            let mut by_namespace: HashMap<_, Vec<_>> = HashMap::new();
+            for workload in self.objects.iter().filter_map(|manifest| Workload::of(manifest)) {
+                by_namespace.entry(workload.namespace()).or_default().push(workload);
+            }
+            by_namespace
+        });
+        by_namespace.get(namespace).into_iter().flatten()
     }
 }
 
@@ -222,6 +229,7 @@ pub(crate) fn scope<'a>(
         pod_security_version: selection.pod_security_version,
         every_workload: context.every_workload,
         world: World::new(objects.iter().copied()),
+        workloads: OnceCell::new(),
         objects,
     }
 }

@@ -8,6 +8,7 @@ use crate::workload::Workload;
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 
 /// The label that every namespace carries with its own name (set by the API server since 1.21).
 pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -94,6 +95,8 @@ impl Endpoint {
 #[derive(Debug, Default)]
 pub struct World {
     endpoints: Vec<Endpoint>,
+    /// Where the endpoints of each namespace are; they follow one another.
+    places: HashMap<String, Range<usize>>,
     namespaces: HashMap<String, Labels>,
     policies: HashMap<String, Vec<NetworkPolicy>>,
 }
@@ -115,14 +118,15 @@ impl World {
                 world.namespaces.insert(manifest.object().name.clone(), own);
             }
         }
-        for name in world.endpoints.iter().map(|endpoint| endpoint.namespace.clone()).collect::<Vec<_>>() {
-            world.namespaces.entry(name).or_default();
+        world.endpoints.sort_by_cached_key(ToString::to_string);
+        for (place, endpoint) in world.endpoints.iter().enumerate() {
+            world.places.entry(endpoint.namespace.clone()).or_insert(place..place).end = place + 1;
+            world.namespaces.entry(endpoint.namespace.clone()).or_default();
         }
         // Last, so that no manifest can say otherwise.
         for (name, labels) in &mut world.namespaces {
             labels.insert(NAMESPACE_NAME.to_owned(), name.clone());
         }
-        world.endpoints.sort_by_cached_key(ToString::to_string);
         world
     }
 
@@ -132,9 +136,14 @@ impl World {
         &self.endpoints
     }
 
+    /// Every workload of a namespace.
+    pub(crate) fn endpoints_in(&self, namespace: &str) -> &[Endpoint] {
+        self.places.get(namespace).map(|place| &self.endpoints[place.clone()]).unwrap_or_default()
+    }
+
     /// The workloads that a policy governs.
     pub(crate) fn governed_by(&self, policy: &NetworkPolicy) -> Vec<&Endpoint> {
-        self.endpoints.iter().filter(|endpoint| self.selects(policy, endpoint)).collect()
+        self.endpoints_in(&policy.namespace).iter().filter(|endpoint| self.selects(policy, endpoint)).collect()
     }
 
     /// The policies that select a workload's pods. Pods on the host's network are never governed.
@@ -150,14 +159,10 @@ impl World {
         !endpoint.host_network && policy.selects(&endpoint.namespace, &endpoint.labels)
     }
 
-    /// Whether a workload is known in any namespace that a peer speaks of.
-    pub(crate) fn knows_place_of(&self, namespace: &str, peer: &Peer) -> bool {
-        self.endpoints.iter().any(|endpoint| self.is_place(namespace, peer, endpoint))
-    }
-
-    /// Whether a workload that is known fits a peer.
-    pub(crate) fn has_peer(&self, namespace: &str, peer: &Peer) -> bool {
-        self.endpoints.iter().any(|endpoint| self.is_peer(namespace, peer, endpoint))
+    /// The workloads of the namespaces that a peer of a policy in `namespace` speaks of.
+    pub(crate) fn around<'a>(&'a self, namespace: &'a str, peer: &'a Peer) -> impl Iterator<Item = &'a Endpoint> {
+        let named = self.places.keys().filter(move |name| self.speaks_of(namespace, peer, name));
+        named.flat_map(|name| self.endpoints_in(name))
     }
 
     /// Every policy of a namespace.
@@ -186,18 +191,19 @@ impl World {
         rule.peers.is_empty() || rule.peers.iter().any(|peer| self.is_peer(namespace, peer, endpoint))
     }
 
-    fn is_peer(&self, namespace: &str, peer: &Peer, endpoint: &Endpoint) -> bool {
+    /// Whether a peer of a policy in `namespace` is this endpoint.
+    pub(crate) fn is_peer(&self, namespace: &str, peer: &Peer, endpoint: &Endpoint) -> bool {
         let Peer::Pods { pods, .. } = peer else { return false };
-        self.is_place(namespace, peer, endpoint) && !endpoint.host_network && pods.matches(&endpoint.labels)
+        self.speaks_of(namespace, peer, &endpoint.namespace) && !endpoint.host_network && pods.matches(&endpoint.labels)
     }
 
-    /// Whether an endpoint is in a namespace that a peer speaks of.
-    fn is_place(&self, namespace: &str, peer: &Peer, endpoint: &Endpoint) -> bool {
+    /// Whether a peer of a policy in `namespace` speaks of the namespace `other`.
+    fn speaks_of(&self, namespace: &str, peer: &Peer, other: &str) -> bool {
         match peer {
             Peer::Block { .. } => false,
-            Peer::Pods { namespaces: None, .. } => endpoint.namespace == namespace,
+            Peer::Pods { namespaces: None, .. } => other == namespace,
             Peer::Pods { namespaces: Some(selector), .. } => {
-                self.namespaces.get(&endpoint.namespace).is_some_and(|labels| selector.matches(labels))
+                self.namespaces.get(other).is_some_and(|labels| selector.matches(labels))
             }
         }
     }

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 /// Longest that one policy may take for one object. The platform's own take less than a millisecond.
 const TIME: Duration = Duration::from_millis(250);
 
-/// Longest that all policies may take for one review.
+/// Longest that all policies may take for one review, and more for each object that it looks at.
 const TIME_OF_A_REVIEW: Duration = Duration::from_secs(5);
+const TIME_OF_AN_OBJECT: Duration = Duration::from_millis(10);
 
 /// Most that one evaluation may allocate beyond what the process held when it began.
 const MEMORY: u64 = 128 * 1024 * 1024;
@@ -28,9 +29,10 @@ pub(super) struct Budget {
     end: Instant,
 }
 
-impl Default for Budget {
-    fn default() -> Self {
-        Self { end: Instant::now() + TIME_OF_A_REVIEW }
+impl Budget {
+    pub(super) fn for_objects(number: usize) -> Self {
+        let objects = u32::try_from(number).unwrap_or(u32::MAX);
+        Self { end: Instant::now() + TIME_OF_A_REVIEW + TIME_OF_AN_OBJECT.saturating_mul(objects) }
     }
 }
 
@@ -41,7 +43,7 @@ pub(super) enum EvaluationError {
     #[error("it took longer than {} ms", TIME.as_millis())]
     Time,
     /// Longer than all evaluations of a review may take.
-    #[error("all policies together took longer than {} s", TIME_OF_A_REVIEW.as_secs())]
+    #[error("all policies together took too long")]
     TimeOfAReview,
     /// More memory than one evaluation may have.
     #[error("it took more than {} MiB of memory", MEMORY / 1024 / 1024)]
@@ -60,10 +62,12 @@ pub(super) struct Evaluator {
 impl Evaluator {
     /// Parses the policy and gives it the inventory, if it looks at that.
     pub(super) fn new(template: &Template, inventory: &Inventory) -> Result<Self, TemplateError> {
-        bounded(|| Self::parse(template, inventory)).map_err(|error| TemplateError::Invalid(error.to_string()))
+        // Made outside of what one evaluation may allocate, as all of them share it.
+        let data = template.looks_at_inventory().then(|| inventory.as_data());
+        bounded(|| Self::parse(template, data)).map_err(|error| TemplateError::Invalid(error.to_string()))
     }
 
-    fn parse(template: &Template, inventory: &Inventory) -> anyhow::Result<Self> {
+    fn parse(template: &Template, data: Option<regorus::Value>) -> anyhow::Result<Self> {
         let mut engine = Engine::new();
         engine.set_rego_v0(template.version == RegoVersion::V0);
         // As in Gatekeeper, a built-in function that fails makes an expression undefined, and not the policy fail.
@@ -87,8 +91,8 @@ impl Evaluator {
             engine.add_policy(format!("library-{index}.rego"), library.clone())?;
         }
         let package = engine.add_policy("template.rego".to_owned(), template.rego.clone())?;
-        if template.looks_at_inventory() {
-            engine.add_data(serde_json::json!({ "inventory": inventory.as_data() }).into())?;
+        if let Some(data) = data {
+            engine.add_data(data)?;
         }
         Ok(Self { engine, rule: format!("{package}.violation") })
     }

@@ -3,6 +3,7 @@
 use crate::manifest::Manifest;
 use crate::workload::{Workload, namespace_or_default};
 use serde_json::{Map, Value, json};
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 /// Kinds without a namespace, of those that manifests of teams and platforms usually hold.
@@ -38,8 +39,11 @@ pub(super) struct Admitted {
 }
 
 impl Admitted {
-    /// The object itself, and for a workload a pod of it.
+    /// The object itself, and for a workload a pod of it; nothing for policies, which judge and are not judged.
     pub(super) fn all_of(manifest: &Manifest) -> Vec<Self> {
+        if super::is_policy(manifest) {
+            return Vec::new();
+        }
         let itself = Self::of(manifest);
         let pod = Workload::of(manifest).filter(|workload| workload.makes_pods()).map(|workload| Self {
             object: rendered(&workload),
@@ -113,6 +117,8 @@ fn rendered(workload: &Workload<'_>) -> Value {
 pub(super) struct Inventory {
     objects: Vec<Admitted>,
     namespaces: HashMap<String, usize>,
+    /// All of it for the interpreter; made once, when the first policy asks for it, and shared by all.
+    data: OnceCell<regorus::Value>,
 }
 
 impl Inventory {
@@ -120,7 +126,7 @@ impl Inventory {
         let objects: Vec<Admitted> = manifests.iter().map(|manifest| Admitted::of(manifest)).collect();
         let namespaces = objects.iter().enumerate().filter(|(_, object)| object.is_namespace());
         let namespaces = namespaces.map(|(place, object)| (object.name().to_owned(), place)).collect();
-        Self { objects, namespaces }
+        Self { objects, namespaces, data: OnceCell::new() }
     }
 
     /// The Namespace of that name, where it is known.
@@ -128,8 +134,13 @@ impl Inventory {
         self.namespaces.get(name).map(|place| &self.objects[*place].object)
     }
 
+    /// `inventory`, as policies look it up below `data`.
+    pub(super) fn as_data(&self) -> regorus::Value {
+        self.data.get_or_init(|| json!({ "inventory": self.tree() }).into()).clone()
+    }
+
     /// `namespace[NAMESPACE][APIVERSION][KIND][NAME]` and `cluster[APIVERSION][KIND][NAME]`.
-    pub(super) fn as_data(&self) -> Value {
+    fn tree(&self) -> Value {
         let mut data = Map::new();
         for object in &self.objects {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

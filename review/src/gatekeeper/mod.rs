@@ -35,14 +35,15 @@ pub(crate) fn findings(manifests: &[Manifest], context: &Context) -> Vec<Vec<Fin
         return Vec::new();
     }
     let inventory = Inventory::new(&everything);
-    let mut budget = Budget::default();
+    let mut budget = Budget::for_objects(manifests.len());
     let mut found: Vec<Vec<Finding>> = vec![Vec::new(); manifests.len() + 1];
+    let judged: Vec<(&Manifest, Vec<Admitted>)> = manifests.iter().map(|one| (one, Admitted::all_of(one))).collect();
     for (kind, manifest) in sorted(&templates) {
         let constraints = constraints.iter().filter(|constraint| constraint.kind() == kind);
         match Template::of(manifest).and_then(|template| Evaluator::new(&template, &inventory)) {
             Ok(mut evaluator) => {
                 for constraint in constraints {
-                    judge(manifests, constraint, &mut evaluator, &inventory, &mut budget, &mut found);
+                    judge(&judged, constraint, &mut evaluator, &inventory, &mut budget, &mut found);
                 }
             }
             Err(error) => found[manifests.len()].push(not_evaluated(manifest, &error.to_string())),
@@ -63,17 +64,17 @@ fn sorted<'a>(templates: &HashMap<&'a str, &'a Manifest>) -> Vec<(&'a str, &'a M
 }
 
 fn judge(
-    manifests: &[Manifest],
+    judged: &[(&Manifest, Vec<Admitted>)],
     constraint: &Constraint<'_>,
     evaluator: &mut Evaluator,
     inventory: &Inventory,
     budget: &mut Budget,
     found: &mut [Vec<Finding>],
 ) {
-    for (manifest, found) in manifests.iter().zip(found).filter(|(manifest, _)| !is_policy(manifest)) {
+    for ((manifest, admitted), found) in judged.iter().zip(found) {
         // What a workload is refused for, its pods need not be refused for again.
-        for admitted in Admitted::all_of(manifest) {
-            let problems = problems(constraint, &admitted, evaluator, inventory, budget);
+        for admitted in admitted {
+            let problems = problems(constraint, admitted, evaluator, inventory, budget);
             let is_refused = !problems.is_empty();
             found.extend(problems.into_iter().map(|(rule, problem)| problem.found(&rule, None, manifest)));
             if is_refused {

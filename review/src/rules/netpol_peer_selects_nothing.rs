@@ -22,7 +22,11 @@ fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
         .flat_map(|placed| {
             placed.rule.peers.iter().enumerate().map(move |(index, peer)| (placed.peer_path(index), peer))
         })
-        .filter(|(_, peer)| world.knows_place_of(&policy.namespace, peer) && !world.has_peer(&policy.namespace, peer))
+        .filter(|(_, peer)| {
+            let mut around = world.around(&policy.namespace, peer).peekable();
+            // Of namespaces where nothing is known, nothing can be said.
+            around.peek().is_some() && !around.any(|endpoint| world.is_peer(&policy.namespace, peer, endpoint))
+        })
         .map(|(path, _)| {
             Problem::info(
                 path,

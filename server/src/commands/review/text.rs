@@ -1,7 +1,8 @@
 //! Reports for people: grouped by object, the most serious first, in colour where a terminal shows it.
 
 use anstyle::{AnsiColor, Style};
-use review::{Finding, ObjectRef, Operation, Report, Severity, Verdict};
+use review::{Finding, ObjectRef, Operation, Report, SelectedBy, Severity, Verdict};
+use std::collections::HashMap;
 use std::io::IsTerminal;
 
 /// Whether to write colours.
@@ -18,28 +19,38 @@ pub(super) fn colours(stream: &impl IsTerminal) -> Colours {
 }
 
 pub(super) fn render(report: &Report, colours: Colours) -> String {
-    let mut objects: Vec<&ObjectRef> = Vec::new();
-    for object in report.findings.iter().map(|finding| &finding.object) {
-        if !objects.contains(&object) {
-            objects.push(object);
-        }
-    }
-    let groups = objects.into_iter().map(|object| group(report, object, colours));
+    let selected_by: HashMap<&ObjectRef, &SelectedBy> =
+        report.selected_by.iter().map(|selected| (&selected.object, selected)).collect();
+    let groups = by_object(report).into_iter().map(|(object, findings)| {
+        let heading = heading(object, selected_by.get(object).copied(), colours);
+        let found = findings.into_iter().map(|finding| block(finding, colours));
+        std::iter::once(heading).chain(found).collect::<Vec<_>>().join("\n")
+    });
     groups.chain([summary(report, colours)]).collect::<Vec<_>>().join("\n\n")
 }
 
-/// An object with all that was found about it.
-fn group(report: &Report, object: &ObjectRef, colours: Colours) -> String {
-    let selected_by = report.selected_by.iter().find(|selected| selected.object == *object);
+/// The findings of each object, in the order in which objects first appear.
+fn by_object(report: &Report) -> Vec<(&ObjectRef, Vec<&Finding>)> {
+    let mut places: HashMap<&ObjectRef, usize> = HashMap::new();
+    let mut groups: Vec<(&ObjectRef, Vec<&Finding>)> = Vec::new();
+    for finding in &report.findings {
+        let place = *places.entry(&finding.object).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push((&finding.object, Vec::new()));
+        }
+        groups[place].1.push(finding);
+    }
+    groups
+}
+
+/// An object, and which policies select it.
+fn heading(object: &ObjectRef, selected_by: Option<&SelectedBy>, colours: Colours) -> String {
     let policies = match selected_by.map(|selected| selected.policies.as_slice()) {
         None => String::new(),
         Some([]) => ", selected by no NetworkPolicy".to_owned(),
         Some(policies) => format!(", selected by {}", policies.join(", ")),
     };
-    let heading = format!("{}{policies}", painted(&object.to_string(), Style::new().bold(), colours));
-    let found =
-        report.findings.iter().filter(|finding| finding.object == *object).map(|finding| block(finding, colours));
-    std::iter::once(heading).chain(found).collect::<Vec<_>>().join("\n")
+    format!("{}{policies}", painted(&object.to_string(), Style::new().bold(), colours))
 }
 
 /// One finding: where, what, and how to mend it.
