@@ -1,6 +1,8 @@
 //! The Pod Security Standards: profiles and versions
 //! (kubernetes.io/docs/concepts/security/pod-security-standards).
 
+use crate::manifest::Manifest;
+use crate::selector::labels;
 use std::fmt;
 use std::str::FromStr;
 
@@ -29,6 +31,16 @@ impl PodSecurityVersion {
     pub const OLDEST: Self = Self(25);
     /// The newest version that is known.
     pub const LATEST: Self = Self(36);
+
+    /// The version that a namespace is held to: its label `pod-security.kubernetes.io/enforce-version`, or the latest
+    /// where it names none, or one that is not known here.
+    #[must_use]
+    pub fn enforced_in(namespace: &str, objects: &[Manifest]) -> Self {
+        let is_it = |object: &&Manifest| object.object().kind == "Namespace" && object.object().name == namespace;
+        let labels = objects.iter().find(is_it).map(|object| labels(&object.value()["metadata"]["labels"]));
+        let version = labels.and_then(|labels| labels.get("pod-security.kubernetes.io/enforce-version")?.parse().ok());
+        version.unwrap_or_default()
+    }
 
     /// Whether this version is at least `1.minor`.
     pub(crate) fn is_at_least(self, minor: u8) -> bool {
@@ -64,6 +76,17 @@ impl fmt::Display for PodSecurityVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_namespace_is_held_to_the_version_of_its_label() {
+        let namespace = |label: &str| {
+            let text = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: shop, labels: {{{label}}}}}}}");
+            PodSecurityVersion::enforced_in("shop", &crate::decode("test", &text).unwrap())
+        };
+        assert_eq!(namespace("pod-security.kubernetes.io/enforce-version: v1.30"), PodSecurityVersion(30));
+        assert_eq!(namespace("pod-security.kubernetes.io/enforce-version: v9"), PodSecurityVersion::LATEST);
+        assert_eq!(namespace(""), PodSecurityVersion::LATEST);
+    }
 
     #[test]
     fn versions_are_read_as_the_label_of_a_namespace_writes_them() {

@@ -102,6 +102,21 @@ fn connections_are_listed_as_text_and_as_json() {
     assert_eq!(fairway(&["connections", "/nowhere"], &[], "").status.code(), Some(2));
 }
 
+#[test]
+fn what_a_change_opens_and_closes_is_listed() {
+    let folder = Folder::new("effect");
+    let pods = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: []}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: api, labels: {app: api}}, spec: {containers: []}}\n---\n";
+    let policy = |port: u16| {
+        format!(
+            "{pods}{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: api}}, spec: {{podSelector: {{matchLabels: {{app: api}}}}, ingress: [{{from: [{{podSelector: {{}}}}], ports: [{{port: {port}}}]}}]}}}}"
+        )
+    };
+    let (before, after) = (folder.write("before.yaml", &policy(80)), folder.write("after.yaml", &policy(81)));
+    let output = fairway(&["connections", "--compared-with", &before, &after], &[], "");
+    let lines = ["+ default/web[Pod] => default/api[Pod] : TCP 81", "- default/web[Pod] => default/api[Pod] : TCP 80"];
+    assert_eq!(text(&output).trim().lines().collect::<Vec<_>>(), lines);
+}
+
 /// A folder that is gone when the test is over.
 struct Folder(std::path::PathBuf);
 

@@ -16,7 +16,9 @@ use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
-use review::{Answers, Context, Direction, Manifest, Reach, Report, Selection, Severity, Verdict, Workload};
+use review::{
+    Answers, Context, Direction, Manifest, PodSecurityVersion, Reach, Report, Selection, Severity, Verdict, Workload,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -92,7 +94,9 @@ fn review_answers(state: &AppState, answers: Answers, surroundings: Surroundings
     let manifest = review::to_yaml(&manifests);
     let Surroundings { objects, unread } = surroundings;
     let context = Context { existing: objects, every_workload: unread.is_empty() };
-    let report = review::review(&manifests, &context, &state.policy.review, Selection::default());
+    let pod_security_version = PodSecurityVersion::enforced_in(&answers.namespace, &context.existing);
+    let selection = Selection { pod_security_version, ..Selection::default() };
+    let report = review::review(&manifests, &context, &state.policy.review, selection);
     let workload = manifests.iter().find_map(Workload::of);
     let reach = |direction| {
         workload.map_or(Reach::Open, |workload| review::reach(&workload, context.afterwards(&manifests), direction))

@@ -4,7 +4,7 @@ use super::manifests::read_all;
 use super::review::UNREADABLE;
 use super::say;
 use clap::{Args, ValueEnum};
-use review::{World, connections};
+use review::{Effect, World, connections, effect};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +14,9 @@ pub struct ConnectionsArguments {
     /// Files, folders (read recursively), or - for standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// Files or folders as they were before: lists only what is opened (+) and closed (-).
+    #[arg(long)]
+    compared_with: Vec<PathBuf>,
     /// How to write the connections.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -40,10 +43,27 @@ impl ConnectionsArguments {
     }
 
     fn list(&self) -> anyhow::Result<String> {
-        let found = connections(&World::new(read_all(&self.files)?.into_iter().flat_map(|source| source.manifests)));
+        let after = world(&self.files)?;
+        if !self.compared_with.is_empty() {
+            return self.difference(&effect(&world(&self.compared_with)?, &after));
+        }
+        let found = connections(&after);
         Ok(match self.format {
             Format::Json => serde_json::to_string_pretty(&found)?,
             Format::Text => found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         })
     }
+
+    fn difference(&self, effect: &Effect) -> anyhow::Result<String> {
+        let opened = effect.opened.iter().map(|connection| format!("+ {connection}"));
+        let closed = effect.closed.iter().map(|connection| format!("- {connection}"));
+        Ok(match self.format {
+            Format::Json => serde_json::to_string_pretty(effect)?,
+            Format::Text => opened.chain(closed).collect::<Vec<_>>().join("\n"),
+        })
+    }
+}
+
+fn world(paths: &[PathBuf]) -> anyhow::Result<World> {
+    Ok(World::new(read_all(paths)?.into_iter().flat_map(|source| source.manifests)))
 }
