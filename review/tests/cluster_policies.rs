@@ -165,6 +165,18 @@ fn a_template_that_cannot_be_evaluated_is_named() {
 }
 
 #[test]
+fn a_policy_that_would_take_too_long_to_read_is_named() {
+    // Each level doubles the time of the interpreter's parser; fuzzing found it.
+    let nested =
+        format!("package test\nviolation[{{\"msg\": \"x\"}}] {{ x := {}1{} }}", "[".repeat(40), "]".repeat(40));
+    let long = format!("package test\n{}", "# a long comment\n".repeat(5_000));
+    for rego in [nested, long] {
+        let said = said(&policy(&rego, "{}"), DEPLOYMENT);
+        assert!(said[0].contains("longer than 64 KiB or nests brackets deeper than 8 levels"), "{said:?}");
+    }
+}
+
+#[test]
 fn a_policy_that_takes_too_long_is_stopped_and_named() {
     let rego = "package test\nviolation[{\"msg\": \"x\"}] { n := numbers.range(1, 3000); a := n[_]; b := n[_]; c := n[_]; a * b * c == -1 }";
     let begun = std::time::Instant::now();

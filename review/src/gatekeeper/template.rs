@@ -18,12 +18,22 @@ pub(super) enum RegoVersion {
     V1,
 }
 
+/// Longest policy, its libraries included. The platform's own longest has 7 KiB.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// Deepest nesting of brackets and braces: the interpreter's parser tries each of them twice, so that every level
+/// doubles its time, and nothing stops it on the way.
+const MAX_NESTING: usize = 8;
+
 /// Why a template's policy cannot be evaluated here.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum TemplateError {
     /// It is written in something else, such as CEL.
     #[error("it is not written in Rego")]
     NotRego,
+    /// Reading it could take longer than anybody waits.
+    #[error("it is longer than {} KiB or nests brackets deeper than {MAX_NESTING} levels", MAX_BYTES / 1024)]
+    TooComplex,
     /// The interpreter does not take it.
     #[error("{0}")]
     Invalid(String),
@@ -42,16 +52,57 @@ impl Template {
         let targets = manifest.value()["spec"]["targets"].as_array().into_iter().flatten();
         let source = targets.into_iter().find_map(source_of).ok_or(TemplateError::NotRego)?;
         let libraries = source["libs"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        Ok(Self {
+        let template = Self {
             rego: source["rego"].as_str().unwrap_or_default().to_owned(),
             libraries: libraries.map(str::to_owned).collect(),
             version: if source["version"] == "v1" { RegoVersion::V1 } else { RegoVersion::V0 },
-        })
+        };
+        if template.is_too_complex() { Err(TemplateError::TooComplex) } else { Ok(template) }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.rego).chain(&self.libraries)
+    }
+
+    fn is_too_complex(&self) -> bool {
+        let length: usize = self.texts().map(String::len).sum();
+        length > MAX_BYTES || self.texts().any(|text| nesting(text) > MAX_NESTING)
     }
 
     /// Whether it looks at other objects than the one it judges.
     pub(super) fn looks_at_inventory(&self) -> bool {
-        std::iter::once(&self.rego).chain(&self.libraries).any(|text| text.contains("inventory"))
+        self.texts().any(|text| text.contains("inventory"))
+    }
+}
+
+/// How deep brackets and braces are nested, outside of texts and comments.
+fn nesting(rego: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let mut characters = rego.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '[' | '{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            ']' | '}' => depth = depth.saturating_sub(1),
+            '"' => skip_text(&mut characters),
+            '`' => drop(characters.find(|end| *end == '`')),
+            '#' => drop(characters.find(|end| *end == '\n')),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// Up to the end of a text in double quotes, which ends with its line at the latest.
+fn skip_text(characters: &mut std::str::Chars<'_>) {
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => drop(characters.next()),
+            '"' | '\n' => return,
+            _ => {}
+        }
     }
 }
 
@@ -59,4 +110,22 @@ fn source_of(target: &Value) -> Option<&Value> {
     let codes = target["code"].as_array().into_iter().flatten();
     let code = codes.into_iter().find(|code| code["engine"] == "Rego").map(|code| &code["source"]);
     code.or_else(|| target["rego"].is_string().then_some(target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_count_outside_of_texts_and_comments() {
+        for (rego, deepest) in [
+            ("a := [{1: [2]}]", 3),
+            ("a := [1][{2}]", 2),
+            ("a := \"[[[\\\"[[[\" # [[[\nb := `[[[`", 0),
+            ("a := \"not closed [[[\nb := [1]", 1),
+            ("]]][", 1),
+        ] {
+            assert_eq!(nesting(rego), deepest, "{rego}");
+        }
+    }
 }
