@@ -57,6 +57,17 @@ impl Block {
         Some(Self { family, first: address & !hosts, last: address | hosts })
     }
 
+    /// Whether it is every address of its family.
+    pub(crate) fn is_everything(&self) -> bool {
+        self.first == 0 && self.last == self.family.last()
+    }
+
+    /// How much of its family it is, from 0 to 1.
+    pub(crate) fn share(&self) -> f64 {
+        let size = |count: u128| count as f64 + 1.0;
+        size(self.last - self.first) / size(self.family.last())
+    }
+
     /// Whether an address is in it.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let (family, address) = number(address);

@@ -78,7 +78,12 @@ impl ImageRef {
 /// `localhost`.
 fn split_registry(name: &str) -> (String, String) {
     match name.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {
+        Some(("docker.io" | "index.docker.io", rest)) if rest.contains('/') => {
+            ("docker.io".to_owned(), rest.to_owned())
+        }
+        Some(("docker.io" | "index.docker.io", rest)) => ("docker.io".to_owned(), format!("library/{rest}")),
+        // Names of repositories have no capitals, so a first part that has some is a host.
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" || first != first.to_lowercase() => {
             (first.to_owned(), rest.to_owned())
         }
         Some(_) => ("docker.io".to_owned(), name.to_owned()),
@@ -155,6 +160,8 @@ mod tests {
     #[test]
     fn short_names_come_from_docker_io() {
         assert_eq!(parsed("nginx:1").0, "docker.io");
+        assert_eq!(parsed("index.docker.io/nginx:1"), parsed("nginx:1"));
+        assert_eq!(parsed("Host/nginx:1").0, "Host");
         assert_eq!(parsed("bitnami/nginx:1").1, "bitnami/nginx");
     }
 
@@ -171,7 +178,7 @@ mod tests {
     fn texts_that_are_no_references_are_refused_by_part() {
         for (text, error) in [
             ("", ImageRefError::Empty),
-            ("Upper/case:1", ImageRefError::Name),
+            ("upper/Case:1", ImageRefError::Name),
             ("a//b", ImageRefError::Name),
             ("a b", ImageRefError::Name),
             ("x:", ImageRefError::Tag),

@@ -67,10 +67,14 @@ pub struct Context {
 }
 
 impl Context {
-    /// What would be there with these manifests applied: they, and what exists and is not replaced by one.
+    /// What would be there with these manifests applied: they, and what exists and is not replaced by one. Policies
+    /// and namespaces of the cluster stay, or a manifest could free itself from what it is judged by.
     pub fn afterwards<'a>(&'a self, manifests: &'a [Manifest]) -> impl Iterator<Item = &'a Manifest> {
-        let new: HashSet<&ObjectRef> = manifests.iter().map(Manifest::object).collect();
-        manifests.iter().chain(self.existing.iter().filter(move |old| !new.contains(old.object())))
+        let new: HashSet<_> = manifests.iter().map(Manifest::key).collect();
+        let stays = |old: &Manifest| {
+            gatekeeper::is_policy(old) || (old.api_version() == "v1" && old.object().kind == "Namespace")
+        };
+        manifests.iter().chain(self.existing.iter().filter(move |old| stays(old) || !new.contains(&old.key())))
     }
 }
 

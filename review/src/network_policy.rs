@@ -4,7 +4,7 @@ use crate::address_block::Block;
 use crate::manifest::Manifest;
 use crate::selector::{Labels, Selector};
 use crate::workload::{Workload, namespace_or_default};
-use crate::world::ports_of;
+use crate::world::{NAMESPACE_NAME, ports_of};
 use serde_json::Value;
 use std::fmt;
 use std::net::IpAddr;
@@ -197,7 +197,12 @@ impl Rule {
     /// Whether it lets anybody through on every port.
     #[must_use]
     pub fn allows_everything(&self) -> bool {
-        self.ports.is_empty() && (self.peers.is_empty() || self.peers.iter().any(Peer::is_anywhere))
+        ports_of(self, None).is_all() && (self.peers.is_empty() || self.share_of_addresses() >= 1.0)
+    }
+
+    /// How much of all addresses its blocks hold together, counted as if none held what another does.
+    pub(crate) fn share_of_addresses(&self) -> f64 {
+        self.peers.iter().map(Peer::share_of_addresses).sum()
     }
 
     /// Whether it lets through all that `other` does, as far as their texts tell.
@@ -244,6 +249,30 @@ impl Peer {
         holds(cidr) && !except.iter().any(holds)
     }
 
+    /// Whether it is a block that holds more than this one address.
+    pub(crate) fn is_wider_than(&self, address: IpAddr) -> bool {
+        let Self::Block { cidr, .. } = self else { return false };
+        let alone = Block::around(address, if address.is_ipv4() { 32 } else { 128 });
+        Block::parse(cidr).zip(alone).is_some_and(|(block, alone)| block.holds_less(&alone))
+    }
+
+    /// How much of all addresses of its family it holds, at most 1; pods hold none.
+    pub(crate) fn share_of_addresses(&self) -> f64 {
+        let Self::Block { cidr, except } = self else { return 0.0 };
+        let share = |cidr: &String| Block::parse(cidr).map_or(0.0, |block| block.share());
+        (share(cidr) - except.iter().map(share).sum::<f64>()).max(0.0)
+    }
+
+    /// Whether it means pods of one namespace that can be told by its name.
+    pub(crate) fn is_of_one_namespace(&self) -> bool {
+        match self {
+            Self::Block { .. } => false,
+            Self::Pods { namespaces, .. } => {
+                namespaces.as_ref().is_none_or(|selector| selector.sole_value_of(NAMESPACE_NAME).is_some())
+            }
+        }
+    }
+
     /// The parts that a block leaves out.
     pub(crate) fn except(&self) -> &[String] {
         match self {
@@ -255,7 +284,7 @@ impl Peer {
     /// Whether it is every address there is.
     #[must_use]
     pub fn is_anywhere(&self) -> bool {
-        matches!(self, Self::Block { cidr, except } if except.is_empty() && (cidr == "0.0.0.0/0" || cidr == "::/0"))
+        matches!(self, Self::Block { cidr, except } if except.is_empty() && Block::parse(cidr).is_some_and(|block| block.is_everything()))
     }
 }
 

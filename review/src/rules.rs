@@ -19,7 +19,7 @@ use crate::network_policy::NetworkPolicy;
 use crate::patch::{Edit, Patch};
 use crate::pod_security::{PodSecurityVersion, Profile};
 use crate::settings::Settings;
-use crate::workload::Workload;
+use crate::workload::{Workload, namespace_or_default};
 use crate::world::World;
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -39,6 +39,7 @@ rules! {
     image_invalid_reference,
     image_untrusted_registry,
     netpol_allows_all,
+    netpol_ignored_rules,
     netpol_internet_egress,
     netpol_invalid,
     netpol_metadata_address,
@@ -153,6 +154,20 @@ impl<'a> Scope<'a> {
     }
 }
 
+impl Scope<'_> {
+    /// Whether a HorizontalPodAutoscaler decides how often a workload runs.
+    pub(crate) fn is_autoscaled(&self, workload: &Workload<'_>) -> bool {
+        let object = workload.manifest.object();
+        self.objects.iter().any(|other| {
+            let target = &other.value()["spec"]["scaleTargetRef"];
+            other.object().kind == "HorizontalPodAutoscaler"
+                && namespace_or_default(&other.object().namespace) == workload.namespace()
+                && target["kind"] == object.kind.as_str()
+                && target["name"] == object.name.as_str()
+        })
+    }
+}
+
 /// A finding before the rule's id, the object and the FAQ article are added to it.
 pub(crate) struct Problem {
     pub(crate) severity: Severity,
@@ -251,9 +266,21 @@ fn findings_of(manifest: &Manifest, scope: &Scope<'_>, rules: &[&Rule]) -> Vec<F
             Check::Policy(check) => policy.as_ref().map(|policy| check(policy, scope)).unwrap_or_default(),
             Check::Object(check) => check(manifest, scope),
         };
-        problems.into_iter().map(|problem| problem.found(rule.id, rule.faq, manifest)).collect::<Vec<_>>()
+        limited(problems).into_iter().map(|problem| problem.found(rule.id, rule.faq, manifest)).collect::<Vec<_>>()
     });
     counted(Some(manifest), scope.settings, found)
+}
+
+/// What one rule says about one object, cut off where nobody reads on.
+fn limited(mut problems: Vec<Problem>) -> Vec<Problem> {
+    const MOST: usize = 100;
+    let more = problems.len().saturating_sub(MOST);
+    problems.truncate(MOST);
+    if more > 0 {
+        let message = format!("This rule finds {more} more places in this object, which are not listed.");
+        problems.push(Problem::info("", message, "Mend those that are listed first."));
+    }
+    problems
 }
 
 /// Findings as they count on this platform, and with the exceptions that their object asks for.

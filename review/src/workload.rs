@@ -62,21 +62,22 @@ pub(crate) enum ContainerKind {
     Ephemeral,
 }
 
-/// A capability that a container should not add.
-pub(crate) struct AddedCapability<'a> {
-    pub(crate) container: &'a str,
-    pub(crate) capability: &'a str,
-    /// Path of the list.
+/// Capabilities that a container should not add.
+pub(crate) struct AddedCapabilities {
+    /// In words.
+    pub(crate) names: String,
+    /// Path of the list that they are on.
     pub(crate) path: String,
-    /// What may stay on the list.
-    kept: Vec<&'a str>,
+    /// Takes them from the list.
+    pub(crate) edit: Edit,
 }
 
-impl AddedCapability<'_> {
-    /// The list without it, and without any other that should not be there.
-    pub(crate) fn removed(&self) -> Edit {
-        if self.kept.is_empty() { Edit::remove(&self.path) } else { Edit::set(&self.path, self.kept.clone()) }
-    }
+/// The first few of a list, in words.
+fn listed(names: &[&str]) -> String {
+    const MOST: usize = 5;
+    let more = names.len().saturating_sub(MOST);
+    let first = names.iter().take(MOST).copied().collect::<Vec<_>>().join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
 }
 
 impl<'a> Container<'a> {
@@ -89,19 +90,16 @@ impl<'a> Container<'a> {
         self.value["image"].as_str().unwrap_or_default()
     }
 
-    /// Capabilities that it adds and that are not in `allowed`.
-    pub(crate) fn added_capabilities_beyond(&self, allowed: &[&str]) -> Vec<AddedCapability<'a>> {
+    /// The capabilities that it adds and that are not in `allowed`, if there are any.
+    pub(crate) fn added_capabilities_beyond(&self, allowed: &[&str]) -> Option<AddedCapabilities> {
         let (path, context) = self.security_context();
-        let added = context["capabilities"]["add"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let names = || added.iter().filter_map(Value::as_str);
-        let kept: Vec<&'a str> = names().filter(|name| allowed.contains(name)).collect();
-        let beyond = names().filter(|name| !kept.contains(name)).map(|capability| AddedCapability {
-            container: self.name(),
-            capability,
-            path: format!("{path}.capabilities.add"),
-            kept: kept.clone(),
-        });
-        beyond.collect()
+        let added = context["capabilities"]["add"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let (kept, beyond): (Vec<&str>, Vec<&str>) = added.partition(|name| allowed.contains(name));
+        (!beyond.is_empty()).then(|| {
+            let path = format!("{path}.capabilities.add");
+            let edit = if kept.is_empty() { Edit::remove(&path) } else { Edit::set(&path, kept) };
+            AddedCapabilities { names: listed(&beyond), path, edit }
+        })
     }
 
     /// Its security context with its path.

@@ -194,6 +194,41 @@ fn a_policy_that_takes_too_much_memory_is_stopped_and_named() {
 }
 
 #[test]
+fn a_manifest_cannot_free_itself_from_the_policies_of_the_cluster() {
+    let policies = policy(ALWAYS, "{match: {namespaceSelector: {matchLabels: {team: shop}}}}");
+    let known = format!(
+        "{policies}\n---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: shop, labels: {{team: shop}}}}}}"
+    );
+    for trick in [
+        "{apiVersion: evil.io/v1, kind: Test, metadata: {name: test}}",
+        "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Test, metadata: {name: test}, spec: {match: {name: nothing}}}",
+        "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: test}, spec: {crd: {spec: {names: {kind: Test}}}, targets: [{rego: \"package test\\nviolation[{\\\"msg\\\": 1}] { false }\"}]}}",
+        "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {team: operators}}}",
+    ] {
+        let said = said(&known, &format!("{trick}\n---\n{DEPLOYMENT}"));
+        assert!(said.contains(&"policy/test Deployment in shop".to_owned()), "{trick}: {said:?}");
+    }
+}
+
+#[test]
+fn an_object_replaces_its_namesake_of_the_same_group_and_namespace_only() {
+    let context = |old: &str| Context { existing: decode("old", old).unwrap(), every_workload: true };
+    let selected_by = |old: &str, new: &str| {
+        let report = review(&decode("new", new).unwrap(), &context(old), &Settings::default(), Selection::default());
+        report.selected_by[0].policies.clone()
+    };
+    let policy = |namespace: &str, app: &str| {
+        format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p{namespace}}}, spec: {{podSelector: {{matchLabels: {{app: {app}}}}}}}}}"
+        )
+    };
+    // No namespace is the namespace default.
+    assert!(selected_by(&policy(", namespace: default", "web"), &format!("{POD}{}", policy("", "other"))).is_empty());
+    let calico = "{apiVersion: projectcalico.org/v3, kind: NetworkPolicy, metadata: {name: p}}";
+    assert_eq!(selected_by(&policy("", "web"), &format!("{POD}{calico}")), ["p"]);
+}
+
+#[test]
 fn the_newer_syntax_is_read_where_the_template_says_so() {
     let policies = "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: test}, spec: {crd: {spec: {names: {kind: Test}}}, targets: [{code: [{engine: Rego, source: {version: v1, rego: \"package test\\nviolation contains {\\\"msg\\\": \\\"new\\\"} if { true }\"}}]}]}}\n---\n{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Test, metadata: {name: test}}";
     assert_eq!(said(policies, DEPLOYMENT), ["policy/test new"]);

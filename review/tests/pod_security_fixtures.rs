@@ -85,6 +85,34 @@ fn every_failing_fixture_is_denied_by_the_rule_it_is_named_after() {
 }
 
 #[test]
+fn what_a_version_changed_is_judged_as_it_was_before_and_as_it_is_since() {
+    let sysctl = |name: &str| format!("securityContext: {{sysctls: [{{name: {name}, value: '1'}}]}}");
+    let finds = |spec: &str, rule: &str, version: &str| {
+        let pod = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{name: c, image: a}}], {spec}}}}}"
+        );
+        let selection = Selection {
+            pod_security_version: version.parse().unwrap(),
+            only_pod_security: true,
+            ..Selection::default()
+        };
+        let report = review(&decode("x", &pod).unwrap(), &Context::default(), &Settings::default(), selection);
+        report.findings.iter().any(|finding| finding.rule == rule)
+    };
+    for (spec, rule, before, since) in [
+        (sysctl("net.ipv4.ip_local_reserved_ports"), "pss/sysctls", "v1.26", "v1.27"),
+        (sysctl("net.ipv4.tcp_keepalive_time"), "pss/sysctls", "v1.28", "v1.29"),
+        (sysctl("net.ipv4.tcp_rmem"), "pss/sysctls", "v1.31", "v1.32"),
+        ("securityContext: {seLinuxOptions: {type: container_engine_t}}".to_owned(), "pss/selinux", "v1.30", "v1.31"),
+        ("volumes: [{name: v, image: {reference: a}}]".to_owned(), "pss/volume-types", "v1.32", "v1.33"),
+        ("hostUsers: false".to_owned(), "pss/run-as-non-root", "v1.34", "v1.35"),
+        ("hostUsers: false, securityContext: {runAsUser: 0}".to_owned(), "pss/run-as-user", "v1.34", "v1.35"),
+    ] {
+        assert!(finds(&spec, rule, before) && !finds(&spec, rule, since), "{spec}");
+    }
+}
+
+#[test]
 fn every_failing_fixture_is_mended_but_for_volumes() {
     for fixture in fixtures("fail") {
         let manifests = decode(&fixture.name, &fixture.text).unwrap();

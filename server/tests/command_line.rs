@@ -190,6 +190,58 @@ fn fix_writes_what_can_be_mended_and_reports_what_is_left() {
 }
 
 #[test]
+fn what_is_left_after_a_fix_is_named_on_the_lines_of_the_new_text() {
+    let folder = Folder::new("lines");
+    let two = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: a\n    image: nginx:1\n  - name: b\n    image: nginx:latest\n";
+    let file = folder.write("web.yaml", two);
+    let said = text(&fairway(&["review", "--fix", &file], &[], ""));
+    let written = folder.read("web.yaml");
+    let line = written.lines().position(|line| line.contains("nginx:latest")).unwrap() + 1;
+    assert!(line > 9 && said.contains(&format!("{file}:{line}: deny [image/forbidden-tag]")), "{said}\n{written}");
+}
+
+#[test]
+fn links_in_a_folder_are_not_followed() {
+    let (folder, outside) = (Folder::new("links"), Folder::new("outside"));
+    let target = outside.write("web.yaml", RISKY);
+    folder.write("web.yaml", SAFE);
+    std::os::unix::fs::symlink(".", folder.path("self")).unwrap();
+    std::os::unix::fs::symlink(&target, folder.path("link.yaml")).unwrap();
+    let output = fairway(&["review", "--fix", &folder.path("")], &[], "");
+    assert!(!text(&output).contains("nested/"), "{}", text(&output));
+    assert_eq!(outside.read("web.yaml"), RISKY);
+}
+
+#[test]
+fn text_of_manifests_cannot_command_the_terminal_or_the_pipeline() {
+    let name = r#"a\n::error::spoofed\e[2J"#;
+    let pod = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [{{name: \"{name}\", image: 'a:latest'}}]}}\n"
+    );
+    let said = text(&fairway(&["review", "-"], &[], &pod));
+    assert!(said.contains("spoofed") && !said.contains("\n::error") && !said.contains('\u{1b}'), "{said}");
+}
+
+#[test]
+fn everything_that_cannot_be_read_is_named_and_nothing_to_read_is_no_pass() {
+    let folder = Folder::new("unread");
+    let output = fairway(&["review", &folder.path("")], &[], "");
+    assert_eq!(output.status.code(), Some(2));
+    folder.write("kustomization.yaml", "resources: []\n");
+    folder.write("a.yaml", "kind: [\n");
+    folder.write("b.yaml", "kind: Pod\n");
+    let output = fairway(&["review", &folder.path("")], &[], "");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.code() == Some(2)
+            && said.contains("a.yaml:")
+            && said.contains("b.yaml:")
+            && !said.contains("kustomization"),
+        "{said}"
+    );
+}
+
+#[test]
 fn fix_of_standard_input_goes_to_standard_output_and_the_report_to_standard_error() {
     let output = fairway(&["review", "--fix", "-"], &[], RISKY);
     let written = text(&output);

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 /// Longest that one policy may take for one object. The platform's own take less than a millisecond.
 const TIME: Duration = Duration::from_millis(250);
 
-/// Longest that all policies may take for one review, and more for each object that it looks at.
+/// Longest that all policies may take for one review, and more for each object that each of them looks at.
 const TIME_OF_A_REVIEW: Duration = Duration::from_secs(5);
-const TIME_OF_AN_OBJECT: Duration = Duration::from_millis(10);
+const TIME_OF_AN_EVALUATION: Duration = Duration::from_millis(10);
 
 /// Most that one evaluation may allocate beyond what the process held when it began.
 const MEMORY: u64 = 128 * 1024 * 1024;
@@ -30,9 +30,9 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn for_objects(number: usize) -> Self {
-        let objects = u32::try_from(number).unwrap_or(u32::MAX);
-        Self { end: Instant::now() + TIME_OF_A_REVIEW + TIME_OF_AN_OBJECT.saturating_mul(objects) }
+    pub(super) fn for_evaluations(number: usize) -> Self {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        Self { end: Instant::now() + TIME_OF_A_REVIEW + TIME_OF_AN_EVALUATION.saturating_mul(number) }
     }
 }
 

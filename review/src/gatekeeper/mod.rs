@@ -35,7 +35,7 @@ pub(crate) fn findings(manifests: &[Manifest], context: &Context) -> Vec<Vec<Fin
         return Vec::new();
     }
     let inventory = Inventory::new(&everything);
-    let mut budget = Budget::for_objects(manifests.len());
+    let mut budget = Budget::for_evaluations(manifests.len() * constraints.len());
     let mut found: Vec<Vec<Finding>> = vec![Vec::new(); manifests.len() + 1];
     let judged: Vec<(&Manifest, Vec<Admitted>)> = manifests.iter().map(|one| (one, Admitted::all_of(one))).collect();
     for (kind, manifest) in sorted(&templates) {
@@ -72,12 +72,16 @@ fn judge(
     found: &mut [Vec<Finding>],
 ) {
     for ((manifest, admitted), found) in judged.iter().zip(found) {
-        // What a workload is refused for, its pods need not be refused for again.
+        // What is said of a workload need not be said of its pods again.
         for admitted in admitted {
-            let problems = problems(constraint, admitted, evaluator, inventory, budget);
-            let is_refused = !problems.is_empty();
-            found.extend(problems.into_iter().map(|(rule, problem)| problem.found(&rule, None, manifest)));
-            if is_refused {
+            let before = found.len();
+            for (rule, problem) in problems(constraint, admitted, evaluator, inventory, budget) {
+                let is_said = found.iter().any(|said| said.rule == rule && said.message == problem.message);
+                if !is_said {
+                    found.push(problem.found(&rule, None, manifest));
+                }
+            }
+            if found[before..].iter().any(|said| said.rule != NOT_EVALUATED) {
                 break;
             }
         }

@@ -131,6 +131,9 @@ fn options() -> Options {
             // The scanner's own limit speaks of recursion; ours, which is lower, has a sentence.
             flow_nesting_limit: usize::MAX,
             max_nodes: MAX_VALUES,
+            max_documents: MAX_VALUES,
+            // What aliases stand for is limited as such, below.
+            enforce_alias_anchor_ratio: false,
             max_events: 4 * MAX_VALUES,
             max_recorded_anchor_events: MAX_ALIASED_VALUES,
         },
@@ -312,6 +315,14 @@ mod tests {
     fn long_keys_over_many_values_take_no_more_memory_than_the_text() {
         let text = format!("{POD}{}:\n{}", "k".repeat(1000), "- 1\n".repeat(100_000));
         assert_eq!(decode("x", &text).unwrap()[0].line_of(&format!("{}[99999]", "k".repeat(1000))), Some(100_006));
+    }
+
+    #[test]
+    fn many_documents_and_one_anchor_used_often_are_no_bomb() {
+        let documents = format!("---\n{POD}").repeat(5_000);
+        assert_eq!(decode("x", &documents).unwrap().len(), 5_000);
+        let often = format!("{}list: [&a {{b: c}}{}]\n", POD.replace("Pod", "Other"), ", *a".repeat(500));
+        assert_eq!(decode("x", &often).unwrap().len(), 1);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::finding::ObjectRef;
 use crate::patch::Patch;
 use crate::places::Places;
 use crate::schema::WrongType;
+use crate::workload::namespace_or_default;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -121,6 +122,12 @@ impl Manifest {
     #[must_use]
     pub fn group_version(&self) -> (&str, &str) {
         self.api_version().split_once('/').unwrap_or(("", self.api_version()))
+    }
+
+    /// What makes it the same object as another: group, kind, namespace and name.
+    pub(crate) fn key(&self) -> (&str, &str, &str, &str) {
+        let ObjectRef { kind, namespace, name } = &self.object;
+        (self.group_version().0, kind, namespace_or_default(namespace), name)
     }
 
     /// The value of an annotation.

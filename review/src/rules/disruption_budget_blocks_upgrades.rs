@@ -23,6 +23,19 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
         return Vec::new();
     }
     let spec = &manifest.value()["spec"];
+    if !spec["maxUnavailable"].is_null() && !spec["minAvailable"].is_null() {
+        let message = "A budget has either maxUnavailable or minAvailable; the API server refuses both.";
+        let fix = "Keep maxUnavailable: it still holds when the number of replicas changes.";
+        return vec![Problem::deny("spec.minAvailable", message, fix).mended_by([Edit::remove("spec.minAvailable")])];
+    }
+    if spec["minAvailable"] == "100%" {
+        let message = "minAvailable 100% lets no pod be moved, so no node can be upgraded.";
+        return vec![Problem::deny("spec.minAvailable", message, FIX).mended_by(one_may_go())];
+    }
+    // A budget without a selector selects nothing (policy/v1).
+    if spec["selector"].is_null() {
+        return Vec::new();
+    }
     if lets_none_go(&spec["maxUnavailable"]) {
         let message = "maxUnavailable 0 lets no pod be moved, so no node can be upgraded.";
         return vec![
@@ -37,10 +50,13 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
         .map(|workload| {
             let (replicas, name) = (workload.replicas(), &workload.manifest.object().name);
             let message = format!("minAvailable demands all {replicas} pods of {name}, so no node can be upgraded.");
-            Problem::deny("spec.minAvailable", message, FIX)
-                .mended_by([Edit::remove("spec.minAvailable"), Edit::set("spec.maxUnavailable", 1)])
+            Problem::deny("spec.minAvailable", message, FIX).mended_by(one_may_go())
         })
         .collect()
+}
+
+fn one_may_go() -> [Edit; 2] {
+    [Edit::remove("spec.minAvailable"), Edit::set("spec.maxUnavailable", 1)]
 }
 
 /// Kinds whose replicas a budget counts.
@@ -58,7 +74,7 @@ fn lets_none_go(maximum: &Value) -> bool {
 /// Percentages are rounded up (policy/v1: `GetScaledValueFromIntOrPercent` with rounding up).
 fn demands_all(minimum: &Value, replicas: u64) -> bool {
     let percent = minimum.as_str().and_then(|text| text.strip_suffix('%')?.parse::<u64>().ok());
-    let minimum = percent.map(|percent| (percent * replicas).div_ceil(100)).or_else(|| minimum.as_u64());
+    let minimum = percent.map(|percent| percent.saturating_mul(replicas).div_ceil(100)).or_else(|| minimum.as_u64());
     minimum.is_some_and(|minimum| minimum > 0 && minimum >= replicas)
 }
 
@@ -81,6 +97,23 @@ mod tests {
         {
             assert_eq!(review_of(budget).len(), 1, "{budget}");
         }
+    }
+
+    #[test]
+    fn a_percentage_beyond_all_bounds_is_a_demand_for_all() {
+        assert_eq!(review_of("minAvailable: '18446744073709551615%'").len(), 1);
+    }
+
+    #[test]
+    fn both_fields_are_refused_and_no_selector_selects_nothing() {
+        assert_eq!(review_of("minAvailable: 1, maxUnavailable: 0").len(), 1);
+        let alone = |spec: &str| {
+            let budget =
+                format!("{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: web}}, spec: {spec}}}");
+            crate::rules::testing::paths_of("disruption-budget/blocks-upgrades", &budget)
+        };
+        assert_eq!(alone("{minAvailable: 100%}"), ["spec.minAvailable"]);
+        assert!(alone("{minAvailable: 5}").is_empty());
     }
 
     #[test]

@@ -20,7 +20,12 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     if manifest.object().kind != "PodDisruptionBudget" || !known {
         return Vec::new();
     }
-    let selector = Selector::from_value(manifest.value()["spec"].get("selector"));
+    let selector = &manifest.value()["spec"]["selector"];
+    if selector.is_null() {
+        let message = "A budget without a selector selects nothing, so it protects nothing.";
+        return vec![Problem::warn("spec.selector", message, "Select the pods by their labels; {} selects all.")];
+    }
+    let selector = Selector::from_value(Some(selector));
     if scope.workloads_in(namespace).any(|workload| selector.matches(&workload.labels())) {
         return Vec::new();
     }

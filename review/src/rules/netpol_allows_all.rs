@@ -41,5 +41,13 @@ mod tests {
     fn every_address_and_every_port_is_everything_too() {
         let all = policy("p", "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]}");
         assert_eq!(paths_of("netpol/allows-all", &all), ["spec.ingress[0]"]);
+        for rule in [
+            "{from: [{ipBlock: {cidr: 0.0.0.0/1}}, {ipBlock: {cidr: 128.0.0.0/1}}]}",
+            "{from: [{ipBlock: {cidr: 1.2.3.4/0}}]}",
+            "{ports: [{protocol: TCP}, {protocol: UDP}, {protocol: SCTP}]}",
+        ] {
+            let all = policy("p", &format!("{{podSelector: {{}}, ingress: [{rule}]}}"));
+            assert_eq!(paths_of("netpol/allows-all", &all), ["spec.ingress[0]"], "{rule}");
+        }
     }
 }

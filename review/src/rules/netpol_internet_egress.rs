@@ -1,7 +1,7 @@
 //! Egress to the whole world.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::network_policy::{Direction, NetworkPolicy, Peer};
+use crate::network_policy::{Direction, NetworkPolicy};
 
 pub(super) const RULE: Rule = Rule {
     id: "netpol/internet-egress",
@@ -12,15 +12,18 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Policy(check),
 };
 
+/// From this share of all addresses on, leaving some out makes little difference.
+const MOST: f64 = 0.5;
+
 fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
     policy
         .placed_rules()
         .filter(|placed| placed.direction == Direction::Egress && !placed.rule.allows_everything())
-        .filter(|placed| placed.rule.peers.is_empty() || placed.rule.peers.iter().any(Peer::is_anywhere))
+        .filter(|placed| placed.rule.peers.is_empty() || placed.rule.share_of_addresses() >= MOST)
         .map(|placed| {
             Problem::warn(
                 placed.path(),
-                "These pods may reach every address on the internet, and the metadata service of the cloud.",
+                "These pods may reach most addresses on the internet, and can carry data to any of them.",
                 "Name the addresses that are really needed.",
             )
         })
@@ -38,6 +41,7 @@ mod tests {
         };
         assert_eq!(path("{to: [{ipBlock: {cidr: 0.0.0.0/0}}], ports: [{port: 443}]}"), ["spec.egress[0]"]);
         assert_eq!(path("{ports: [{port: 443}]}"), ["spec.egress[0]"]);
+        assert_eq!(path("{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}}]}"), ["spec.egress[0]"]);
         assert!(path("{to: [{ipBlock: {cidr: 203.0.113.0/24}}], ports: [{port: 443}]}").is_empty());
     }
 }

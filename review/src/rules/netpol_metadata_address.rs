@@ -30,8 +30,10 @@ fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
                 "These addresses include {METADATA_ADDRESS}, where a cloud hands out the machine's credentials."
             );
             let except = peer.except().iter().cloned().chain([format!("{METADATA_ADDRESS}/32")]).collect::<Vec<_>>();
-            Problem::warn(path.as_str(), message, format!("Leave {METADATA_ADDRESS}/32 out with except."))
-                .mended_by([Edit::set(&format!("{path}.ipBlock.except"), except)])
+            Problem::warn(path.as_str(), message, format!("Leave {METADATA_ADDRESS}/32 out with except.")).mended_by(
+                peer.is_wider_than(METADATA_ADDRESS.into())
+                    .then(|| Edit::set(&format!("{path}.ipBlock.except"), except)),
+            )
         })
         .collect()
 }
@@ -51,6 +53,16 @@ mod tests {
             paths_of("netpol/metadata-address", &egress("{cidr: 169.0.0.0/8, except: [169.254.0.0/16]}")).is_empty()
         );
         assert!(paths_of("netpol/metadata-address", &egress("{cidr: 10.0.0.0/8}")).is_empty());
+    }
+
+    #[test]
+    fn a_block_of_that_address_alone_has_no_patch() {
+        let block = egress("{cidr: 169.254.169.254/32}");
+        let finding = crate::rules::testing::reviewed(&block)
+            .findings
+            .into_iter()
+            .find(|finding| finding.rule == "netpol/metadata-address");
+        assert!(finding.unwrap().patch.is_empty());
     }
 
     #[test]

@@ -18,13 +18,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
     let Some(rules) = policy.rules(Direction::Egress).filter(|rules| !rules.is_empty()) else { return Vec::new() };
-    // Policies add up, so all that select the same pods are looked at.
-    let together = scope
-        .world
-        .policies_in(&policy.namespace)
-        .iter()
-        .filter(|other| other.pod_selector.is_empty() || other.pod_selector == policy.pod_selector);
-    let allowed = together.fold(PortSet::default(), |all, policy| all.union(&towards_dns(policy)));
+    let allowed = allowed(policy, scope);
     let (udp, tcp) = (allowed.contains(Transport::Udp, DNS), allowed.contains(Transport::Tcp, DNS));
     let message = match (udp, tcp) {
         (true, true) => return Vec::new(),
@@ -48,6 +42,23 @@ fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
 
 const DNS: u16 = 53;
 
+/// What is open towards DNS for all the pods of a policy. Policies add up: where the pods are known, all that govern
+/// them count, and otherwise those that certainly do.
+fn allowed(policy: &NetworkPolicy, scope: &Scope<'_>) -> PortSet {
+    let union = |policies: &mut dyn Iterator<Item = &NetworkPolicy>| {
+        policies.fold(PortSet::default(), |all, policy| all.union(&towards_dns(policy)))
+    };
+    let endpoints = scope.world.governed_by(policy);
+    if endpoints.is_empty() {
+        let is_together =
+            |other: &&NetworkPolicy| other.pod_selector.is_empty() || other.pod_selector == policy.pod_selector;
+        return union(&mut scope.world.policies_in(&policy.namespace).iter().filter(is_together));
+    }
+    endpoints.into_iter().fold(PortSet::all(), |all, endpoint| {
+        all.intersection(&union(&mut scope.world.governing(endpoint, Direction::Egress)))
+    })
+}
+
 /// The ports that a policy opens towards peers that may be the cluster's DNS.
 fn towards_dns(policy: &NetworkPolicy) -> PortSet {
     let rules = policy.rules(Direction::Egress).unwrap_or_default().iter();
@@ -62,7 +73,7 @@ fn may_be_dns(policy: &NetworkPolicy, peer: &Peer) -> bool {
         Peer::Block { .. } => true,
         Peer::Pods { namespaces: None, .. } => policy.namespace == "kube-system",
         Peer::Pods { namespaces: Some(namespaces), .. } => {
-            namespaces.sole_value_of(NAMESPACE_NAME).is_none_or(|name| name != policy.namespace)
+            namespaces.sole_value_of(NAMESPACE_NAME).is_none_or(|name| name == "kube-system" || name.contains("dns"))
         }
     }
 }
@@ -99,6 +110,31 @@ mod tests {
             ))
         };
         assert!(one("UDP") && one("TCP"));
+    }
+
+    #[test]
+    fn a_namespace_of_another_name_is_no_dns() {
+        let to = |name: &str| {
+            is_found(&format!(
+                "{{podSelector: {{}}, egress: [{{to: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {name}}}}}}}]}}]}}"
+            ))
+        };
+        assert!(to("payments"));
+        assert!(!to("kube-system") && !to("openshift-dns"));
+    }
+
+    #[test]
+    fn known_pods_may_get_it_from_a_policy_that_selects_them_otherwise() {
+        let pod = crate::rules::testing::pod("", "");
+        let dns = policy(
+            "dns",
+            "{podSelector: {matchExpressions: [{key: app, operator: Exists}]}, egress: [{ports: [{port: 53, protocol: UDP}, {port: 53}]}]}",
+        );
+        let web = policy(
+            "web",
+            "{podSelector: {matchLabels: {app: web}}, egress: [{to: [{podSelector: {}}], ports: [{port: 80}]}]}",
+        );
+        assert!(paths_of("netpol/no-dns", &format!("{pod}{dns}{web}")).is_empty());
     }
 
     #[test]

@@ -22,6 +22,7 @@ fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
         .flat_map(|placed| {
             placed.rule.peers.iter().enumerate().map(move |(index, peer)| (placed.peer_path(index), peer))
         })
+        .filter(|(_, peer)| peer.is_of_one_namespace())
         .filter(|(_, peer)| {
             let mut around = world.around(&policy.namespace, peer).peekable();
             // Of namespaces where nothing is known, nothing can be said.

@@ -3,6 +3,7 @@
 use super::{Check, Problem, Rule, RuleSet, Scope};
 use crate::patch::Edit;
 use crate::workload::Workload;
+use serde_json::json;
 
 pub(super) const RULE: Rule = Rule {
     id: "pss/apparmor",
@@ -27,7 +28,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .map(|(path, _)| {
             let path = format!("{path}.appArmorProfile.type");
             Problem::deny(path.as_str(), "AppArmor is switched off.", FIX)
-                .mended_by([Edit::set(&path, "RuntimeDefault")])
+                .mended_by([Edit::set(path.trim_end_matches(".type"), json!({ "type": "RuntimeDefault" }))])
         });
     let annotations = workload.annotations();
     let annotations = annotations

@@ -32,19 +32,14 @@ fn kept(container: &Container<'_>) -> Option<Problem> {
     (!drops_all).then(|| Problem::deny(path, message, "Set capabilities.drop: [ALL].").mended_by([edit]))
 }
 
-fn added(container: &Container<'_>) -> Vec<Problem> {
-    container
-        .added_capabilities_beyond(ADDABLE)
-        .into_iter()
-        .map(|added| {
-            let message = format!(
-                "Container {} adds the capability {}; only NET_BIND_SERVICE is allowed.",
-                added.container, added.capability
-            );
-            let fix = format!("Remove {}.", added.capability);
-            Problem::deny(added.path.as_str(), message, fix).mended_by([added.removed()])
-        })
-        .collect()
+fn added(container: &Container<'_>) -> Option<Problem> {
+    let added = container.added_capabilities_beyond(ADDABLE)?;
+    let message = format!(
+        "Container {} adds the capabilities {}; only NET_BIND_SERVICE is allowed.",
+        container.name(),
+        added.names
+    );
+    Some(Problem::deny(added.path, message, format!("Remove {}.", added.names)).mended_by([added.edit]))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::{Check, Problem, Rule, RuleSet, Scope};
 use crate::patch::Edit;
 use crate::workload::Workload;
+use serde_json::json;
 
 pub(super) const RULE: Rule = Rule {
     id: "pss/seccomp-baseline",
@@ -24,7 +25,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .map(|(path, _)| {
             let path = format!("{path}.seccompProfile.type");
             Problem::deny(path.as_str(), "The filter on system calls is switched off.", "Use RuntimeDefault.")
-                .mended_by([Edit::set(&path, "RuntimeDefault")])
+                .mended_by([Edit::set(path.trim_end_matches(".type"), json!({ "type": "RuntimeDefault" }))])
         })
         .collect()
 }

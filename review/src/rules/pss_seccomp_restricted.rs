@@ -3,7 +3,7 @@
 use super::{Check, Problem, Rule, RuleSet, Scope};
 use crate::patch::Edit;
 use crate::workload::Workload;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) const RULE: Rule = Rule {
     id: "pss/seccomp-restricted",
@@ -23,7 +23,8 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     let explicit = workload.security_contexts().filter(|(_, context)| wrong(&of(context))).map(|(path, context)| {
         let path = format!("{path}.seccompProfile.type");
         let message = format!("{} is no filter on system calls.", of(context));
-        Problem::deny(path.as_str(), message, "Use RuntimeDefault.").mended_by([Edit::set(&path, "RuntimeDefault")])
+        Problem::deny(path.as_str(), message, "Use RuntimeDefault.")
+            .mended_by([Edit::set(path.trim_end_matches(".type"), json!({ "type": "RuntimeDefault" }))])
     });
     let pod_says = !of(&workload.spec()["securityContext"]).is_empty();
     let pod_path = workload.path("securityContext.seccompProfile.type");

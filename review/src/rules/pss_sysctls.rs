@@ -41,9 +41,12 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     all.iter()
         .enumerate()
         .filter(|(_, sysctl)| !is_safe(sysctl))
-        .map(|(index, sysctl)| {
+        .enumerate()
+        .map(|(place, (index, sysctl))| {
             let message = format!("The kernel setting {} affects the whole node.", name(sysctl));
-            Problem::deny(format!("{path}[{index}]"), message, "Remove it.").mended_by([Edit::set(&path, safe.clone())])
+            // One change takes all of them away.
+            let edit = (place == 0).then(|| Edit::set(&path, safe.clone()));
+            Problem::deny(format!("{path}[{index}]"), message, "Remove it.").mended_by(edit)
         })
         .collect()
 }

@@ -26,12 +26,23 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
         "Set replicas to {minimum} or more, or annotate {}: \"true\" if it cannot run more than once.",
         settings.ignore_minimum_replicas_annotation
     );
-    vec![Problem::warn("spec.replicas", message, fix).mended_by([Edit::set("spec.replicas", minimum)])]
+    let edit = may_run_more_often(workload, scope).then(|| Edit::set("spec.replicas", minimum));
+    vec![Problem::warn("spec.replicas", message, fix).mended_by(edit)]
+}
+
+/// Whether more replicas can do no harm, as far as the objects tell: not where one holds data or a lock, is switched
+/// off, or is scaled by something else.
+fn may_run_more_often(workload: &Workload<'_>, scope: &Scope<'_>) -> bool {
+    let spec = &workload.manifest.value()["spec"];
+    workload.manifest.object().kind == "Deployment"
+        && spec["replicas"].as_u64().is_some_and(|replicas| replicas > 0)
+        && spec["strategy"]["type"] != "Recreate"
+        && !scope.is_autoscaled(workload)
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of};
+    use crate::rules::testing::{mended, paths_of, reviewed};
 
     fn deployment(metadata: &str, spec: &str) -> String {
         format!(
@@ -46,5 +57,21 @@ mod tests {
         let exempt = ", annotations: {elastisys.io/ignore-minimum-replicas: 'true'}";
         assert!(paths_of("replicas/too-few", &deployment(exempt, "")).is_empty());
         assert_eq!(mended("replicas/too-few", &deployment("", ", replicas: 1"))["spec"]["replicas"], 2);
+    }
+
+    #[test]
+    fn nothing_is_started_or_doubled_that_should_run_once() {
+        let autoscaler = "{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: web}}}";
+        for yaml in [
+            deployment("", ""),
+            deployment("", ", replicas: 0"),
+            deployment("", ", replicas: 1, strategy: {type: Recreate}"),
+            deployment("", ", replicas: 1").replace("Deployment", "StatefulSet"),
+            format!("{}\n---\n{autoscaler}", deployment("", ", replicas: 1")),
+        ] {
+            let findings = reviewed(&yaml).findings;
+            let found = findings.iter().find(|finding| finding.rule == "replicas/too-few").unwrap();
+            assert!(found.patch.is_empty(), "{yaml}");
+        }
     }
 }

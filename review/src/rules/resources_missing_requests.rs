@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
 const SOME_CPU: &str = "100m";
 const SOME_MEMORY: &str = "128Mi";
 
-/// Limits alone do not help: they become requests only when the API server defaults a Pod, not inside a template.
+/// The API server makes requests of the limits of a Pod, but not inside a template.
 fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
     workload
         .containers()
@@ -28,6 +28,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
             let missing: Vec<(&str, Value)> = [("cpu", SOME_CPU), ("memory", SOME_MEMORY)]
                 .into_iter()
                 .filter(|(name, _)| resources["requests"][name].is_null())
+                .filter(|(name, _)| workload.makes_pods() || resources["limits"][name].is_null())
                 .map(|(name, amount)| (name, amount_for(&resources["limits"][name], amount)))
                 .collect();
             let path = format!("{}.resources.requests", container.path);
@@ -57,10 +58,16 @@ mod tests {
     use crate::rules::testing::{mended, paths_of, pod};
 
     #[test]
-    fn limits_alone_are_no_requests_in_a_template() {
-        let limits = pod("", "resources: {limits: {cpu: 1, memory: 64Mi}}");
-        assert_eq!(paths_of("resources/missing-requests", &limits), ["spec.containers[0].resources.requests"]);
-        let requests = &mended("resources/missing-requests", &limits)["spec"]["containers"][0]["resources"]["requests"];
+    fn limits_alone_are_requests_in_a_pod_and_not_in_a_template() {
+        let limits = "resources: {limits: {cpu: 1, memory: 64Mi}}";
+        assert!(paths_of("resources/missing-requests", &pod("", limits)).is_empty());
+        let job = format!(
+            "{{apiVersion: batch/v1, kind: Job, metadata: {{name: a}}, spec: {{template: {{spec: {{containers: [{{name: c, {limits}}}]}}}}}}}}"
+        );
+        let path = "spec.template.spec.containers[0].resources.requests";
+        assert_eq!(paths_of("resources/missing-requests", &job), [path]);
+        let requests = &mended("resources/missing-requests", &job)["spec"]["template"]["spec"]["containers"][0]["resources"]
+            ["requests"];
         assert_eq!(requests.to_string(), r#"{"cpu":1,"memory":"64Mi"}"#);
     }
 

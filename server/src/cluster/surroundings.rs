@@ -59,10 +59,19 @@ fn kinds_of_a_namespace() -> Vec<Served> {
     .into()
 }
 
-/// Whether a controller made it: then the workload that stands for it is there itself.
+/// Whether a workload that is read as well made it, and stands for it. What an operator's own kinds make stands for
+/// itself.
 fn is_made_by_another(object: &Value) -> bool {
     let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
-    owners.into_iter().any(|owner| owner["controller"] == true)
+    let is_workload = |kind: &str| {
+        ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob"]
+            .contains(&kind)
+    };
+    let is_made = matches!(object["kind"].as_str(), Some("Pod" | "ReplicaSet" | "Job"));
+    is_made
+        && owners
+            .into_iter()
+            .any(|owner| owner["controller"] == true && owner["kind"].as_str().is_some_and(is_workload))
 }
 
 impl KubeCluster {
@@ -140,14 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_controller_made_is_left_out_and_the_items_of_a_list_get_their_kind() {
-        let owned = json!([{ "kind": "ReplicaSet", "name": "web", "controller": true }]);
+    fn what_a_workload_made_is_left_out_and_the_items_of_a_list_get_their_kind() {
+        let owned = |kind: &str| json!([{ "kind": kind, "name": "web", "controller": true }]);
         let mut list = json!({ "items": [
             { "metadata": { "name": "alone" } },
-            { "metadata": { "name": "web-1", "ownerReferences": owned } },
+            { "metadata": { "name": "web-1", "ownerReferences": owned("ReplicaSet") } },
+            { "metadata": { "name": "db-1", "ownerReferences": owned("Cluster") } },
         ] });
         let objects = Served::new("v1", "Pod", "pods").objects(&mut list);
-        assert_eq!(objects.iter().map(|object| object.object().to_string()).collect::<Vec<_>>(), ["Pod//alone"]);
+        let names: Vec<String> = objects.iter().map(|object| object.object().to_string()).collect();
+        assert_eq!(names, ["Pod//alone", "Pod//db-1"]);
     }
 
     #[test]

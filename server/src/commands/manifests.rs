@@ -22,21 +22,44 @@ impl Source {
 /// Reads files, folders (recursively, in the order of their names) and `-` for standard input.
 ///
 /// # Errors
-/// For the first that cannot be read, naming it.
+/// Naming everything that cannot be read, and where nothing is found.
 pub(super) fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
-    let read = paths.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(read.into_iter().flatten().collect())
+    let (mut sources, mut mistakes) = (Vec::new(), Vec::new());
+    for path in paths {
+        match files_of(path) {
+            Ok(files) if files.is_empty() => mistakes.push(format!("{}: no manifests are in it", path.display())),
+            Ok(files) => {
+                for file in files {
+                    match read(&file) {
+                        Ok(source) => sources.push(source),
+                        Err(error) => mistakes.push(format!("{error:#}")),
+                    }
+                }
+            }
+            Err(error) => mistakes.push(format!("{error:#}")),
+        }
+    }
+    if mistakes.is_empty() { Ok(sources) } else { Err(anyhow::anyhow!(mistakes.join("\nfairway: "))) }
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<Source>> {
-    if path.is_dir() {
-        return read_all(&manifests_in(path)?);
+/// The path itself, or what a folder holds.
+fn files_of(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
     }
+    let mut files = Vec::new();
+    for path in manifests_in(path)? {
+        files.extend(files_of(&path)?);
+    }
+    Ok(files)
+}
+
+fn read(path: &Path) -> anyhow::Result<Source> {
     let name = path.display().to_string();
     let text = if name == "-" { text_of(std::io::stdin()) } else { std::fs::File::open(path).and_then(text_of) };
     let text = text.with_context(|| name.clone())?;
     let manifests = review::decode(&name, &text)?;
-    Ok(vec![Source { name, text, manifests }])
+    Ok(Source { name, text, manifests })
 }
 
 /// One byte more than is accepted is read, so that more is refused and never all in memory.
@@ -50,14 +73,24 @@ fn text_of(reader: impl Read) -> std::io::Result<String> {
     String::from_utf8(bytes).map_err(|_| std::io::Error::new(std::io::ErrorKind::InvalidData, "not a text in UTF-8"))
 }
 
-/// Folders, and files that look like manifests.
+/// Folders, and files that look like manifests. Links are not followed: they may lead round in a circle, or out of
+/// what was named.
 fn manifests_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
-    let is_manifest = |path: &PathBuf| {
-        path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml" || extension == "json")
-    };
-    paths.retain(|path| path.is_dir() || is_manifest(path));
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        let is_manifest = path.extension().is_some_and(|end| end == "yaml" || end == "yml" || end == "json");
+        if kind.is_dir() || (kind.is_file() && is_manifest && !is_for_another_tool(&path)) {
+            paths.push(path);
+        }
+    }
     paths.sort();
     Ok(paths)
+}
+
+/// Files that lie among manifests and are none.
+fn is_for_another_tool(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    matches!(name, "kustomization.yaml" | "kustomization.yml" | "Chart.yaml" | "values.yaml")
 }

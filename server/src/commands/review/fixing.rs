@@ -4,47 +4,70 @@ use super::{Format, Input, text};
 use crate::commands::manifests::Source;
 use crate::commands::say;
 use anyhow::Context as _;
-use review::{Fixed, Manifest, Patch, Verdict, fix, rewrite};
+use review::{Manifest, Patch, Report, Verdict, fix, rewrite};
 use std::io::Write;
 
-/// Mends every file, and reports what is left.
+/// Mends every file, and reports what is left, with its lines as they are now.
 ///
 /// # Errors
 /// For a file that cannot be changed in place or written; files before it are written by then, each of them whole.
 pub(super) fn fix_all(manifests: &[Manifest], input: &Input, format: Format) -> anyhow::Result<Verdict> {
     let fixed = fix(manifests, &input.context, &input.settings, input.selection);
     let mut place = 0;
+    let mut left = Vec::new();
     for source in &input.sources {
         let here = place..place + source.manifests.len();
         place = here.end;
         let patches = fixed.patches[here.clone()].iter().map(Vec::as_slice);
         let changes: Vec<(&Manifest, &[Patch])> = fixed.manifests[here].iter().zip(patches).collect();
-        write(source, &changes)?;
+        let text = mended(source, &changes)?;
+        write(source, &text)?;
+        left.extend(review::decode(&source.name, &text)?);
     }
-    report(&fixed, input, format);
-    Ok(fixed.report.verdict)
+    let report = review::review(&left, &input.context, &input.settings, input.selection);
+    say_what_is_left(fixed.mended, &report, input, format);
+    Ok(report.verdict)
 }
 
-fn write(source: &Source, changes: &[(&Manifest, &[Patch])]) -> anyhow::Result<()> {
-    let is_changed = changes.iter().any(|(_, patches)| !patches.is_empty());
-    if source.is_standard_input() {
-        let rewritten = if is_changed { rewrite(&source.name, &source.text, changes)? } else { source.text.clone() };
-        std::io::stdout().write_all(rewritten.as_bytes())?;
-    } else if is_changed {
-        let rewritten = rewrite(&source.name, &source.text, changes).with_context(|| source.name.clone())?;
-        std::fs::write(&source.name, rewritten).with_context(|| source.name.clone())?;
+/// The text of a file with its patches.
+fn mended(source: &Source, changes: &[(&Manifest, &[Patch])]) -> anyhow::Result<String> {
+    if changes.iter().all(|(_, patches)| patches.is_empty()) {
+        return Ok(source.text.clone());
     }
-    Ok(())
+    rewrite(&source.name, &source.text, changes).with_context(|| source.name.clone())
+}
+
+/// Writes beside the file and then puts that in its place, so that it is never half written.
+fn write(source: &Source, text: &str) -> anyhow::Result<()> {
+    if source.is_standard_input() {
+        return Ok(std::io::stdout().write_all(text.as_bytes())?);
+    }
+    if text == source.text {
+        return Ok(());
+    }
+    // A link stays one: what it leads to is replaced.
+    let path = std::fs::canonicalize(&source.name).with_context(|| source.name.clone())?;
+    let beside = path.with_extension("fairway-fix");
+    let written = std::fs::metadata(&path)
+        .and_then(|metadata| {
+            std::fs::write(&beside, text)?;
+            std::fs::set_permissions(&beside, metadata.permissions())
+        })
+        .and_then(|()| std::fs::rename(&beside, &path));
+    if written.is_err() {
+        drop(std::fs::remove_file(&beside));
+    }
+    written.with_context(|| source.name.clone())
 }
 
 /// Where the manifests go to standard output, the report goes where errors go.
-fn report(fixed: &Fixed, input: &Input, format: Format) {
-    let done = format!("{} finding{} mended.", fixed.mended, text::plural(fixed.mended));
+fn say_what_is_left(mended: usize, report: &Report, input: &Input, format: Format) {
+    let done = format!("{mended} finding{} mended.", text::plural(mended));
     if input.sources.iter().any(Source::is_standard_input) {
-        eprintln!("{done}\n\n{}", format.render(&fixed.report, text::colours(&std::io::stderr())));
+        eprintln!("{done}\n\n{}", format.render(report, text::colours(&std::io::stderr())));
     } else if matches!(format, Format::Text) {
-        say(&format!("{done}\n\n{}", format.render(&fixed.report, text::colours(&std::io::stdout()))));
+        say(&format!("{done}\n\n{}", format.render(report, text::colours(&std::io::stdout()))));
     } else {
-        say(&format.render(&fixed.report, text::Colours::Off));
+        say(&format.render(report, text::Colours::Off));
     }
 }

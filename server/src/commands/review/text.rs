@@ -18,6 +18,15 @@ pub(super) fn colours(stream: &impl IsTerminal) -> Colours {
     if stream.is_terminal() && !unwanted { Colours::On } else { Colours::Off }
 }
 
+/// Text of a manifest, fit for a terminal and for the log of a pipeline: control characters could give it commands.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() { plain.extend(character.escape_default()) } else { plain.push(character) }
+    }
+    plain
+}
+
 pub(super) fn render(report: &Report, colours: Colours) -> String {
     let selected_by: HashMap<&ObjectRef, &SelectedBy> =
         report.selected_by.iter().map(|selected| (&selected.object, selected)).collect();
@@ -48,29 +57,33 @@ fn heading(object: &ObjectRef, selected_by: Option<&SelectedBy>, colours: Colour
     let policies = match selected_by.map(|selected| selected.policies.as_slice()) {
         None => String::new(),
         Some([]) => ", selected by no NetworkPolicy".to_owned(),
-        Some(policies) => format!(", selected by {}", policies.join(", ")),
+        Some(policies) => format!(", selected by {}", plain(&policies.join(", "))),
     };
-    format!("{}{policies}", painted(&object.to_string(), Style::new().bold(), colours))
+    format!("{}{policies}", painted(&plain(&object.to_string()), Style::new().bold(), colours))
 }
 
 /// One finding: where, what, and how to mend it.
 fn block(finding: &Finding, colours: Colours) -> String {
     let place = match (&finding.file, finding.line) {
-        (Some(file), Some(line)) => format!("{file}:{line}: "),
+        (Some(file), Some(line)) => format!("{}:{line}: ", plain(file)),
         _ => String::new(),
     };
     let severity = severity(finding, colours);
     let mut lines = vec![
-        format!("  {place}{severity} [{}] {}", finding.rule, finding.path).trim_end().to_owned(),
-        format!("    {}", finding.message),
+        format!("  {place}{severity} [{}] {}", plain(&finding.rule), plain(&finding.path)).trim_end().to_owned(),
+        format!("    {}", plain(&finding.message)),
     ];
     match &finding.exception {
-        Some(reason) => lines.push(format!("    Accepted by annotation: {reason}")),
-        None => lines.push(format!("    {}", finding.fix)),
+        Some(reason) => lines.push(format!("    Accepted by annotation: {}", plain(reason))),
+        None => lines.push(format!("    {}", plain(&finding.fix))),
     }
     let dim = Style::new().dimmed();
     lines.extend(
-        finding.patch.operations().iter().map(|step| painted(&format!("    --fix: {}", in_words(step)), dim, colours)),
+        finding
+            .patch
+            .operations()
+            .iter()
+            .map(|step| painted(&format!("    --fix: {}", plain(&in_words(step))), dim, colours)),
     );
     lines.join("\n")
 }
