@@ -9,6 +9,9 @@ pub(crate) enum Family {
     V6,
 }
 
+/// Both of them.
+pub(crate) const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+
 impl Family {
     /// The highest address.
     pub(crate) fn last(self) -> u128 {
@@ -62,10 +65,21 @@ impl Block {
         self.first == 0 && self.last == self.family.last()
     }
 
-    /// How much of its family it is, from 0 to 1.
-    pub(crate) fn share(&self) -> f64 {
-        let size = |count: u128| count as f64 + 1.0;
-        size(self.last - self.first) / size(self.family.last())
+    /// What is left of it without some parts, as first and last addresses.
+    pub(crate) fn without(&self, parts: impl IntoIterator<Item = Self>) -> Vec<(u128, u128)> {
+        let mut parts: Vec<Self> = parts.into_iter().filter(|part| part.family == self.family).collect();
+        parts.sort_by_key(|part| part.first);
+        let mut left = Vec::new();
+        let mut next = Some(self.first);
+        for part in parts {
+            let Some(first) = next.filter(|first| *first <= self.last) else { break };
+            if part.first > first {
+                left.push((first, part.first.saturating_sub(1).min(self.last)));
+            }
+            next = part.last.checked_add(1).map(|after| after.max(first));
+        }
+        left.extend(next.filter(|first| *first <= self.last).map(|first| (first, self.last)));
+        left
     }
 
     /// Whether an address is in it.
@@ -83,6 +97,20 @@ impl Block {
     pub(crate) fn holds_less(&self, part: &Self) -> bool {
         self.family == part.family && self.first <= part.first && part.last <= self.last && self != part
     }
+}
+
+/// How many addresses ranges hold together, less one, so that all of IPv6 can be counted; nothing where they hold none.
+pub(crate) fn last_of_union(mut ranges: Vec<(u128, u128)>) -> Option<u128> {
+    ranges.sort_unstable();
+    let mut held: Option<u128> = None;
+    let mut covered: Option<u128> = None;
+    for (first, last) in ranges {
+        let first = covered.map_or(Some(first), |covered| covered.checked_add(1).map(|next| next.max(first)));
+        let Some(first) = first.filter(|first| *first <= last) else { continue };
+        held = Some(held.map_or(last - first, |held| held.saturating_add(last - first).saturating_add(1)));
+        covered = Some(last);
+    }
+    held
 }
 
 fn number(address: IpAddr) -> (Family, u128) {
@@ -108,6 +136,23 @@ mod tests {
         for text in ["10.0.0.0", "10.0.0.0/33", "::/129", "10.0.0/8", "a/8", "10.0.0.0/x"] {
             assert_eq!(Block::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn ranges_are_counted_once_and_without_what_is_left_out() {
+        let block = |text: &str| Block::parse(text).unwrap();
+        let ten = block("10.0.0.0/8");
+        assert_eq!(ten.without([block("10.0.0.0/9"), block("11.0.0.0/8"), block("::/0")]).len(), 1);
+        assert!(ten.without([block("0.0.0.0/0")]).is_empty());
+        let all = block("0.0.0.0/0");
+        let mut ranges = all.without([ten]);
+        assert_eq!(last_of_union(ranges.clone()), Some((1 << 32) - (1 << 24) - 1));
+        ranges.extend([(0, 5), (3, 9)]);
+        assert_eq!(last_of_union(ranges.clone()), Some((1 << 32) - (1 << 24) - 1));
+        ranges.push((ten.first, ten.last));
+        assert_eq!(last_of_union(ranges), Some(all.last));
+        assert_eq!(last_of_union(vec![(0, u128::MAX), (7, 9)]), Some(u128::MAX));
+        assert_eq!(last_of_union(Vec::new()), None);
     }
 
     #[test]

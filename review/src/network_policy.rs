@@ -1,6 +1,6 @@
 //! NetworkPolicy (networking.k8s.io/v1) with the meaning the API reference gives it.
 
-use crate::address_block::Block;
+use crate::address_block::{Block, FAMILIES, Family, last_of_union};
 use crate::manifest::Manifest;
 use crate::selector::{Labels, Selector};
 use crate::workload::{Workload, namespace_or_default};
@@ -197,12 +197,22 @@ impl Rule {
     /// Whether it lets anybody through on every port.
     #[must_use]
     pub fn allows_everything(&self) -> bool {
-        ports_of(self, None).is_all() && (self.peers.is_empty() || self.share_of_addresses() >= 1.0)
+        ports_of(self, None).is_all() && (self.peers.is_empty() || self.holds_every_address())
     }
 
-    /// How much of all addresses its blocks hold together, counted as if none held what another does.
-    pub(crate) fn share_of_addresses(&self) -> f64 {
-        self.peers.iter().map(Peer::share_of_addresses).sum()
+    /// Whether its blocks together hold every address of a family.
+    pub(crate) fn holds_every_address(&self) -> bool {
+        FAMILIES.into_iter().any(|family| self.held(family) == Some(family.last()))
+    }
+
+    /// Whether its blocks together hold at least half of the addresses of a family.
+    pub(crate) fn holds_most_addresses(&self) -> bool {
+        FAMILIES.into_iter().any(|family| self.held(family).is_some_and(|held| held >= family.last() / 2))
+    }
+
+    /// How many addresses of a family its blocks hold, less one.
+    fn held(&self, family: Family) -> Option<u128> {
+        last_of_union(self.peers.iter().flat_map(|peer| peer.ranges(family)).collect())
     }
 
     /// Whether it lets through all that `other` does, as far as their texts tell.
@@ -256,11 +266,11 @@ impl Peer {
         Block::parse(cidr).zip(alone).is_some_and(|(block, alone)| block.holds_less(&alone))
     }
 
-    /// How much of all addresses of its family it holds, at most 1; pods hold none.
-    pub(crate) fn share_of_addresses(&self) -> f64 {
-        let Self::Block { cidr, except } = self else { return 0.0 };
-        let share = |cidr: &String| Block::parse(cidr).map_or(0.0, |block| block.share());
-        (share(cidr) - except.iter().map(share).sum::<f64>()).max(0.0)
+    /// The addresses of one family that it holds, as first and last ones; pods hold none.
+    fn ranges(&self, family: Family) -> Vec<(u128, u128)> {
+        let Self::Block { cidr, except } = self else { return Vec::new() };
+        let parts = except.iter().filter_map(|part| Block::parse(part));
+        Block::parse(cidr).filter(|block| block.family == family).map(|block| block.without(parts)).unwrap_or_default()
     }
 
     /// Whether it means pods of one namespace that can be told by its name.

@@ -136,6 +136,8 @@ pub(crate) struct Scope<'a> {
     /// Every workload that would be there afterwards, by namespace; made when it is first asked for.
     workloads: OnceCell<HashMap<&'a str, Vec<Workload<'a>>>>,
     objects: Vec<&'a Manifest>,
+    /// How many of the objects are under review; they come first.
+    under_review: usize,
     /// What may talk afterwards.
     pub(crate) world: World,
 }
@@ -155,6 +157,11 @@ impl<'a> Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// What is there already and stays.
+    pub(crate) fn existing(&self) -> &[&Manifest] {
+        &self.objects[self.under_review..]
+    }
+
     /// Whether a HorizontalPodAutoscaler decides how often a workload runs.
     pub(crate) fn is_autoscaled(&self, workload: &Workload<'_>) -> bool {
         let object = workload.manifest.object();
@@ -245,6 +252,7 @@ pub(crate) fn scope<'a>(
         every_workload: context.every_workload,
         world: World::new(objects.iter().copied()),
         workloads: OnceCell::new(),
+        under_review: manifests.len(),
         objects,
     }
 }

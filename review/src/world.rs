@@ -188,7 +188,11 @@ impl World {
 
     /// Whether a rule of a policy in `namespace` names this endpoint as its other end.
     pub(crate) fn names(&self, namespace: &str, rule: &Rule, endpoint: &Endpoint) -> bool {
-        rule.peers.is_empty() || rule.peers.iter().any(|peer| self.is_peer(namespace, peer, endpoint))
+        rule.peers.is_empty()
+            || rule.peers.iter().any(|peer| self.is_peer(namespace, peer, endpoint))
+            // On the host's network it has the node's address, and that is not known: only what holds every address
+            // surely holds it.
+            || (endpoint.host_network && rule.holds_every_address())
     }
 
     /// Whether a peer of a policy in `namespace` is this endpoint.

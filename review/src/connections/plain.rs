@@ -97,10 +97,16 @@ fn passes(packet: &Packet<'_>, policies: &[Value], direction: &str) -> bool {
     let lets_through = |rule: &Value| {
         let peers = &rule[end];
         let ports = &rule["ports"];
-        (is_empty(peers) || items(peers).any(|peer| fits(&governing, peer, other)))
+        (is_empty(peers) || items(peers).any(|peer| fits(&governing, peer, other)) || is_any_node(peers, other))
             && (is_empty(ports) || items(ports).any(|port| fits_port(port, packet)))
     };
     governing.is_empty() || governing.iter().any(|policy| items(&policy["spec"][field]).any(lets_through))
+}
+
+/// A pod of the host has the address of a node, which is not known: it passes where every address would.
+fn is_any_node(peers: &Value, other: Party<'_>) -> bool {
+    let holds = |address| items(peers).any(|peer| fits(&[], peer, Party::Address(address)));
+    matches!(other, Party::Pod(pod) if pod["spec"]["hostNetwork"] == true) && ADDRESSES.into_iter().all(holds)
 }
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {

@@ -19,7 +19,10 @@ pub(super) const RULE: Rule = Rule {
 const FIX: &str = "Allow at least one pod to be away, for example maxUnavailable: 1.";
 
 fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
-    if manifest.object().kind != "PodDisruptionBudget" {
+    if let Some(workload) = Workload::of(manifest).filter(is_scaled) {
+        return against_known_budgets(&workload, scope);
+    }
+    if !is_budget(manifest) {
         return Vec::new();
     }
     let spec = &manifest.value()["spec"];
@@ -51,6 +54,31 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
             let (replicas, name) = (workload.replicas(), &workload.manifest.object().name);
             let message = format!("minAvailable demands all {replicas} pods of {name}, so no node can be upgraded.");
             Problem::deny("spec.minAvailable", message, FIX).mended_by(one_may_go())
+        })
+        .collect()
+}
+
+fn is_budget(manifest: &Manifest) -> bool {
+    manifest.group_version().0 == "policy" && manifest.object().kind == "PodDisruptionBudget"
+}
+
+/// A workload can make a budget that is there already demand all of its pods. Budgets under review speak themselves.
+fn against_known_budgets(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
+    let selects = |budget: &Manifest| {
+        let selector = &budget.value()["spec"]["selector"];
+        !selector.is_null() && Selector::from_value(Some(selector)).matches(&workload.labels())
+    };
+    scope
+        .existing()
+        .iter()
+        .filter(|other| is_budget(other) && namespace_or_default(&other.object().namespace) == workload.namespace())
+        .filter(|budget| demands_all(&budget.value()["spec"]["minAvailable"], workload.replicas()) && selects(budget))
+        .map(|budget| {
+            let (name, replicas) = (&budget.object().name, workload.replicas());
+            let message = format!(
+                "The budget {name} in the cluster demands all {replicas} of these pods, so no node can be upgraded."
+            );
+            Problem::deny("spec.replicas", message, "Run more replicas, or let the budget allow one pod to be away.")
         })
         .collect()
 }
@@ -97,6 +125,21 @@ mod tests {
         {
             assert_eq!(review_of(budget).len(), 1, "{budget}");
         }
+    }
+
+    #[test]
+    fn a_workload_is_held_against_the_budgets_of_the_cluster() {
+        use crate::{Context, Selection, Settings, decode, review};
+        let budget = "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: known}, spec: {minAvailable: 2, selector: {matchLabels: {app: web}}}}";
+        let context = Context { existing: decode("known", budget).unwrap(), every_workload: true };
+        let found = |replicas: u32| {
+            let web = format!(
+                "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{replicas: {replicas}, template: {{metadata: {{labels: {{app: web}}}}, spec: {{}}}}}}}}"
+            );
+            let report = review(&decode("web", &web).unwrap(), &context, &Settings::default(), Selection::default());
+            report.findings.iter().any(|finding| finding.rule == super::RULE.id)
+        };
+        assert!(found(2) && !found(3));
     }
 
     #[test]

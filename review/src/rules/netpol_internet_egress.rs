@@ -12,14 +12,12 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Policy(check),
 };
 
-/// From this share of all addresses on, leaving some out makes little difference.
-const MOST: f64 = 0.5;
-
+/// Leaving out some of all addresses makes little difference.
 fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
     policy
         .placed_rules()
         .filter(|placed| placed.direction == Direction::Egress && !placed.rule.allows_everything())
-        .filter(|placed| placed.rule.peers.is_empty() || placed.rule.share_of_addresses() >= MOST)
+        .filter(|placed| placed.rule.peers.is_empty() || placed.rule.holds_most_addresses())
         .map(|placed| {
             Problem::warn(
                 placed.path(),
