@@ -80,12 +80,17 @@ impl From<Vec<Step>> for FieldPath {
     }
 }
 
+/// Whether a key can stand in a path as it is.
+fn is_plain(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_/".contains(&byte))
+}
+
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, step) in self.0.iter().enumerate() {
             match step {
                 Step::Index(index) => write!(f, "[{index}]")?,
-                Step::Key(key) if key.is_empty() || key.contains(['.', '[', ']']) => write!(f, "[\"{key}\"]")?,
+                Step::Key(key) if !is_plain(key) => write!(f, "[\"{key}\"]")?,
                 Step::Key(key) if place == 0 => f.write_str(key)?,
                 Step::Key(key) => write!(f, ".{key}")?,
             }

@@ -143,13 +143,16 @@ mod tests {
 
     prop_compose! {
         fn any_workload()(
-            containers in prop::collection::vec(any_container(), 1..3),
-            init in prop::collection::vec(any_container(), 0..2),
+            mut containers in prop::collection::vec(any_container(), 1..3),
+            mut init in prop::collection::vec(any_container(), 0..2),
             context in prop::option::of(any_context()),
             host in prop::collection::vec(any::<bool>(), 3),
             replicas in prop::option::of(0..4u32),
             is_pod in any::<bool>(),
         ) -> Value {
+            for (index, container) in containers.iter_mut().chain(&mut init).enumerate() {
+                container["name"] = format!("c{index}").into();
+            }
             let mut spec = json!({ "containers": containers, "initContainers": init, "hostNetwork": host[0], "hostPID": host[1], "hostUsers": host[2] });
             if let Some(context) = context {
                 // What the containers' context has and the pod's has not.
@@ -159,7 +162,7 @@ mod tests {
             if is_pod {
                 return json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a" }, "spec": spec });
             }
-            let mut deployment = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" }, "spec": { "template": { "spec": spec } } });
+            let mut deployment = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" }, "spec": { "selector": { "matchLabels": { "app": "a" } }, "template": { "metadata": { "labels": { "app": "a" } }, "spec": spec } } });
             if let Some(replicas) = replicas {
                 deployment["spec"]["replicas"] = replicas.into();
             }

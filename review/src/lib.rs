@@ -16,6 +16,7 @@ mod gatekeeper;
 mod generate;
 mod image;
 mod manifest;
+mod names;
 mod network_policy;
 mod patch;
 mod places;

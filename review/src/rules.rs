@@ -74,9 +74,11 @@ rules! {
     review_kind_not_reviewed,
     review_unknown_field,
     seccomp_localhost,
+    selector_invalid,
     service_load_balancer,
     service_selects_nothing,
     user_not_set,
+    workload_invalid,
 }
 
 /// Which rules to run.

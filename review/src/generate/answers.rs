@@ -2,6 +2,7 @@
 
 use crate::address_block::Block;
 use crate::image::ImageRef;
+use crate::names::{is_label_key, is_label_value};
 use crate::selector::Labels;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -145,37 +146,6 @@ impl fmt::Display for PodLabels {
         let pairs: Vec<String> = self.0.iter().map(|(key, value)| format!("{key}={value}")).collect();
         f.write_str(&pairs.join(","))
     }
-}
-
-/// `[prefix/]name`, the prefix a DNS subdomain of at most 253 characters
-/// (kubernetes.io/docs/concepts/overview/working-with-objects/labels).
-fn is_label_key(key: &str) -> bool {
-    match key.split_once('/') {
-        Some((prefix, name)) => prefix.len() <= 253 && prefix.split('.').all(is_dns_label) && is_qualified_name(name),
-        None => is_qualified_name(key),
-    }
-}
-
-fn is_label_value(value: &str) -> bool {
-    value.is_empty() || is_qualified_name(value)
-}
-
-fn is_qualified_name(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
-    text.len() <= 63
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
-}
-
-fn is_dns_label(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    text.len() <= 63
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
 /// Who may open connections to the workload's ports.

@@ -3,6 +3,7 @@
 use super::{Check, Problem, Rule, RuleSet, Scope};
 use crate::address_block::Block;
 use crate::manifest::Manifest;
+use crate::names::is_port_name;
 use crate::network_policy::NetworkPolicy;
 use crate::patch::Edit;
 use serde_json::Value;
@@ -39,7 +40,14 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn policy_types(spec: &Value) -> Vec<Problem> {
-    list(&spec["policyTypes"])
+    let too_many = (list(&spec["policyTypes"]).len() > 2).then(|| {
+        Problem::deny(
+            "spec.policyTypes",
+            "A policy has at most two types.",
+            "Name each of Ingress and Egress at most once.",
+        )
+    });
+    let unknown = list(&spec["policyTypes"])
         .iter()
         .enumerate()
         .filter(|(_, named)| !matches!(named.as_str(), Some("Ingress" | "Egress")))
@@ -49,8 +57,8 @@ fn policy_types(spec: &Value) -> Vec<Problem> {
             let meant = ["Ingress", "Egress"].into_iter().find(|kind| is_spelt_differently(named, kind));
             Problem::deny(path.as_str(), message, "Use Ingress and Egress, written like this.")
                 .mended_by(meant.map(|kind| Edit::set(&path, kind)))
-        })
-        .collect()
+        });
+    unknown.chain(too_many).collect()
 }
 
 /// Whether a text is this name but for the case of its letters.
@@ -97,6 +105,10 @@ fn block(block: &Value, path: &str) -> Vec<Problem> {
         .collect()
 }
 
+fn is_port_number(number: u64) -> bool {
+    (1..=65535).contains(&number)
+}
+
 fn port(port: &Value, path: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !matches!(port["protocol"].as_str(), None | Some("TCP" | "UDP" | "SCTP")) {
@@ -107,11 +119,16 @@ fn port(port: &Value, path: &str) -> Vec<Problem> {
         problems.push(problem.mended_by(meant.map(|name| Edit::set(&path, name))));
     }
     let number = port["port"].as_u64();
-    if number.is_some_and(|number| !(1..=65535).contains(&number)) {
+    let is_port = match &port["port"] {
+        Value::Null => true,
+        Value::String(name) => is_port_name(name),
+        _ => number.is_some_and(is_port_number),
+    };
+    if !is_port {
         problems.push(Problem::deny(
             format!("{path}.port"),
-            "A port is a number from 1 to 65535.",
-            "Correct the number.",
+            "A port is a number from 1 to 65535, or the name that a container gives it.",
+            "Write the number without quotes, or the name in small letters.",
         ));
     }
     if let Some(end) = port["endPort"].as_u64() {
@@ -122,6 +139,9 @@ fn port(port: &Value, path: &str) -> Vec<Problem> {
                 "endPort needs a port that is a number.",
                 "Give the first port of the range as a number.",
             )),
+            Some(_) if !is_port_number(end) => {
+                problems.push(Problem::deny(path, "The last port of a range is at most 65535.", "Correct the number."));
+            }
             Some(first) if end < first => {
                 problems.push(Problem::deny(path, "The range ends before it begins.", "Write the lower port first."));
             }
@@ -159,6 +179,16 @@ mod tests {
         assert_eq!(ingress("{ports: [{endPort: 90}]}"), ["spec.ingress[0].ports[0].endPort"]);
         assert_eq!(ingress("{ports: [{port: 91, endPort: 90}]}"), ["spec.ingress[0].ports[0].endPort"]);
         assert!(ingress("{ports: [{port: 90, endPort: 90}]}").is_empty());
+    }
+
+    #[test]
+    fn ports_are_numbers_in_range_or_names_and_types_are_two_at_most() {
+        for port in ["'80'", "-1", "0", "HTTP", "a--b"] {
+            assert_eq!(ingress(&format!("{{ports: [{{port: {port}}}]}}")), ["spec.ingress[0].ports[0].port"], "{port}");
+        }
+        assert!(ingress("{ports: [{port: http}, {protocol: UDP}]}").is_empty());
+        assert_eq!(ingress("{ports: [{port: 80, endPort: 70000}]}"), ["spec.ingress[0].ports[0].endPort"]);
+        assert_eq!(paths("{podSelector: {}, policyTypes: [Ingress, Egress, Ingress]}"), ["spec.policyTypes"]);
     }
 
     #[test]
