@@ -170,6 +170,52 @@ mod tests {
         }
     }
 
+    fn any_network_object() -> impl Strategy<Value = Value> {
+        let cidr =
+            prop::sample::select(vec!["0.0.0.0/0", "169.254.0.0/16", "169.254.169.254/32", "10.0.0.0/8", "::/0"]);
+        let protocol = prop::option::of(prop::sample::select(vec!["TCP", "udp", "sctp", "ICMP"]));
+        let types = prop::option::of(prop::sample::subsequence(vec!["Ingress", "Egress", "egress"], 0..3));
+        let policy = (cidr, protocol, types, 0..99_999u32).prop_map(|(cidr, protocol, types, port)| {
+            let rule =
+                json!({ "to": [{ "ipBlock": { "cidr": cidr } }], "ports": [{ "protocol": protocol, "port": port }] });
+            json!({
+                "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": { "name": "a" },
+                "spec": { "podSelector": {}, "policyTypes": types, "egress": [rule] },
+            })
+        });
+        let amount = || {
+            prop::option::of(prop_oneof![
+                (0..4u32).prop_map(Value::from),
+                prop::sample::select(vec!["0%", "50%", "100%"]).prop_map(Value::from)
+            ])
+        };
+        let budget = (amount(), amount()).prop_map(|(minimum, maximum)| {
+            json!({
+                "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": { "name": "a" },
+                "spec": { "minAvailable": minimum, "maxUnavailable": maximum, "selector": { "matchLabels": { "app": "a" } } },
+            })
+        });
+        let service = prop::sample::select(vec!["ClusterIP", "LoadBalancer"]).prop_map(|kind| {
+            json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "a" }, "spec": { "type": kind, "selector": { "app": "a" } } })
+        });
+        prop_oneof![policy, budget, service]
+    }
+
+    proptest! {
+        #[test]
+        fn no_fix_makes_anything_worse(objects in prop::collection::vec(any_network_object(), 1..4), workload in any_workload()) {
+            let manifests: Vec<Manifest> =
+                objects.into_iter().chain([workload]).map(|value| Manifest::from_value(value).unwrap()).collect();
+            let count = |findings: &[Finding], rule: &str| findings.iter().filter(|finding| finding.rule == rule).count();
+            let before = review(&manifests, &Context::default(), &settings(), Selection::default()).findings;
+            let fixed = fix(&manifests, &Context::default(), &settings(), Selection::default());
+            for finding in fixed.report.findings.iter().filter(|finding| finding.severity == crate::Severity::Deny) {
+                let (left, there) = (count(&fixed.report.findings, &finding.rule), count(&before, &finding.rule));
+                prop_assert!(left <= there, "{finding:#?}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn after_all_fixes_no_rule_that_had_a_patch_finds_anything(workload in any_workload()) {

@@ -48,6 +48,7 @@ rules! {
     netpol_peer_selects_nothing,
     netpol_selects_nothing,
     netpol_shadowed,
+    netpol_unknown_namespace,
     netpol_unknown_port,
     pss_allow_privilege_escalation,
     pss_apparmor,

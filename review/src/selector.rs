@@ -69,6 +69,16 @@ impl Selector {
         self.requirements.is_empty()
     }
 
+    /// Whether it asks for another label than this one.
+    pub(crate) fn asks_beyond(&self, label: &str) -> bool {
+        self.requirements.iter().any(|requirement| match requirement {
+            Requirement::In(key, _)
+            | Requirement::NotIn(key, _)
+            | Requirement::Exists(key)
+            | Requirement::DoesNotExist(key) => key != label,
+        })
+    }
+
     /// The value that this one label must have, where nothing else is asked for.
     #[must_use]
     pub(crate) fn sole_value_of(&self, label: &str) -> Option<&str> {

@@ -3,10 +3,10 @@
 use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
 use crate::port_set::{PortSet, Transport};
-use crate::selector::{Labels, labels};
+use crate::selector::{Labels, Selector, labels};
 use crate::workload::Workload;
 use std::borrow::Borrow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
 
@@ -66,6 +66,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether a selector that looks at labels alone, as those of Services and budgets do, selects its pods.
+    pub(crate) fn is_selected_by(&self, selector: &Selector) -> bool {
+        selector.matches(&self.labels)
+    }
+
     /// Whether a container gives one of its ports this name.
     pub(crate) fn has_named_port(&self, protocol: &str, name: &str) -> bool {
         Transport::from_name(protocol).is_some_and(|transport| !self.named(transport, name).is_empty())
@@ -98,6 +103,8 @@ pub struct World {
     /// Where the endpoints of each namespace are; they follow one another.
     places: HashMap<String, Range<usize>>,
     namespaces: HashMap<String, Labels>,
+    /// Namespaces of workloads of which nothing but the name is known.
+    unlabelled: BTreeSet<String>,
     policies: HashMap<String, Vec<NetworkPolicy>>,
 }
 
@@ -121,7 +128,10 @@ impl World {
         world.endpoints.sort_by_cached_key(ToString::to_string);
         for (place, endpoint) in world.endpoints.iter().enumerate() {
             world.places.entry(endpoint.namespace.clone()).or_insert(place..place).end = place + 1;
-            world.namespaces.entry(endpoint.namespace.clone()).or_default();
+            if !world.namespaces.contains_key(&endpoint.namespace) {
+                world.unlabelled.insert(endpoint.namespace.clone());
+                world.namespaces.insert(endpoint.namespace.clone(), Labels::new());
+            }
         }
         // Last, so that no manifest can say otherwise.
         for (name, labels) in &mut world.namespaces {
@@ -139,6 +149,21 @@ impl World {
     /// Every workload of a namespace.
     pub(crate) fn endpoints_in(&self, namespace: &str) -> &[Endpoint] {
         self.places.get(namespace).map(|place| &self.endpoints[place.clone()]).unwrap_or_default()
+    }
+
+    /// Namespaces that a peer may or may not mean: it selects by labels, and theirs are not known. They are taken to
+    /// have none.
+    pub(crate) fn undecided<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = &'a str> {
+        let by_labels =
+            matches!(peer, Peer::Pods { namespaces: Some(selector), .. } if selector.asks_beyond(NAMESPACE_NAME));
+        self.unlabelled.iter().map(String::as_str).filter(move |_| by_labels)
+    }
+
+    /// Namespaces about which some policy leaves undecided whether they are meant, as their labels are not known.
+    #[must_use]
+    pub fn undecided_namespaces(&self) -> BTreeSet<&str> {
+        let rules = self.policies().flat_map(NetworkPolicy::placed_rules);
+        rules.flat_map(|placed| &placed.rule.peers).flat_map(|peer| self.undecided(peer)).collect()
     }
 
     /// The workloads that a policy governs.

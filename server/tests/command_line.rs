@@ -103,6 +103,13 @@ fn connections_are_listed_as_text_and_as_json() {
 }
 
 #[test]
+fn connections_that_depend_on_unknown_labels_are_said_to() {
+    let policy = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: []}}\n---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: shop}}}]}]}}";
+    let said = String::from_utf8(fairway(&["connections", "-"], &[], policy).stderr).unwrap();
+    assert!(said.contains("labels that are not known of default"), "{said}");
+}
+
+#[test]
 fn what_a_change_opens_and_closes_is_listed() {
     let folder = Folder::new("effect");
     let pods = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: []}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: api, labels: {app: api}}, spec: {containers: []}}\n---\n";

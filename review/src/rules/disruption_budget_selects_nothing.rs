@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     let namespace = namespace_or_default(&manifest.object().namespace);
-    let known = scope.every_workload && scope.workloads_in(namespace).next().is_some();
+    let known = scope.every_workload && !scope.world.endpoints_in(namespace).is_empty();
     if manifest.object().kind != "PodDisruptionBudget" || !known {
         return Vec::new();
     }
@@ -26,7 +26,7 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
         return vec![Problem::warn("spec.selector", message, "Select the pods by their labels; {} selects all.")];
     }
     let selector = Selector::from_value(Some(selector));
-    if scope.workloads_in(namespace).any(|workload| selector.matches(&workload.labels())) {
+    if scope.world.endpoints_in(namespace).iter().any(|endpoint| endpoint.is_selected_by(&selector)) {
         return Vec::new();
     }
     let message = format!("No workload has the labels {selector}, so this budget protects nothing.");

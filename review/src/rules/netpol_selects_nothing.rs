@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 /// Only where something of the namespace is known: a policy reviewed all alone says nothing about it.
 fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
     let endpoints = scope.world.governed_by(policy);
-    let known = scope.every_workload && scope.workloads_in(&policy.namespace).next().is_some();
+    let known = scope.every_workload && !scope.world.endpoints_in(&policy.namespace).is_empty();
     if !known || !endpoints.is_empty() || policy.pod_selector.is_empty() {
         return Vec::new();
     }

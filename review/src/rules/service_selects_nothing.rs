@@ -20,12 +20,12 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     let is_service = manifest.api_version() == "v1" && manifest.object().kind == "Service";
     let asks = selector.as_object().is_some_and(|labels| !labels.is_empty());
     // A Service reviewed all alone says nothing about its pods.
-    let known = scope.every_workload && scope.workloads_in(namespace).next().is_some();
+    let known = scope.every_workload && !scope.world.endpoints_in(namespace).is_empty();
     let selector = Selector::of_labels(selector);
     if !is_service
         || !asks
         || !known
-        || scope.workloads_in(namespace).any(|workload| selector.matches(&workload.labels()))
+        || scope.world.endpoints_in(namespace).iter().any(|endpoint| endpoint.is_selected_by(&selector))
     {
         return Vec::new();
     }

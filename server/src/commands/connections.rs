@@ -44,6 +44,13 @@ impl ConnectionsArguments {
 
     fn list(&self) -> anyhow::Result<String> {
         let after = world(&self.files)?;
+        let undecided = after.undecided_namespaces().into_iter().collect::<Vec<_>>();
+        if !undecided.is_empty() {
+            eprintln!(
+                "fairway: policies select namespaces by labels that are not known of {}; they are taken to have none.",
+                undecided.join(", ")
+            );
+        }
         if !self.compared_with.is_empty() {
             return self.difference(&effect(&world(&self.compared_with)?, &after));
         }
