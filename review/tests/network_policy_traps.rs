@@ -167,3 +167,18 @@ fn an_allow_all_copied_from_an_answer_on_the_web_protects_nothing() {
     let copied = "{podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{}], egress: [{}]}";
     assert_eq!(reaching_api(&[copied]), EVERYONE);
 }
+
+#[test]
+fn selectors_do_not_match_the_api_server_which_is_an_address() {
+    let every_pod =
+        "{podSelector: {matchLabels: {app: api}}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {}}]}]}";
+    let reached = reached_by_api(&[every_pod]);
+    assert!(!reached.is_empty() && reached.iter().all(|line| line.contains("[Pod]")), "{reached:?}");
+}
+
+/// What a node sends to its own pods (probes, for example) always passes. Which node that is nobody knows before the
+/// pod runs, so it is in no list, and no policy keeps it out.
+#[test]
+fn a_pod_that_is_closed_is_still_reached_by_its_own_node_which_is_not_listed() {
+    assert!(reaching_api(&["{podSelector: {}, policyTypes: [Ingress]}"]).is_empty());
+}

@@ -28,7 +28,8 @@ impl fmt::Display for Connection {
     }
 }
 
-/// Every allowed connection, sorted; a workload with itself is left out. Addresses of IPv6 are listed only
+/// Every allowed connection, sorted; a workload with itself is left out, and so is what a node sends to its own pods,
+/// which always passes and comes from an address that nobody knows beforehand. Addresses of IPv6 are listed only
 /// where a policy speaks of some.
 #[must_use]
 pub fn connections(world: &World) -> Vec<Connection> {
