@@ -18,6 +18,7 @@ use crate::manifest::Manifest;
 use crate::network_policy::NetworkPolicy;
 use crate::patch::{Edit, Patch};
 use crate::pod_security::{PodSecurityVersion, Profile};
+use crate::selector::Selector;
 use crate::settings::Settings;
 use crate::workload::{Workload, namespace_or_default};
 use crate::world::World;
@@ -160,6 +161,25 @@ impl<'a> Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// The finding that a selector fits no workload, where those of its namespace are known. What is reviewed all alone
+    /// says nothing about its pods.
+    pub(crate) fn selecting_nothing(
+        &self,
+        namespace: &str,
+        selector: &Selector,
+        path: &str,
+        consequence: &str,
+    ) -> Option<Problem> {
+        let endpoints = self.world.endpoints_in(namespace);
+        let is_known = self.every_workload && !endpoints.is_empty();
+        if !is_known || selector.is_empty() || endpoints.iter().any(|endpoint| endpoint.is_selected_by(selector)) {
+            return None;
+        }
+        let message = format!("No workload has the labels {selector}, so this {consequence}.");
+        let fix = "Compare the labels with those of the pods: for a Deployment, with its template's.";
+        Some(Problem::warn(path, message, fix))
+    }
+
     /// What is there already and stays.
     pub(crate) fn existing(&self) -> &[&Manifest] {
         &self.objects[self.under_review..]

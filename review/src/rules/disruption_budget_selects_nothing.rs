@@ -15,9 +15,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
-    let namespace = namespace_or_default(&manifest.object().namespace);
-    let known = scope.every_workload && !scope.world.endpoints_in(namespace).is_empty();
-    if manifest.object().kind != "PodDisruptionBudget" || !known {
+    if manifest.object().kind != "PodDisruptionBudget" {
         return Vec::new();
     }
     let selector = &manifest.value()["spec"]["selector"];
@@ -25,16 +23,9 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
         let message = "A budget without a selector selects nothing, so it protects nothing.";
         return vec![Problem::warn("spec.selector", message, "Select the pods by their labels; {} selects all.")];
     }
+    let namespace = namespace_or_default(&manifest.object().namespace);
     let selector = Selector::from_value(Some(selector));
-    if scope.world.endpoints_in(namespace).iter().any(|endpoint| endpoint.is_selected_by(&selector)) {
-        return Vec::new();
-    }
-    let message = format!("No workload has the labels {selector}, so this budget protects nothing.");
-    vec![Problem::warn(
-        "spec.selector",
-        message,
-        "Compare the labels with those of the pods: for a Deployment, with its template's.",
-    )]
+    scope.selecting_nothing(namespace, &selector, "spec.selector", "budget protects nothing").into_iter().collect()
 }
 
 #[cfg(test)]

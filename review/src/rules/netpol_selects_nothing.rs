@@ -12,18 +12,12 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Policy(check),
 };
 
-/// Only where something of the namespace is known: a policy reviewed all alone says nothing about it.
 fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
-    let endpoints = scope.world.governed_by(policy);
-    let known = scope.every_workload && !scope.world.endpoints_in(&policy.namespace).is_empty();
-    if !known || !endpoints.is_empty() || policy.pod_selector.is_empty() {
-        return Vec::new();
-    }
-    vec![Problem::warn(
-        "spec.podSelector",
-        format!("No workload has the labels {}, so this policy protects nothing.", policy.pod_selector),
-        "Compare the labels with those of the pods: for a Deployment, with its template's.",
-    )]
+    let consequence = "policy protects nothing";
+    scope
+        .selecting_nothing(&policy.namespace, &policy.pod_selector, "spec.podSelector", consequence)
+        .into_iter()
+        .collect()
 }
 
 #[cfg(test)]

@@ -15,26 +15,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
-    let selector = &manifest.value()["spec"]["selector"];
-    let namespace = namespace_or_default(&manifest.object().namespace);
-    let is_service = manifest.api_version() == "v1" && manifest.object().kind == "Service";
-    let asks = selector.as_object().is_some_and(|labels| !labels.is_empty());
-    // A Service reviewed all alone says nothing about its pods.
-    let known = scope.every_workload && !scope.world.endpoints_in(namespace).is_empty();
-    let selector = Selector::of_labels(selector);
-    if !is_service
-        || !asks
-        || !known
-        || scope.world.endpoints_in(namespace).iter().any(|endpoint| endpoint.is_selected_by(&selector))
-    {
+    if manifest.api_version() != "v1" || manifest.object().kind != "Service" {
         return Vec::new();
     }
-    let message = format!("No workload has the labels {selector}, so this Service leads nowhere.");
-    vec![Problem::warn(
-        "spec.selector",
-        message,
-        "Compare the labels with those of the pods: for a Deployment, with its template's.",
-    )]
+    let namespace = namespace_or_default(&manifest.object().namespace);
+    let selector = Selector::of_labels(&manifest.value()["spec"]["selector"]);
+    scope.selecting_nothing(namespace, &selector, "spec.selector", "Service leads nowhere").into_iter().collect()
 }
 
 #[cfg(test)]
