@@ -143,12 +143,17 @@ fn setting(object: &Value, path: &FieldPath, value: &Value) -> Operation {
     }
 }
 
+/// A token of a JSON pointer as the key that it means (RFC 6901, section 4).
+pub(crate) fn unescaped(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 fn apply(object: &mut Value, operation: &Operation) {
     let (parent, token) = operation.path().rsplit_once('/').unwrap_or(("", ""));
     let Some(parent) = object.pointer_mut(parent) else { return };
     match (parent, operation) {
         (Value::Object(fields), operation) => {
-            change_map(fields, &token.replace("~1", "/").replace("~0", "~"), operation);
+            change_map(fields, &unescaped(token), operation);
         }
         (Value::Array(items), operation) => change_list(items, token, operation),
         _ => {}

@@ -1,7 +1,7 @@
 //! Writing patches into the text that manifests were read from, so that comments and layout stay.
 
 use crate::manifest::{Manifest, decode};
-use crate::patch::{Operation, Patch};
+use crate::patch::{Operation, Patch, unescaped};
 use serde_json::{Value, json};
 use yaml_edit::{Document, Mapping, Sequence, YamlFile, YamlNode};
 
@@ -59,8 +59,7 @@ fn as_yaml(text: &str, changes: &[(&Manifest, &[Patch])]) -> Option<String> {
 }
 
 fn change(document: &Document, path: &str, operation: &Operation) -> Option<()> {
-    let tokens: Vec<String> =
-        path.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect();
+    let tokens: Vec<String> = path.split('/').skip(1).map(unescaped).collect();
     let (last, way) = tokens.split_last()?;
     let root = YamlNode::Mapping(document.as_mapping()?);
     let parent = way.iter().try_fold(root, |node, token| match &node {

@@ -158,9 +158,7 @@ impl<'a> Scope<'a> {
         });
         by_namespace.get(namespace).into_iter().flatten()
     }
-}
 
-impl Scope<'_> {
     /// The finding that a selector fits no workload, where those of its namespace are known. What is reviewed all alone
     /// says nothing about its pods.
     pub(crate) fn selecting_nothing(

@@ -11,7 +11,7 @@ use crate::error::{AppError, Part};
 use crate::form::{FormErrors, FormOutcome, decode, ticked};
 use crate::namespaces::{deploy_right, load_namespace, namespaces_where};
 use crate::ports::{ClusterError, Right, Run, Surroundings};
-use crate::state::AppState;
+use crate::state::{AppState, Policy};
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
@@ -86,17 +86,23 @@ pub async fn review_draft(
         Err(errors) => return Ok(Err(errors)),
     };
     let surroundings = state.cluster.surroundings(&actor.kube, &answers.namespace).await?;
-    Ok(Ok(review_answers(state, answers, surroundings)))
+    let policy = state.policy.clone();
+    // The cluster's own policies may compute for a while, one after the other: not on a thread that serves others.
+    let reviewed = tokio::task::spawn_blocking(move || review_answers(&policy, answers, surroundings)).await;
+    reviewed.map(Ok).map_err(|error| {
+        tracing::error!(%error, "a review did not end");
+        AppError::Internal
+    })
 }
 
-fn review_answers(state: &AppState, answers: Answers, surroundings: Surroundings) -> Reviewed {
+fn review_answers(policy: &Policy, answers: Answers, surroundings: Surroundings) -> Reviewed {
     let manifests = review::generate(&answers);
     let manifest = review::to_yaml(&manifests);
     let Surroundings { objects, unread } = surroundings;
     let context = Context { existing: objects, every_workload: unread.is_empty() };
     let pod_security_version = PodSecurityVersion::enforced_in(&answers.namespace, &context.existing);
     let selection = Selection { pod_security_version, ..Selection::default() };
-    let report = review::review(&manifests, &context, &state.policy.review, selection);
+    let report = review::review(&manifests, &context, &policy.review, selection);
     let workload = manifests.iter().find_map(Workload::of);
     let reach = |direction| {
         workload.map_or(Reach::Open, |workload| review::reach(&workload, context.afterwards(&manifests), direction))

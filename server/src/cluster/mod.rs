@@ -165,9 +165,8 @@ impl Cluster for KubeCluster {
     }
 
     async fn surroundings(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
-        let mut found = self.of_namespace(who, segment(namespace)?).await?;
+        let (mut found, policies) = futures::try_join!(self.of_namespace(who, segment(namespace)?), self.policies())?;
         found.objects.extend(self.namespaces.get(&ObjectRef::new(namespace)).and_then(|found| as_manifest(&found)));
-        let policies = self.policies().await?;
         found.objects.extend(policies.objects);
         found.unread.extend(policies.unread);
         Ok(found)
