@@ -5,8 +5,8 @@
 
 use criterion::{BenchmarkId, Criterion};
 use review::{
-    Answers, Context, IngressPeer, Kind, Manifest, Selection, Settings, World, connections, coverage, decode, generate,
-    review, to_yaml,
+    Answers, Context, Kind, Manifest, Opening, Peer, PodAnswers, PodLabels, Selection, Settings, World, connections,
+    coverage, decode, generate, review, to_yaml,
 };
 use serde_json::json;
 use std::hint::black_box;
@@ -38,24 +38,31 @@ fn policy(namespace: usize, number: usize) -> Manifest {
 
 fn one_review(criterion: &mut Criterion) {
     let image_text = "harbor.example.com/shop/web:1.4.2".to_owned();
-    let answers = Answers {
-        namespace: "shop".into(),
-        name: "web".into(),
+    let pods = PodAnswers {
         kind: Kind::Pod,
         image: image_text.parse().unwrap(),
         image_text,
         command: Vec::new(),
-        ports: vec!["8080".parse().unwrap()],
-        ingress: vec![IngressPeer::SameNamespace],
-        egress: Vec::new(),
-        dns: true,
+        environment: Vec::new(),
+        volumes: Vec::new(),
+        service: false,
         cpu_millis: 100,
         memory_mib: 128,
         run_as_user: 10_001,
         read_only_root: true,
     };
-    let manifests = generate(&answers);
+    let answers = Answers {
+        namespace: "shop".into(),
+        name: "web".into(),
+        labels: PodLabels::named("web"),
+        ports: vec!["8080".parse().unwrap()],
+        ingress: vec![Opening { peer: Peer::SameNamespace, ports: Vec::new() }],
+        egress: Vec::new(),
+        dns: true,
+        pods: Some(pods),
+    };
     let settings = Settings::default();
+    let manifests = generate(&answers, &settings);
     let policies = decode("policies", include_str!("../testdata/policies/policies.yaml")).unwrap();
     for (name, existing) in [("review", Vec::new()), ("review with policies", policies)] {
         let context = Context { existing, every_workload: false };

@@ -19,6 +19,7 @@ mod manifest;
 mod names;
 mod network_policy;
 mod patch;
+mod picture;
 mod places;
 mod pod_security;
 mod port_set;
@@ -39,12 +40,14 @@ pub use effect::{Effect, effect};
 pub use finding::{Finding, ObjectRef, Report, SelectedBy, Severity, Verdict};
 pub use fixes::{Fixed, fix};
 pub use generate::{
-    Answers, AnswersError, Cidr, EgressPeer, IngressPeer, Kind, PodLabels, Port, Protocol, generate, kubectl_commands,
+    Answers, AnswersError, Cidr, KeyedObject, Kind, MountPath, MountPathError, Opening, Peer, PodAnswers, PodLabels,
+    Port, Protocol, Variable, VariableError, VariableValue, Volume, VolumeSource, generate, kubectl_commands,
 };
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{DecodeError, MAX_BYTES, Manifest, ObjectError, Position, decode, to_yaml};
 pub use network_policy::{Direction, NetworkPolicy};
 pub use patch::{Operation, Patch};
+pub use picture::{Change, Line, Picture, picture};
 pub use pod_security::{PodSecurityVersion, PodSecurityVersionError, Profile};
 pub use port_set::{PortSet, Transport};
 pub use reach::{Reach, ReachRow, reach};

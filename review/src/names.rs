@@ -43,6 +43,12 @@ pub(crate) fn is_port_name(text: &str) -> bool {
     text.len() <= 15 && is_dns_label(text) && !text.contains("--") && text.bytes().any(|b| b.is_ascii_lowercase())
 }
 
+/// A key of a ConfigMap or Secret (Kubernetes API, ConfigMap v1 core, data).
+pub(crate) fn is_config_key(text: &str) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    (1..=253).contains(&text.len()) && text.bytes().all(word) && !matches!(text, "." | "..")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! The view of a manifest that rules about pods share: its pod spec, wherever it lies.
 
+use crate::generate::{PodLabels, Port};
 use crate::image::ImageRef;
 use crate::manifest::Manifest;
 use crate::patch::Edit;
@@ -108,11 +109,28 @@ impl<'a> Container<'a> {
     }
 }
 
+/// Labels that controllers put on pods, and that differ from one to the next.
+const ADDED_BY_CONTROLLERS: [&str; 6] = [
+    "controller-revision-hash",
+    "controller-uid",
+    "job-name",
+    "pod-template-generation",
+    "pod-template-hash",
+    "statefulset.kubernetes.io/pod-name",
+];
+
 const CONTAINER_LISTS: [(&str, ContainerKind); 3] = [
     ("containers", ContainerKind::Main),
     ("initContainers", ContainerKind::Init),
     ("ephemeralContainers", ContainerKind::Ephemeral),
 ];
+
+/// As connections write it: `namespace/name[Kind]`.
+impl fmt::Display for Workload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}[{}]", self.namespace(), self.manifest.object().name, self.manifest.object().kind)
+    }
+}
 
 impl<'a> Workload<'a> {
     /// The pod spec of `manifest`, or nothing where its kind has none.
@@ -133,8 +151,36 @@ impl<'a> Workload<'a> {
         Some(Self { manifest, template_path, spec_path, template })
     }
 
+    /// The labels that its pods have now and will keep, to select them by: the controller's own selector, which cannot
+    /// be changed, or else the pods' labels without those that controllers add. Nothing where there are none.
+    #[must_use]
+    pub fn selecting_labels(&self) -> Option<PodLabels> {
+        let selector = &self.manifest.value()["spec"]["selector"];
+        let chosen = labels(&selector["matchLabels"]);
+        let is_whole = selector["matchExpressions"].as_array().is_none_or(Vec::is_empty);
+        let is_made_up = |key: &str| ADDED_BY_CONTROLLERS.contains(&key) || key.starts_with("batch.kubernetes.io/");
+        let lasting = |labels: Labels| labels.into_iter().filter(|(key, _)| !is_made_up(key)).collect::<Labels>();
+        PodLabels::new(if is_whole { lasting(chosen) } else { Labels::new() })
+            .or_else(|| PodLabels::new(lasting(self.labels())))
+    }
+
+    /// The ports that its containers say they listen on, without those of protocols that policies of ours do not
+    /// write.
+    #[must_use]
+    pub fn declared_ports(&self) -> Vec<Port> {
+        let ports = self.containers().flat_map(|container| container.value["ports"].as_array().into_iter().flatten());
+        let mut found: Vec<Port> = Vec::new();
+        for port in ports.filter_map(Port::of_container) {
+            if !found.contains(&port) {
+                found.push(port);
+            }
+        }
+        found
+    }
+
     /// Its namespace, `default` where the manifest names none, as kubectl takes it.
-    pub(crate) fn namespace(&self) -> &'a str {
+    #[must_use]
+    pub fn namespace(&self) -> &'a str {
         namespace_or_default(&self.manifest.object().namespace)
     }
 
@@ -235,4 +281,46 @@ impl<'a> Workload<'a> {
 /// The namespace of objects that name none, as kubectl takes it.
 pub(crate) fn namespace_or_default(name: &str) -> &str {
     if name.is_empty() { "default" } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn selecting(kind: (&str, &str), spec: Value) -> Option<String> {
+        let value = json!({ "apiVersion": kind.0, "kind": kind.1, "metadata": { "name": "a", "labels": { "own": "1" } }, "spec": spec });
+        let manifest = Manifest::from_value(value).unwrap();
+        Workload::of(&manifest).unwrap().selecting_labels().map(|labels| labels.to_string())
+    }
+
+    #[test]
+    fn pods_are_selected_by_what_their_controller_selects_them_by() {
+        let template = json!({ "metadata": { "labels": { "app": "a", "version": "7", "pod-template-hash": "x" } } });
+        let spec = |selector: Value| json!({ "selector": selector, "template": template });
+        let deployment = ("apps/v1", "Deployment");
+        assert_eq!(selecting(deployment, spec(json!({ "matchLabels": { "app": "a" } }))).unwrap(), "app=a");
+        let expressions =
+            json!({ "matchLabels": { "app": "a" }, "matchExpressions": [{ "key": "b", "operator": "DoesNotExist" }] });
+        assert_eq!(selecting(deployment, spec(expressions)).unwrap(), "app=a,version=7");
+    }
+
+    #[test]
+    fn labels_that_a_controller_makes_up_for_each_run_select_nothing_later() {
+        let labels = json!({ "controller-uid": "1", "job-name": "a", "batch.kubernetes.io/job-name": "a", "app": "a" });
+        let job = json!({ "selector": { "matchLabels": { "controller-uid": "1" } }, "template": { "metadata": { "labels": labels } } });
+        assert_eq!(selecting(("batch/v1", "Job"), job).unwrap(), "app=a");
+        assert_eq!(selecting(("v1", "Pod"), json!({})).unwrap(), "own=1");
+    }
+
+    #[test]
+    fn declared_ports_are_named_once_and_only_where_a_policy_can_name_them() {
+        let port = |number: u32, protocol: &str| json!({ "containerPort": number, "protocol": protocol });
+        let ports = json!([port(80, "TCP"), port(80, "TCP"), port(53, "UDP"), port(9, "SCTP")]);
+        let value = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a" }, "spec": { "containers": [{ "ports": ports }] } });
+        let manifest = Manifest::from_value(value).unwrap();
+        let written: Vec<String> =
+            Workload::of(&manifest).unwrap().declared_ports().iter().map(ToString::to_string).collect();
+        assert_eq!(written, ["80", "UDP 53"]);
+    }
 }

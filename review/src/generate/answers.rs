@@ -1,13 +1,18 @@
 //! What a person wants to run, checked field by field.
 
+use super::{Variable, Volume};
 use crate::address_block::Block;
 use crate::image::ImageRef;
 use crate::names::{is_label_key, is_label_value};
 use crate::selector::Labels;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+
+/// The name that a workload goes by.
+const NAME_LABEL: &str = "app.kubernetes.io/name";
 
 /// What kind of workload to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +41,7 @@ pub enum Protocol {
 
 /// A port number with its protocol, written `8080` or `UDP 53`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Port {
     /// 1 to 65535.
     pub number: u16,
@@ -64,6 +70,19 @@ pub enum AnswersError {
     Labels,
 }
 
+impl Port {
+    /// From a port of a container; nothing for protocols other than TCP and UDP.
+    pub(crate) fn of_container(port: &Value) -> Option<Self> {
+        let protocol = match port["protocol"].as_str() {
+            None | Some("TCP") => Protocol::Tcp,
+            Some("UDP") => Protocol::Udp,
+            Some(_) => return None,
+        };
+        let number = u16::try_from(port["containerPort"].as_u64()?).ok().filter(|number| *number > 0)?;
+        Some(Self { number, protocol })
+    }
+}
+
 impl FromStr for Port {
     type Err = AnswersError;
 
@@ -82,6 +101,30 @@ impl FromStr for Port {
     }
 }
 
+impl Protocol {
+    /// As manifests write it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
+}
+
+impl TryFrom<String> for Port {
+    type Error = AnswersError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Port> for String {
+    fn from(port: Port) -> Self {
+        port.to_string()
+    }
+}
+
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.protocol {
@@ -94,7 +137,7 @@ impl fmt::Display for Port {
 /// Addresses in CIDR notation. Kubernetes also takes a range that begins in its middle; people who write one
 /// mean either one address or a range, and get the range, so it is refused here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct Cidr(pub(super) String);
 
 impl FromStr for Cidr {
@@ -115,6 +158,20 @@ impl FromStr for Cidr {
     }
 }
 
+impl TryFrom<String> for Cidr {
+    type Error = AnswersError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Cidr> for String {
+    fn from(block: Cidr) -> Self {
+        block.0
+    }
+}
+
 impl fmt::Display for Cidr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -123,8 +180,37 @@ impl fmt::Display for Cidr {
 
 /// Labels that pick pods; at least one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Labels", into = "Labels")]
 pub struct PodLabels(pub(super) Labels);
+
+impl TryFrom<Labels> for PodLabels {
+    type Error = AnswersError;
+
+    fn try_from(labels: Labels) -> Result<Self, Self::Error> {
+        let are_labels = labels.iter().all(|(key, value)| is_label_key(key) && is_label_value(value));
+        if are_labels && !labels.is_empty() { Ok(Self(labels)) } else { Err(AnswersError::Labels) }
+    }
+}
+
+impl From<PodLabels> for Labels {
+    fn from(labels: PodLabels) -> Self {
+        labels.0
+    }
+}
+
+impl PodLabels {
+    /// The label by which generated policies select generated pods
+    /// (kubernetes.io/docs/concepts/overview/working-with-objects/common-labels).
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self(Labels::from([(NAME_LABEL.to_owned(), name.to_owned())]))
+    }
+
+    /// Labels that an object has; nothing where there are none.
+    pub(crate) fn new(labels: Labels) -> Option<Self> {
+        (!labels.is_empty()).then_some(Self(labels))
+    }
+}
 
 impl FromStr for PodLabels {
     type Err = AnswersError;
@@ -134,10 +220,10 @@ impl FromStr for PodLabels {
             .split(',')
             .map(|pair| {
                 let (key, value) = pair.trim().split_once('=')?;
-                (is_label_key(key) && is_label_value(value)).then(|| (key.to_owned(), value.to_owned()))
+                Some((key.trim().to_owned(), value.trim().to_owned()))
             })
             .collect::<Option<Labels>>();
-        labels.filter(|labels| !labels.is_empty()).map(Self).ok_or(AnswersError::Labels)
+        labels.ok_or(AnswersError::Labels)?.try_into()
     }
 }
 
@@ -148,26 +234,37 @@ impl fmt::Display for PodLabels {
     }
 }
 
-/// Who may open connections to the workload's ports.
+/// The other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum IngressPeer {
+pub enum Peer {
     /// Every pod of the same namespace.
     SameNamespace,
     /// Every pod of another namespace.
     Namespace(String),
-    /// Pods with these labels in the same namespace.
-    Pods(PodLabels),
-    /// Addresses.
-    Addresses(Cidr),
+    /// Pods with these labels.
+    Pods {
+        /// Where; nothing for the same namespace.
+        namespace: Option<String>,
+        /// All of them.
+        labels: PodLabels,
+    },
+    /// Addresses; never empty.
+    Addresses(Vec<Cidr>),
+    /// Every public address, for a reason that is written into the policy.
+    Internet {
+        /// Why nothing narrower will do.
+        reason: String,
+    },
 }
 
-/// What the workload may open connections to.
+/// A way into the workload, or out of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EgressPeer {
-    /// The other end; the same choices as for ingress.
-    pub peer: IngressPeer,
-    /// The ports there; never empty.
+pub struct Opening {
+    /// The other end.
+    pub peer: Peer,
+    /// The ports of whoever is reached. On the way in, none means every port that the workload listens on; on the
+    /// way out there is at least one.
     pub ports: Vec<Port>,
 }
 
@@ -176,8 +273,25 @@ pub struct EgressPeer {
 pub struct Answers {
     /// Where it runs.
     pub namespace: String,
-    /// Its name, a DNS label.
+    /// The workload's name, a DNS label; its policy has the same.
     pub name: String,
+    /// What its pods are selected by.
+    pub labels: PodLabels,
+    /// Ports it listens on.
+    pub ports: Vec<Port>,
+    /// Who may reach it.
+    pub ingress: Vec<Opening>,
+    /// What it may reach.
+    pub egress: Vec<Opening>,
+    /// Whether it may look up names.
+    pub dns: bool,
+    /// The pods to write; nothing where they run already and only their policy is written.
+    pub pods: Option<PodAnswers>,
+}
+
+/// What the pods of a new workload are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PodAnswers {
     /// What kind of workload.
     pub kind: Kind,
     /// The image.
@@ -186,14 +300,12 @@ pub struct Answers {
     pub image_text: String,
     /// Command and arguments; empty means the image's own.
     pub command: Vec<String>,
-    /// Ports it listens on.
-    pub ports: Vec<Port>,
-    /// Who may reach those ports.
-    pub ingress: Vec<IngressPeer>,
-    /// What it may reach.
-    pub egress: Vec<EgressPeer>,
-    /// Whether it may look up names.
-    pub dns: bool,
+    /// Environment variables.
+    pub environment: Vec<Variable>,
+    /// What is mounted.
+    pub volumes: Vec<Volume>,
+    /// Whether a Service gives it a name and an address of its own. Without a port there is none.
+    pub service: bool,
     /// CPU request in thousandths of a core.
     pub cpu_millis: u32,
     /// Memory request and limit in MiB.

@@ -1,6 +1,6 @@
 //! The commands that do the same from a terminal.
 
-use super::{Answers, Kind, NAME_LABEL, generate};
+use super::{Answers, Kind, PodAnswers};
 use crate::manifest::{Manifest, to_yaml};
 use serde_json::{Value, json};
 
@@ -10,25 +10,30 @@ use serde_json::{Value, json};
 /// whole, so the patch holds every container as a whole; and as `kubectl run` sets a label of its own, the labels are
 /// given, too, or the policy would not select the pod.
 #[must_use]
-pub fn kubectl_commands(answers: &Answers) -> String {
+pub fn kubectl_commands(answers: &Answers, manifests: &[Manifest]) -> String {
     let Answers { namespace, name, .. } = answers;
     let from_file = format!(
         "# Show what would happen; nothing is changed.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} --dry-run=server -f {name}.yaml\n\n# Apply the policy and the workload.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} -f {name}.yaml\n"
     );
-    match (answers.kind, generate(answers).as_slice()) {
-        (Kind::Pod, [policy, pod]) => format!("{from_file}\n{}", run(answers, policy, pod)),
+    let pod = manifests.iter().find(|manifest| manifest.object().kind == "Pod");
+    match (&answers.pods, pod) {
+        (Some(pods), Some(pod)) if pods.kind == Kind::Pod => {
+            let others: Vec<Manifest> =
+                manifests.iter().filter(|manifest| manifest.object().kind != "Pod").cloned().collect();
+            format!("{from_file}\n{}", run(answers, pods, &others, pod))
+        }
         _ => from_file,
     }
 }
 
-/// The policy from standard input, and the pod by `kubectl run`.
-fn run(answers: &Answers, policy: &Manifest, pod: &Manifest) -> String {
-    let Answers { namespace, name, image_text, .. } = answers;
+/// Everything else from standard input, and the pod by `kubectl run`.
+fn run(answers: &Answers, pods: &PodAnswers, others: &[Manifest], pod: &Manifest) -> String {
+    let Answers { namespace, name, labels, .. } = answers;
     let overrides = quoted(&overrides(pod).to_string());
-    let image = quoted(image_text);
+    let image = quoted(&pods.image_text);
     format!(
-        "# Or without the file: first the policy, then the pod.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} -f - <<'EOF'\n{}EOF\nkubectl run {name} --namespace={namespace} --image={image} --labels={NAME_LABEL}={name} --overrides={overrides}\n",
-        to_yaml(std::slice::from_ref(policy))
+        "# Or without the file: first the policy, then the pod.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} -f - <<'EOF'\n{}EOF\nkubectl run {name} --namespace={namespace} --image={image} --labels={labels} --overrides={overrides}\n",
+        to_yaml(others)
     )
 }
 

@@ -10,51 +10,101 @@ fn any_port() -> impl Strategy<Value = Port> {
         .prop_map(|(number, protocol)| Port { number, protocol })
 }
 
-fn any_peer() -> impl Strategy<Value = IngressPeer> {
+fn any_labels() -> impl Strategy<Value = PodLabels> {
+    "[a-z]{1,9}=[a-z0-9]{0,9}".prop_map(|text| text.parse().unwrap())
+}
+
+fn any_block() -> impl Strategy<Value = Cidr> {
+    (any::<[u8; 4]>(), 1u8..=32).prop_map(|(a, length)| {
+        let first = Ipv4Addr::from(u32::from_be_bytes(a) & (u32::MAX << (32 - length)));
+        format!("{first}/{length}").parse().unwrap()
+    })
+}
+
+fn any_peer() -> impl Strategy<Value = Peer> {
     prop_oneof![
-        Just(IngressPeer::SameNamespace),
-        "[a-z]{1,9}".prop_map(IngressPeer::Namespace),
-        "[a-z]{1,9}=[a-z0-9]{0,9}".prop_map(|text| IngressPeer::Pods(text.parse().unwrap())),
-        (any::<[u8; 4]>(), 1u8..=32).prop_map(|(a, length)| IngressPeer::Addresses(
-            format!("{}/{length}", Ipv4Addr::from(u32::from_be_bytes(a) & (u32::MAX << (32 - length))))
-                .parse()
-                .unwrap()
-        )),
+        Just(Peer::SameNamespace),
+        "[a-z]{1,9}".prop_map(Peer::Namespace),
+        (prop::option::of("[a-z]{1,9}"), any_labels()).prop_map(|(namespace, labels)| Peer::Pods { namespace, labels }),
+        prop::collection::vec(any_block(), 1..3).prop_map(Peer::Addresses),
     ]
+}
+
+fn any_opening(fewest_ports: usize) -> impl Strategy<Value = Opening> {
+    let ports = prop::collection::vec(any_port(), fewest_ports..3);
+    (any_peer(), ports).prop_map(|(peer, ports)| Opening { peer, ports })
+}
+
+fn any_variable() -> impl Strategy<Value = Variable> {
+    prop_oneof!["[A-Z]{1,5}=[ -~]{0,9}", "[A-Z]{1,5} from (secret|configmap) [a-z]{1,5}/[a-z]{1,5}"]
+        .prop_map(|line: String| line.parse().unwrap())
+}
+
+fn any_volume() -> impl Strategy<Value = Volume> {
+    let source = prop_oneof![
+        Just(VolumeSource::Scratch),
+        "[a-z]{1,5}".prop_map(VolumeSource::ConfigMap),
+        "[a-z]{1,5}".prop_map(VolumeSource::Secret),
+        "[a-z]{1,5}".prop_map(VolumeSource::Claim),
+    ];
+    let path = prop_oneof![Just("/tmp".to_owned()), "/[a-z]{1,5}"].prop_map(|path| path.parse().unwrap());
+    ("[a-z]{1,5}", path, source).prop_map(|(name, path, source)| Volume { name, path, source })
+}
+
+prop_compose! {
+    fn any_pods()(
+        kind in prop_oneof![(2u32..9).prop_map(|replicas| Kind::Deployment { replicas }), Just(Kind::Job), Just(Kind::Pod)],
+        command in prop::collection::vec("[ -~]{0,12}", 0..3),
+        environment in prop::collection::vec(any_variable(), 0..3),
+        volumes in prop::collection::vec(any_volume(), 0..3),
+        service in any::<bool>(),
+        run_as_user in 1u32..,
+        read_only_root in any::<bool>(),
+    ) -> PodAnswers {
+        let image_text = "harbor.example.com/shop/web:1.4.2".to_owned();
+        PodAnswers {
+            kind, image: image_text.parse().unwrap(), image_text, command, environment, volumes, service,
+            cpu_millis: 100, memory_mib: 128, run_as_user, read_only_root,
+        }
+    }
 }
 
 prop_compose! {
     fn any_answers()(
         name in "[a-z][a-z0-9]{0,20}",
-        kind in prop_oneof![(2u32..9).prop_map(|replicas| Kind::Deployment { replicas }), Just(Kind::Job), Just(Kind::Pod)],
-        command in prop::collection::vec("[ -~]{0,12}", 0..3),
+        labels in prop::option::of(any_labels()),
         ports in prop::collection::vec(any_port(), 0..4),
-        ingress in prop::collection::vec(any_peer(), 0..4),
-        egress in prop::collection::vec((any_peer(), prop::collection::vec(any_port(), 1..3)), 0..4),
+        ingress in prop::collection::vec(any_opening(0), 0..4),
+        egress in prop::collection::vec(any_opening(1), 0..4),
         dns in any::<bool>(),
-        run_as_user in 1u32..,
-        read_only_root in any::<bool>(),
+        pods in any_pods(),
     ) -> Answers {
-        let image_text = "harbor.example.com/shop/web:1.4.2".to_owned();
-        Answers {
-            namespace: "shop".into(), name, kind, image: image_text.parse().unwrap(), image_text, command, ports,
-            ingress, egress: egress.into_iter().map(|(peer, ports)| EgressPeer { peer, ports }).collect(),
-            dns, cpu_millis: 100, memory_mib: 128, run_as_user, read_only_root,
-        }
+        let labels = labels.unwrap_or_else(|| PodLabels::named(&name));
+        Answers { namespace: "shop".into(), name, labels, ports, ingress, egress, dns, pods: Some(pods) }
     }
+}
+
+fn generated(answers: &Answers) -> Vec<Manifest> {
+    generate(answers, &Settings::default())
+}
+
+fn peers_of(answers: &Answers) -> impl Iterator<Item = &Peer> {
+    answers.ingress.iter().chain(&answers.egress).map(|opening| &opening.peer)
 }
 
 /// Pods of every kind that an answer may speak of, and one that none does.
 fn probes(answers: &Answers) -> Vec<Manifest> {
     let mut places = vec![(answers.namespace.clone(), json!({})), ("elsewhere-0".to_owned(), json!({}))];
-    for peer in answers.ingress.iter().chain(answers.egress.iter().map(|egress| &egress.peer)) {
+    for peer in peers_of(answers) {
         match peer {
-            IngressPeer::Pods(labels) => {
+            Peer::Pods { namespace, labels } => {
                 places.push((answers.namespace.clone(), json!(labels)));
                 places.push(("elsewhere-0".to_owned(), json!(labels)));
+                places.extend(namespace.iter().map(|name| (name.clone(), json!(labels))));
+                places.extend(namespace.iter().map(|name| (name.clone(), json!({}))));
             }
-            IngressPeer::Namespace(name) => places.push((name.clone(), json!({}))),
-            IngressPeer::SameNamespace | IngressPeer::Addresses(_) => {}
+            Peer::Namespace(name) => places.push((name.clone(), json!({}))),
+            Peer::SameNamespace | Peer::Addresses(_) | Peer::Internet { .. } => {}
         }
     }
     let pod = |(index, (namespace, labels)): (usize, (String, Value))| {
@@ -67,12 +117,12 @@ fn probes(answers: &Answers) -> Vec<Manifest> {
 
 /// The first address of every block, the one before it, and one that is rarely in any.
 fn addresses(answers: &Answers) -> Vec<u32> {
-    let peers = answers.ingress.iter().chain(answers.egress.iter().map(|egress| &egress.peer));
-    let first = |peer: &IngressPeer| match peer {
-        IngressPeer::Addresses(block) => block.0.split_once('/')?.0.parse::<Ipv4Addr>().ok().map(u32::from),
-        _ => None,
-    };
-    let firsts: Vec<u32> = peers.filter_map(first).collect();
+    let blocks = peers_of(answers).flat_map(|peer| match peer {
+        Peer::Addresses(blocks) => blocks.as_slice(),
+        _ => &[],
+    });
+    let firsts: Vec<u32> =
+        blocks.filter_map(|block| block.0.split_once('/')?.0.parse::<Ipv4Addr>().ok().map(u32::from)).collect();
     firsts.iter().flat_map(|first| [*first, first.wrapping_sub(1)]).chain([0x0102_0304]).collect()
 }
 
@@ -84,16 +134,22 @@ fn holds(block: &str, address: u32) -> bool {
 }
 
 /// Whether an answer means this pod.
-fn fits(answers: &Answers, peer: &IngressPeer, pod: &Manifest) -> bool {
-    let at_home = pod.object().namespace == answers.namespace;
+fn fits(answers: &Answers, peer: &Peer, pod: &Manifest) -> bool {
+    let is_in = |namespace: &str| pod.object().namespace == namespace;
     match peer {
-        IngressPeer::SameNamespace => at_home,
-        IngressPeer::Namespace(name) => pod.object().namespace == *name,
-        IngressPeer::Pods(labels) => {
-            at_home && labels.0.iter().all(|(key, value)| pod.value()["metadata"]["labels"][key] == *value)
+        Peer::SameNamespace => is_in(&answers.namespace),
+        Peer::Namespace(name) => is_in(name),
+        Peer::Pods { namespace, labels } => {
+            is_in(namespace.as_ref().unwrap_or(&answers.namespace))
+                && labels.0.iter().all(|(key, value)| pod.value()["metadata"]["labels"][key] == *value)
         }
-        IngressPeer::Addresses(_) => false,
+        Peer::Addresses(_) | Peer::Internet { .. } => false,
     }
+}
+
+/// The ports that an answer opens on the way in.
+fn entered(answers: &Answers, opening: &Opening) -> PortSet {
+    ports(if opening.ports.is_empty() { &answers.ports } else { &opening.ports })
 }
 
 fn ports(ports: &[Port]) -> PortSet {
@@ -109,31 +165,32 @@ fn ports(ports: &[Port]) -> PortSet {
 proptest! {
     #[test]
     fn whatever_the_answers_nothing_is_denied(answers in any_answers()) {
-        let report = review(&generate(&answers), &Context::default(), &Settings::default(), Selection::default());
+        let report = review(&generated(&answers), &Context::default(), &Settings::default(), Selection::default());
         prop_assert_ne!(report.verdict, Verdict::Deny, "{:#?}", report);
     }
 
     #[test]
     fn whatever_the_answers_its_connections_are_the_answers(answers in any_answers()) {
-        let subject = generate(&answers);
+        let subject = generated(&answers);
         let probes = probes(&answers);
         let found = connections(&World::new(subject.iter().chain(&probes)));
-        let own = format!("{}/{}[{}]", answers.namespace, answers.name, subject[1].object().kind);
+        let own = format!("{}/{}[{}]", answers.namespace, answers.name, subject.last().unwrap().object().kind);
         let between = |from: &str, to: &str| {
             let link = found.iter().find(|link| (link.from.as_str(), link.to.as_str()) == (from, to));
             link.map_or_else(|| PortSet::default().to_string(), |link| link.ports.clone())
         };
+        let added_up = |openings: Vec<PortSet>| openings.iter().fold(PortSet::default(), |all, ports| all.union(ports));
         for probe in &probes {
             let other = format!("{}/{}[Pod]", probe.object().namespace, probe.object().name);
-            let may_enter = answers.ingress.iter().any(|peer| fits(&answers, peer, probe));
-            let incoming = if may_enter { ports(&answers.ports) } else { PortSet::default() };
+            let incoming = answers.ingress.iter().filter(|opening| fits(&answers, &opening.peer, probe));
+            let incoming = added_up(incoming.map(|opening| entered(&answers, opening)).collect());
             prop_assert_eq!(between(&other, &own), incoming.to_string(), "{} to it", other);
-            let peers = answers.egress.iter().filter(|egress| fits(&answers, &egress.peer, probe));
-            let outgoing = peers.fold(PortSet::default(), |all, egress| all.union(&ports(&egress.ports)));
+            let outgoing = answers.egress.iter().filter(|opening| fits(&answers, &opening.peer, probe));
+            let outgoing = added_up(outgoing.map(|opening| ports(&opening.ports)).collect());
             prop_assert_eq!(between(&own, &other), outgoing.to_string(), "it to {}", other);
         }
-        let blocks = |peers: Vec<&IngressPeer>, address: u32| {
-            peers.into_iter().any(|peer| matches!(peer, IngressPeer::Addresses(block) if holds(&block.0, address)))
+        let has = |peer: &Peer, address: u32| {
+            matches!(peer, Peer::Addresses(blocks) if blocks.iter().any(|block| holds(&block.0, address)))
         };
         for address in addresses(&answers) {
             let range = |end: &str| end.split_once('-').is_some_and(|(first, last)| {
@@ -141,19 +198,19 @@ proptest! {
                 matches!((number(first), number(last)), (Ok(first), Ok(last)) if (first..=last).contains(&address))
             });
             let incoming = found.iter().find(|link| link.to == own && range(&link.from));
-            let may_enter = blocks(answers.ingress.iter().collect(), address);
-            let wanted = if may_enter { ports(&answers.ports) } else { PortSet::default() };
+            let wanted = answers.ingress.iter().filter(|opening| has(&opening.peer, address));
+            let wanted = added_up(wanted.map(|opening| entered(&answers, opening)).collect());
             prop_assert_eq!(incoming.map_or("No Connections", |link| &link.ports), wanted.to_string());
             let outgoing = found.iter().find(|link| link.from == own && range(&link.to));
-            let peers = answers.egress.iter().filter(|egress| blocks(vec![&egress.peer], address));
-            let wanted = peers.fold(PortSet::default(), |all, egress| all.union(&ports(&egress.ports)));
+            let wanted = answers.egress.iter().filter(|opening| has(&opening.peer, address));
+            let wanted = added_up(wanted.map(|opening| ports(&opening.ports)).collect());
             prop_assert_eq!(outgoing.map_or("No Connections", |link| &link.ports), wanted.to_string());
         }
     }
 
     #[test]
     fn what_is_generated_reads_back_as_yaml(answers in any_answers()) {
-        let manifests = generate(&answers);
+        let manifests = generated(&answers);
         prop_assert_eq!(crate::decode("generated", &crate::to_yaml(&manifests)).unwrap(), manifests);
     }
 }
@@ -231,17 +288,21 @@ proptest! {
 
     #[test]
     fn kubectl_run_with_its_overrides_makes_the_reviewed_pod(answers in any_answers(), arguments in prop::collection::vec("[ -~'\"$]{0,9}", 0..3)) {
-        let answers = Answers { kind: Kind::Pod, command: arguments, ..answers };
-        let calls = calls(&kubectl_commands(&answers));
+        let mut answers = answers;
+        if let Some(pods) = &mut answers.pods {
+            (pods.kind, pods.command) = (Kind::Pod, arguments);
+        }
+        let generated = generated(&answers);
+        let pod_made = generated.last().unwrap();
+        let calls = calls(&kubectl_commands(&answers, &generated));
         let run = calls.iter().find(|call| call[0] == "run").unwrap();
         let overrides = run.iter().find_map(|word| word.strip_prefix("--overrides=")).unwrap();
         let overrides: Value = serde_json::from_str(overrides).unwrap();
         prop_assert_eq!(&overrides["apiVersion"], "v1");
         let mut pod = made_by_kubectl_run(run);
         merged(&mut pod, &overrides);
-        let generated = generate(&answers);
-        prop_assert_eq!(&pod["spec"]["containers"], &generated[1].value()["spec"]["containers"]);
-        prop_assert_eq!(&pod["metadata"]["labels"], &generated[1].value()["metadata"]["labels"]);
+        prop_assert_eq!(&pod["spec"]["containers"], &pod_made.value()["spec"]["containers"]);
+        prop_assert_eq!(&pod["metadata"]["labels"], &pod_made.value()["metadata"]["labels"]);
         let manifests = [generated[0].clone(), Manifest::from_value(pod).unwrap()];
         let report = review(&manifests, &Context::default(), &Settings::default(), Selection::default());
         prop_assert!(report.verdict != Verdict::Deny, "{:#?}", report.findings);
@@ -251,23 +312,78 @@ proptest! {
 
 #[test]
 fn other_kinds_are_applied_from_the_file_as_kubectl_cannot_override_them() {
-    let text = "harbor.example.com/shop/web:1";
-    let answers = Answers {
+    let answers = Answers { pods: Some(job()), ..plain() };
+    let calls = calls(&kubectl_commands(&answers, &generated(&answers)));
+    assert!(calls.iter().all(|call| call[0] == "apply" && call.contains(&"web.yaml".to_owned())), "{calls:?}");
+}
+
+fn plain() -> Answers {
+    Answers {
         namespace: "shop".into(),
         name: "web".into(),
+        labels: PodLabels::named("web"),
+        ports: vec!["8080".parse().unwrap()],
+        ingress: Vec::new(),
+        egress: Vec::new(),
+        dns: true,
+        pods: None,
+    }
+}
+
+fn job() -> PodAnswers {
+    let text = "harbor.example.com/shop/web:1";
+    PodAnswers {
         kind: Kind::Job,
         image: text.parse().unwrap(),
         image_text: text.into(),
         command: Vec::new(),
-        ports: Vec::new(),
-        ingress: Vec::new(),
-        egress: Vec::new(),
-        dns: true,
+        environment: Vec::new(),
+        volumes: Vec::new(),
+        service: false,
         cpu_millis: 1,
         memory_mib: 4,
         run_as_user: 1,
         read_only_root: true,
+    }
+}
+
+#[test]
+fn for_what_runs_already_only_the_policy_is_written_and_selects_it_by_its_own_labels() {
+    let answers = Answers { labels: "app=old".parse().unwrap(), ..plain() };
+    let [policy] = generated(&answers).try_into().unwrap();
+    assert_eq!(policy.object().to_string(), "NetworkPolicy/shop/web");
+    assert_eq!(policy.value()["spec"]["podSelector"]["matchLabels"], json!({ "app": "old" }));
+}
+
+#[test]
+fn the_internet_is_public_addresses_only_and_its_reason_stands_in_the_policy() {
+    let internet = Peer::Internet { reason: "Talks to payment providers.".into() };
+    let opening = Opening { peer: internet, ports: vec!["443".parse().unwrap()] };
+    let manifests = generated(&Answers { egress: vec![opening], pods: Some(job()), ..plain() });
+    let found = connections(&World::new(manifests.iter()));
+    let reached = |address: &str| {
+        let number = |text: &str| text.parse::<Ipv4Addr>().map(u32::from).ok();
+        found.iter().any(|link| {
+            let Some((first, last)) = link.to.split_once('-') else { return false };
+            matches!((number(first), number(last), number(address)), (Some(first), Some(last), Some(address)) if (first..=last).contains(&address))
+        })
     };
-    let calls = calls(&kubectl_commands(&answers));
-    assert!(calls.iter().all(|call| call[0] == "apply" && call.contains(&"web.yaml".to_owned())), "{calls:?}");
+    assert!(reached("203.0.113.9") && reached("8.8.8.8"));
+    for private in ["10.1.2.3", "169.254.169.254", "192.168.0.1", "172.20.0.1", "100.64.0.1", "127.0.0.1"] {
+        assert!(!reached(private), "{private}");
+    }
+    let report = review(&manifests, &Context::default(), &Settings::default(), Selection::default());
+    let accepted = report.findings.iter().find(|finding| finding.rule == "netpol/internet-egress").unwrap();
+    assert_eq!(accepted.exception.as_deref(), Some("Talks to payment providers."));
+}
+
+#[test]
+fn a_service_leads_to_the_pods_where_there_is_a_port() {
+    let pods = PodAnswers { service: true, kind: Kind::Deployment { replicas: 2 }, ..job() };
+    let answers = Answers { pods: Some(pods), ..plain() };
+    let manifests = generated(&answers);
+    assert_eq!(manifests[1].object().to_string(), "Service/shop/web");
+    let report = review(&manifests, &Context::default(), &Settings::default(), Selection::default());
+    assert!(report.findings.is_empty(), "{:#?}", report.findings);
+    assert_eq!(generated(&Answers { ports: Vec::new(), ..answers }).len(), 2);
 }

@@ -100,7 +100,7 @@ pub fn decode(file: &str, text: &str) -> Result<Vec<Manifest>, DecodeError> {
             let object = object_of(&value).map_err(refused)?;
             let unknown_fields = unknown_fields(&value).map_err(|wrong| refused(wrong.into()))?;
             let source = Source { file: file.to_owned(), document: index + 1, pointer, places };
-            manifests.push(Manifest { value, object, unknown_fields, source: Some(Arc::new(source)) });
+            manifests.push(Manifest { value: Arc::new(value), object, unknown_fields, source: Some(Arc::new(source)) });
         }
     }
     Ok(manifests)

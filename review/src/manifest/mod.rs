@@ -16,7 +16,8 @@ use std::sync::Arc;
 /// One object of an input, as a JSON value with the fields that every object has.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    value: Value,
+    /// Shared, as the same objects are looked at again and again beside what is new.
+    value: Arc<Value>,
     object: ObjectRef,
     /// Fields that the kind does not have; known only of what was read.
     unknown_fields: Vec<FieldPath>,
@@ -67,7 +68,7 @@ impl Manifest {
     /// # Errors
     /// [`ObjectError`], naming what is missing or of the wrong type.
     pub fn from_value(value: Value) -> Result<Self, ObjectError> {
-        Ok(Self { object: object_of(&value)?, value, unknown_fields: Vec::new(), source: None })
+        Ok(Self { object: object_of(&value)?, value: Arc::new(value), unknown_fields: Vec::new(), source: None })
     }
 
     /// The file it was read from, or `-`; nothing where it was made otherwise.
@@ -85,7 +86,7 @@ impl Manifest {
 
     /// Changes the object. It stays where it was read; its name and kind are not for patches to change.
     pub(crate) fn patch(&mut self, patch: &Patch) {
-        patch.apply(&mut self.value);
+        patch.apply(Arc::make_mut(&mut self.value));
     }
 
     /// Where it was read: file, number of the document from 1, and the way from the document to the object, which is
