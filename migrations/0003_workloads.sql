@@ -2,11 +2,17 @@
 create table drafts (
   id uuid primary key default gen_random_uuid(),
   author_id uuid not null references people,
+  saved_by uuid not null references people,
+  -- Who may run workloads there shares the draft; empty until it is chosen.
+  namespace text not null,
+  -- Grows with every save, so that nobody undoes unseen what another person typed.
+  version integer not null default 1 check (version > 0),
   form jsonb not null check (jsonb_typeof(form) = 'object'),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
 create index drafts_by_author on drafts (author_id, updated_at desc);
+create index drafts_by_namespace on drafts (namespace, updated_at desc);
 grant select, insert, update, delete on drafts to fairway_app;
 
 -- Frozen bytes with the verdicts on exactly those bytes.
@@ -21,13 +27,51 @@ create table submissions (
   digest bytea not null check (digest = sha256(convert_to(manifest, 'UTF8'))),
   report jsonb not null,
   dry_run jsonb not null,
-  created_at timestamptz not null default now()
+  -- Why a second person must approve it, in words; none where nobody must.
+  second_person text[] not null,
+  created_at timestamptz not null default now(),
+  -- For the foreign key of `submission_reviews`, which must know who submitted what.
+  unique (id, author_id, digest)
 );
 create index submissions_by_author on submissions (author_id, created_at desc);
-create index submissions_by_draft on submissions (draft_id);
+create index submissions_by_draft on submissions (draft_id, created_at desc);
+create index submissions_by_namespace on submissions (namespace, created_at desc);
 create trigger submissions_append_only before update or delete or truncate on submissions
   for each statement execute function refuse_rewrite();
 grant select, insert on submissions to fairway_app;
+
+-- What a second person said of exactly these bytes. The latest counts.
+create table submission_reviews (
+  id bigint generated always as identity primary key,
+  submission_id uuid not null,
+  submitted_by uuid not null,
+  digest bytea not null,
+  reviewer_id uuid not null references people,
+  verdict text not null check (verdict in ('approved', 'refused', 'changes_requested')),
+  comment text not null check (verdict = 'approved' or btrim(comment) <> ''),
+  request_id text not null,
+  decided_at timestamptz not null default now(),
+  foreign key (submission_id, submitted_by, digest) references submissions (id, author_id, digest),
+  constraint submission_reviews_need_a_second_person check (reviewer_id <> submitted_by)
+);
+create index submission_reviews_by_submission on submission_reviews (submission_id, id);
+create trigger submission_reviews_append_only before update or delete or truncate on submission_reviews
+  for each statement execute function refuse_rewrite();
+grant select, insert on submission_reviews to fairway_app;
+
+create table submission_comments (
+  id bigint generated always as identity primary key,
+  submission_id uuid not null references submissions,
+  author_id uuid not null references people,
+  -- Of the manifest, from 1; null for a comment on the whole.
+  line integer check (line > 0),
+  body text not null check (btrim(body) <> ''),
+  written_at timestamptz not null default now()
+);
+create index submission_comments_by_submission on submission_comments (submission_id, id);
+create trigger submission_comments_append_only before update or delete or truncate on submission_comments
+  for each statement execute function refuse_rewrite();
+grant select, insert on submission_comments to fairway_app;
 
 -- What the cluster said, object by object, each time a submission was applied.
 create table apply_results (
@@ -37,6 +81,8 @@ create table apply_results (
   object text not null,
   outcome text not null check (outcome in ('applied', 'refused', 'conflict', 'failed')),
   message text not null,
+  -- Fields that others manage, where that was in the way: [{"field", "manager"}].
+  conflicts jsonb not null default '[]' check (jsonb_typeof(conflicts) = 'array'),
   resource_version text,
   recorded_at timestamptz not null default now(),
   check ((outcome = 'applied') = (resource_version is not null)),
@@ -53,5 +99,22 @@ create function apply_succeeded(submission uuid) returns boolean stable language
     select from apply_results result
     join audit_events outcome on outcome.intent_id = result.intent_id
     where result.submission_id = submission and outcome.phase = 'succeeded'
+  )
+$$;
+
+-- Whether the record holds that somebody set out to apply a submission.
+create function apply_begun(submission uuid) returns boolean stable language sql as $$
+  select exists (
+    select from audit_events intent
+    where intent.phase = 'intent' and intent.action = 'workload.apply' and intent.detail ->> 'submission' = submission::text
+  )
+$$;
+create index audit_events_by_submission on audit_events ((detail ->> 'submission')) where action = 'workload.apply';
+
+-- Whether the draft of a submission was submitted again.
+create function is_replaced(submission uuid) returns boolean stable language sql as $$
+  select exists (
+    select from submissions later join submissions this on this.id = submission
+    where later.draft_id = this.draft_id and later.created_at > this.created_at
   )
 $$;

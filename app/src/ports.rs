@@ -4,8 +4,9 @@ use crate::access::{Binding, KubeIdentity};
 use crate::actor::Profile;
 use crate::namespaces::{Namespace, NamespaceName};
 use async_trait::async_trait;
-use review::Manifest;
+use review::{Cidr, Manifest, ObjectRef, Port};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 /// The Kubernetes cluster.
@@ -66,6 +67,39 @@ pub trait Cluster: Send + Sync {
     async fn create_from_template(&self, requested_by: &KubeIdentity, objects: &[Manifest])
     -> Result<(), ClusterError>;
 
+    /// The names of all namespaces, in order; answered from a watch cache. Whether somebody may see them all is for
+    /// the caller to ask.
+    ///
+    /// # Errors
+    /// [`ClusterError::Away`] while the cache has never been filled.
+    fn namespace_names(&self) -> Result<Vec<String>, ClusterError>;
+
+    /// What is in a namespace, as far as the person may list it; answered from watch caches.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked what the person may list. What it refuses to show is named in the answer.
+    async fn objects_in(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError>;
+
+    /// A workload of a namespace and everything that was made for it: replica sets, jobs and pods, with their status,
+    /// as far as the person may list them; answered from watch caches. And what controllers and the kubelet said
+    /// about them, the latest last, read as the person.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    async fn family(&self, who: &KubeIdentity, workload: &ObjectRef) -> Result<Family, ClusterError>;
+
+    /// Where the API server is: its addresses and its port, as the cluster tells pods.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    async fn api_server(&self) -> Result<Option<(Vec<Cidr>, Port)>, ClusterError>;
+
+    /// An object as it is now, as the person; nothing where there is none.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away.
+    async fn read(&self, who: &KubeIdentity, object: &Manifest) -> Result<Option<Value>, ClusterError>;
+
     /// What is in the cluster around a review: what the person may read of the namespace, and the cluster's own
     /// policies, which the portal's own account reads.
     ///
@@ -101,6 +135,28 @@ pub struct Surroundings {
     pub unread: Vec<String>,
 }
 
+/// A workload and what was made for it.
+#[derive(Debug, Clone, Default)]
+pub struct Family {
+    /// The workload itself, if it is there.
+    pub workload: Option<Manifest>,
+    /// Replica sets, jobs and pods.
+    pub made: Vec<Manifest>,
+    /// What was said about any of them.
+    pub events: Vec<ClusterEvent>,
+}
+
+/// Something a controller or the kubelet said about an object (Kubernetes API, Event v1 core).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterEvent {
+    /// For example `FailedCreate`.
+    pub reason: String,
+    /// In the cluster's words.
+    pub message: String,
+    /// `Normal` is false.
+    pub is_warning: bool,
+}
+
 /// Whether an apply is only tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Run {
@@ -116,20 +172,45 @@ pub struct Right {
     /// For example `create`.
     pub verb: &'static str,
     /// API group; empty for the core group.
-    pub group: &'static str,
+    pub group: String,
     /// For example `deployments`.
-    pub resource: &'static str,
+    pub resource: String,
     /// Where; `None` for the whole cluster.
     pub namespace: Option<String>,
 }
 
+impl Right {
+    /// A right in one namespace.
+    #[must_use]
+    pub fn within(namespace: String, verb: &'static str, group: &str, resource: &str) -> Self {
+        Self { verb, group: group.to_owned(), resource: resource.to_owned(), namespace: Some(namespace) }
+    }
+}
+
 /// What the API server answered to an apply.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// The version the object has now.
-    pub resource_version: String,
+    /// The object as it is now, or would be.
+    pub object: Value,
     /// Texts of the `Warning:` headers (RFC 7234, 5.5).
     pub warnings: Vec<String>,
+}
+
+impl Applied {
+    /// The version the object has now; empty after a dry run that made one.
+    #[must_use]
+    pub fn resource_version(&self) -> &str {
+        self.object["metadata"]["resourceVersion"].as_str().unwrap_or_default()
+    }
+}
+
+/// A field that somebody else manages (kubernetes.io/docs/reference/using-api/server-side-apply, conflicts).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldConflict {
+    /// For example `.spec.replicas`.
+    pub field: String,
+    /// Who manages it.
+    pub manager: String,
 }
 
 /// What the cluster may answer instead.
@@ -139,8 +220,13 @@ pub enum ClusterError {
     #[error("refused: {0}")]
     Refused(String),
     /// Another field manager owns a field, or the object exists.
-    #[error("conflict: {0}")]
-    Conflict(String),
+    #[error("conflict: {message}")]
+    Conflict {
+        /// In the cluster's words.
+        message: String,
+        /// Which fields, where it is about fields.
+        fields: Vec<FieldConflict>,
+    },
     /// Not reachable, or not answering in time; the request was never taken.
     #[error("away: {0}")]
     Away(String),
@@ -154,7 +240,7 @@ impl From<ClusterError> for crate::error::AppError {
         use crate::error::Part::Cluster;
         match error {
             ClusterError::Refused(message) => Self::ClusterRefused { message },
-            ClusterError::Conflict(message) => Self::Conflict { message },
+            ClusterError::Conflict { message, .. } => Self::Conflict { message },
             ClusterError::Away(cause) => {
                 tracing::warn!(cause, "cluster away");
                 Self::Away { part: Cluster }

@@ -9,8 +9,7 @@ use crate::preview::page::{ApprovalsPage, CataloguePage, FeaturePage, FeaturesPa
 use crate::state::AppState;
 use crate::ui::styleguide::StyleguidePage;
 use crate::ui::{Page, Section, failure_page, page};
-use crate::workloads::page::{SubmissionPage, WorkloadsPage};
-use crate::workloads::wizard::{DraftPage, NewWorkloadPage};
+use crate::workloads::page::{DraftPage, NewWorkloadPage, SubmissionPage, WorkloadsPage};
 use crate::{namespaces, preview, workloads};
 use axum::Router;
 use axum::http::header::CONTENT_SECURITY_POLICY;
@@ -30,7 +29,10 @@ pub fn form_routes() -> Router<AppState> {
         .route("/namespaces/new", post(namespaces::api::post_namespace))
         .route("/workloads/new", post(workloads::api::post_new))
         .route("/workloads/drafts/{id}/manifest.yaml", get(workloads::api::get_manifest))
+        .route("/workloads/drafts/{id}/delete", post(workloads::api::post_delete))
         .route("/workloads/drafts/{id}/{step}", post(workloads::api::post_step))
+        .route("/workloads/{id}", post(workloads::api::post_review))
+        .route("/workloads/{id}/apply", post(workloads::api::post_apply))
         .route("/preview-features/{slug}", post(preview::api::post_opt_in))
         .route("/admin/approvals", post(preview::api::post_decision))
         .route("/admin/features", post(preview::api::post_feature))
@@ -72,7 +74,8 @@ pub fn App() -> impl IntoView {
 
 /// The addresses that hold an island and therefore load the WASM.
 fn has_island(path: &str) -> bool {
-    path == "/workloads/new" || (path.starts_with("/workloads/drafts/") && !path.ends_with("/review"))
+    let below = path.strip_prefix("/workloads/").unwrap_or_default();
+    !matches!(below, "" | "new" | "import") && !below.ends_with("/delete")
 }
 
 /// The document around a page. Also sets the headers that depend on the page.

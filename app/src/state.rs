@@ -4,6 +4,8 @@ use crate::actor::{Actor, RoleGroups};
 use crate::error::AppError;
 use crate::namespaces::NamespaceTemplate;
 use crate::ports::{Cluster, IdentityProvider};
+use crate::workloads::places::{Place, usual_places};
+use crate::workloads::second_person::SecondPerson;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use leptos::prelude::LeptosOptions;
@@ -44,7 +46,7 @@ impl FromRef<AppState> for LeptosOptions {
 }
 
 /// The platform's policy: what an operator sets in the settings file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
     /// What the platform is called, in sentences.
@@ -55,10 +57,29 @@ pub struct Policy {
     pub groups: GroupMapping,
     /// What a review judges by.
     pub review: review::Settings,
+    /// Which findings need a second person.
+    pub second_person: SecondPerson,
+    /// What many workloads talk with, for the wizard to offer.
+    pub places: Vec<Place>,
     /// What a namespace consists of where the portal creates it itself.
     pub namespace_template: NamespaceTemplate,
     /// Serve `/styleguide`.
     pub styleguide: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            platform: PlatformNames::default(),
+            roles: RoleGroups::default(),
+            groups: GroupMapping::default(),
+            review: review::Settings::default(),
+            second_person: SecondPerson::default(),
+            places: usual_places(),
+            namespace_template: NamespaceTemplate::default(),
+            styleguide: false,
+        }
+    }
 }
 
 /// Words that differ from platform to platform.

@@ -40,8 +40,9 @@ pub use effect::{Effect, effect};
 pub use finding::{Finding, ObjectRef, Report, SelectedBy, Severity, Verdict};
 pub use fixes::{Fixed, fix};
 pub use generate::{
-    Answers, AnswersError, Cidr, KeyedObject, Kind, MountPath, MountPathError, Opening, Peer, PodAnswers, PodLabels,
-    Port, Protocol, Variable, VariableError, VariableValue, Volume, VolumeSource, generate, kubectl_commands,
+    Answers, AnswersError, Cidr, Kept, KeptError, KeyedObject, Kind, MountPath, MountPathError, Opening, Peer,
+    PodAnswers, PodLabels, Port, Protocol, Variable, VariableError, VariableValue, Volume, VolumeSource, generate,
+    kubectl_commands, with_kept,
 };
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{DecodeError, MAX_BYTES, Manifest, ObjectError, Position, decode, to_yaml};

@@ -178,6 +178,22 @@ impl Reader<'_> {
                 ));
             }
         }
+        for place in &policy.places {
+            if let Some(mistake) = place.mistake() {
+                self.mistakes.push(format!(
+                    "{path}:{}: the place {:?} cannot be used: {mistake}",
+                    line_of_text(text, &place.slug),
+                    place.slug
+                ));
+            }
+        }
+        let is_known = |rule: &str| rule.starts_with("policy/") || review::rules().iter().any(|known| known.id == rule);
+        for rule in policy.second_person.rules.iter().filter(|rule| !is_known(rule)) {
+            self.mistakes.push(format!(
+                "{path}:{}: second_person.rules names {rule}, and there is no such rule",
+                line_of_text(text, rule)
+            ));
+        }
         for rule in policy.review.unknown_rules() {
             self.mistakes.push(format!(
                 "{path}:{}: review.levels names {rule}, and there is no such rule",

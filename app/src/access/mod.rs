@@ -62,7 +62,7 @@ impl AsRef<str> for KubeName {
 }
 
 /// Who a person is to the cluster. There are never groups without a user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KubeIdentity {
     /// The user.
     pub user: KubeName,

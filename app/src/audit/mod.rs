@@ -21,6 +21,12 @@ pub enum Action {
     SignOut,
     /// A namespace was asked for.
     NamespaceCreate,
+    /// A reviewed workload was submitted, to be applied or to be looked at.
+    WorkloadSubmit,
+    /// A second person approved, refused, or asked for changes.
+    WorkloadReview,
+    /// Somebody commented on a submission.
+    WorkloadComment,
     /// A reviewed workload was applied.
     WorkloadApply,
     /// The risks of a preview feature were accepted.
@@ -39,6 +45,9 @@ impl Action {
             Self::SignIn => "session.sign_in",
             Self::SignOut => "session.sign_out",
             Self::NamespaceCreate => "namespace.create",
+            Self::WorkloadSubmit => "workload.submit",
+            Self::WorkloadReview => "workload.review",
+            Self::WorkloadComment => "workload.comment",
             Self::WorkloadApply => "workload.apply",
             Self::RiskAccept => "preview_feature.accept_risk",
             Self::RiskDecide => "preview_feature.decide",

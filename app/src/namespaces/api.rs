@@ -51,6 +51,19 @@ pub fn load_namespace(state: &AppState, actor: &Actor, name: &str) -> Result<Rea
         .ok_or(AppError::NotFound)
 }
 
+/// The names of namespaces that the person may see: all, where the cluster lets them list all, or else those they
+/// reach.
+///
+/// # Errors
+/// When the cluster is away.
+pub async fn visible_names(state: &AppState, actor: &Actor) -> Result<Vec<String>, AppError> {
+    let all = Right { verb: "list", group: String::new(), resource: "namespaces".to_owned(), namespace: None };
+    if state.cluster.allows(&actor.kube, &all).await? {
+        return Ok(state.cluster.namespace_names()?);
+    }
+    Ok(load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name).collect())
+}
+
 const QUESTIONS_AT_ONCE: usize = 8;
 
 /// Names of the namespaces in which the cluster lets the person do something.
@@ -76,11 +89,11 @@ pub async fn namespaces_where(
 /// The right that makes a namespace usable for someone who runs things in it.
 #[must_use]
 pub fn deploy_right(namespace: String) -> Right {
-    Right { verb: "create", group: "apps", resource: "deployments", namespace: Some(namespace) }
+    Right::within(namespace, "create", "apps", "deployments")
 }
 
 fn anchor_right(namespace: String) -> Right {
-    Right { verb: "create", group: "hnc.x-k8s.io", resource: "subnamespaceanchors", namespace: Some(namespace) }
+    Right::within(namespace, "create", "hnc.x-k8s.io", "subnamespaceanchors")
 }
 
 /// Where the person may have a new namespace.

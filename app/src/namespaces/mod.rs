@@ -3,7 +3,7 @@
 pub mod api;
 pub mod page;
 
-pub use api::{deploy_right, load_namespace, load_namespaces, namespaces_where};
+pub use api::{deploy_right, load_namespace, load_namespaces, namespaces_where, visible_names};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

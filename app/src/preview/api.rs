@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 /// Who may give others access in a namespace may accept risks for it.
 fn act_for_right(namespace: String) -> Right {
-    Right { verb: "create", group: "rbac.authorization.k8s.io", resource: "rolebindings", namespace: Some(namespace) }
+    Right::within(namespace, "create", "rbac.authorization.k8s.io", "rolebindings")
 }
 
 /// Namespaces for which the person may accept risks.

@@ -28,6 +28,9 @@ pub fn Field(
     /// Its name, which is also its id.
     #[prop(into)]
     name: String,
+    /// Its id, where several share a name.
+    #[prop(into, optional)]
+    id: Option<String>,
     /// What it is.
     #[prop(into)]
     label: String,
@@ -37,6 +40,9 @@ pub fn Field(
     /// What it holds.
     #[prop(into, optional)]
     value: String,
+    /// Id of a list of values to choose from while typing.
+    #[prop(optional)]
+    list: Option<&'static str>,
     /// Errors of the form.
     #[prop(optional)]
     errors: FormErrors,
@@ -50,25 +56,27 @@ pub fn Field(
     #[prop(into, optional)]
     width: String,
 ) -> impl IntoView {
-    let error = errors.of(&name).map(str::to_owned);
+    let id = id.unwrap_or_else(|| name.clone());
+    let error = errors.of(&id).map(str::to_owned);
     let class = if error.is_some() { "field field--invalid" } else { "field" };
     let input_mode = (kind == "number").then_some("numeric");
     view! {
         <div class=class>
-            <label class="field__label" for=name.clone()>{label}{optional.then_some(view! { <span class="quiet">" (optional)"</span> })}</label>
-            <Hint name=name.clone() text=hint.clone()/>
-            <Problem name=name.clone() text=error.clone()/>
+            <label class="field__label" for=id.clone()>{label}{optional.then_some(view! { <span class="quiet">" (optional)"</span> })}</label>
+            <Hint name=id.clone() text=hint.clone()/>
+            <Problem name=id.clone() text=error.clone()/>
             <input
                 class=format!("field__input field__input--{width}")
-                id=name.clone()
-                name=name.clone()
+                id=id.clone()
+                name=name
+                list=list
                 type="text"
                 inputmode=input_mode
                 value=value
                 autocomplete="off"
                 spellcheck="false"
                 aria-invalid=error.is_some().then_some("true")
-                aria-describedby=described_by(&name, !hint.is_empty(), error.is_some())
+                aria-describedby=described_by(&id, !hint.is_empty(), error.is_some())
             />
         </div>
     }

@@ -17,7 +17,7 @@ pub enum Tone {
 }
 
 impl Tone {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Info => "info",
             Self::Good => "good",

@@ -6,9 +6,11 @@ mod failure;
 mod frame;
 mod page;
 pub mod styleguide;
+mod yaml;
 
 pub use controls::{Checkbox, ErrorSummary, Field, OnEnter, Select, Submit, TextArea};
 pub use display::{Badge, Breadcrumb, Code, Empty, Fact, Notice, Table, Time, Tone};
 pub use failure::{MayBeOld, failure_body, failure_page};
 pub use frame::{Frame, Section, Visitor};
 pub use page::{Page, PageRequest, page, page_with};
+pub use yaml::{Diff, Mark, Yaml};

@@ -1,20 +1,11 @@
-//! What was submitted, and what the cluster made of it.
+//! What was submitted, what a second person said of it, and what the cluster made of it.
 
-use super::forms::DraftForm;
+use super::second_person::ReviewVerdict;
 use crate::digest::Digest;
+use crate::ports::FieldConflict;
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
-
-/// A draft of the wizard.
-pub struct Draft {
-    /// Its id.
-    pub id: Uuid,
-    /// What was typed so far.
-    pub form: DraftForm,
-    /// When it was last saved.
-    pub updated_at: Timestamp,
-}
 
 /// Frozen bytes, with the verdicts on them.
 pub struct Submission {
@@ -24,11 +15,13 @@ pub struct Submission {
     pub author_id: Uuid,
     /// Their name.
     pub author_name: String,
-    /// Where it went.
+    /// The draft it was made of, which may be gone.
+    pub draft_id: Uuid,
+    /// Where it goes.
     pub namespace: String,
     /// The workload's name.
     pub name: String,
-    /// Exactly what was applied.
+    /// Exactly what is applied.
     pub manifest: String,
     /// Of the manifest.
     pub digest: Digest,
@@ -36,12 +29,18 @@ pub struct Submission {
     pub report: Value,
     /// The server's verdicts.
     pub dry_run: Value,
+    /// Why a second person must approve it; none where nobody must.
+    pub second_person: Vec<String>,
     /// When.
     pub created_at: Timestamp,
     /// What became of its objects, in order.
     pub results: Vec<ApplyResult>,
-    /// What became of it as a whole.
-    pub outcome: SubmissionOutcome,
+    /// What reviewers said, in order.
+    pub reviews: Vec<Review>,
+    /// Comments on its lines, in order.
+    pub comments: Vec<Comment>,
+    /// How far it has come.
+    pub state: SubmissionState,
 }
 
 /// A line of the list.
@@ -49,20 +48,58 @@ pub struct SubmissionSummary {
     /// Its id.
     pub id: Uuid,
     /// Who submitted it.
+    pub author_id: Uuid,
+    /// Their name.
     pub author_name: String,
-    /// Where it went.
+    /// Where it goes.
     pub namespace: String,
     /// The workload's name.
     pub name: String,
     /// When.
     pub created_at: Timestamp,
-    /// What became of it.
-    pub outcome: SubmissionOutcome,
+    /// How far it has come.
+    pub state: SubmissionState,
 }
 
-/// What became of a submission.
+/// What a reviewer said of a submission.
+pub struct Review {
+    /// In the record of applies.
+    pub id: i64,
+    /// Who.
+    pub reviewer_name: String,
+    /// What.
+    pub verdict: ReviewVerdict,
+    /// Why.
+    pub comment: String,
+    /// When.
+    pub decided_at: Timestamp,
+}
+
+/// A comment on a submission.
+pub struct Comment {
+    /// Who.
+    pub author_name: String,
+    /// On which line of the manifest, from 1; nothing for the whole.
+    pub line: Option<i32>,
+    /// What.
+    pub body: String,
+    /// When.
+    pub written_at: Timestamp,
+}
+
+/// How far a submission has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubmissionOutcome {
+pub enum SubmissionState {
+    /// A second person must look at it.
+    Waiting,
+    /// It may be applied: approved, or nobody need look.
+    Ready,
+    /// A second person said no.
+    Refused,
+    /// A second person wants something changed.
+    ChangesRequested,
+    /// A later submission of the same draft stands in its place.
+    Replaced,
     /// The cluster has all of it.
     Applied,
     /// An object was not applied, and those after it were not sent.
@@ -71,16 +108,48 @@ pub enum SubmissionOutcome {
     Unknown,
 }
 
-impl SubmissionOutcome {
-    /// From what is known of its objects. `succeeded` says whether the record holds that the whole apply
-    /// went well: rows alone do not show that none is missing.
+/// What is known of a submission beside its bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// What became of its objects.
+    pub objects: Vec<ApplyOutcome>,
+    /// Whether an apply was ever begun.
+    pub begun: bool,
+    /// Whether the record holds that a whole apply went well: rows alone do not show that none is missing.
+    pub succeeded: bool,
+    /// Whether a second person must approve it.
+    pub needs_second_person: bool,
+    /// The latest verdict.
+    pub verdict: Option<ReviewVerdict>,
+    /// Whether the same draft was submitted again.
+    pub replaced: bool,
+}
+
+impl SubmissionState {
+    /// From what is known.
     #[must_use]
-    pub fn new(objects: &[ApplyOutcome], succeeded: bool) -> Self {
-        match objects.iter().find(|outcome| **outcome != ApplyOutcome::Applied) {
-            Some(outcome) => Self::Stopped(*outcome),
-            None if succeeded => Self::Applied,
-            None => Self::Unknown,
+    pub fn new(progress: &Progress) -> Self {
+        match progress.verdict {
+            _ if progress.succeeded => return Self::Applied,
+            _ if progress.replaced => return Self::Replaced,
+            Some(ReviewVerdict::Refused) => return Self::Refused,
+            Some(ReviewVerdict::ChangesRequested) => return Self::ChangesRequested,
+            None if progress.needs_second_person => return Self::Waiting,
+            Some(ReviewVerdict::Approved) | None => {}
         }
+        // The latest apply comes last, and stops at the first object that is not applied.
+        match progress.objects.last() {
+            Some(outcome) if *outcome != ApplyOutcome::Applied => Self::Stopped(*outcome),
+            Some(_) => Self::Unknown,
+            None if progress.begun => Self::Unknown,
+            None => Self::Ready,
+        }
+    }
+
+    /// Whether its bytes may be sent to the cluster, for the first time or again.
+    #[must_use]
+    pub fn may_apply(self) -> bool {
+        matches!(self, Self::Ready | Self::Stopped(_) | Self::Unknown)
     }
 }
 
@@ -99,6 +168,7 @@ pub enum ApplyOutcome {
 }
 
 /// What the cluster said about one object.
+#[derive(Debug, Clone)]
 pub struct ApplyResult {
     /// `Kind/namespace/name`.
     pub object: String,
@@ -106,6 +176,8 @@ pub struct ApplyResult {
     pub outcome: ApplyOutcome,
     /// In the cluster's words.
     pub message: String,
+    /// Fields that others manage.
+    pub conflicts: Vec<FieldConflict>,
     /// The version it has now.
     pub resource_version: Option<String>,
 }
@@ -113,13 +185,36 @@ pub struct ApplyResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ApplyOutcome::{Applied, Conflict};
+
+    fn state(progress: Progress) -> SubmissionState {
+        SubmissionState::new(&progress)
+    }
 
     #[test]
     fn only_a_recorded_success_counts_as_applied() {
-        use ApplyOutcome::{Applied, Conflict};
-        assert_eq!(SubmissionOutcome::new(&[Applied, Applied], true), SubmissionOutcome::Applied);
-        assert_eq!(SubmissionOutcome::new(&[Applied], false), SubmissionOutcome::Unknown);
-        assert_eq!(SubmissionOutcome::new(&[], false), SubmissionOutcome::Unknown);
-        assert_eq!(SubmissionOutcome::new(&[Applied, Conflict], false), SubmissionOutcome::Stopped(Conflict));
+        let begun = Progress { begun: true, ..Progress::default() };
+        assert_eq!(state(Progress { objects: vec![Applied, Applied], succeeded: true, ..begun.clone() }), SubmissionState::Applied);
+        assert_eq!(state(Progress { objects: vec![Applied], ..begun.clone() }), SubmissionState::Unknown);
+        assert_eq!(state(begun.clone()), SubmissionState::Unknown);
+        assert_eq!(state(Progress { objects: vec![Applied, Conflict], ..begun }), SubmissionState::Stopped(Conflict));
+    }
+
+    #[test]
+    fn what_needs_a_second_person_waits_until_one_approves_it() {
+        let waiting = Progress { needs_second_person: true, ..Progress::default() };
+        assert_eq!(state(waiting.clone()), SubmissionState::Waiting);
+        let said = |verdict| state(Progress { verdict: Some(verdict), ..waiting.clone() });
+        assert_eq!(said(ReviewVerdict::Approved), SubmissionState::Ready);
+        assert_eq!(said(ReviewVerdict::Refused), SubmissionState::Refused);
+        assert_eq!(said(ReviewVerdict::ChangesRequested), SubmissionState::ChangesRequested);
+        assert!(!SubmissionState::Waiting.may_apply() && !SubmissionState::Refused.may_apply());
+    }
+
+    #[test]
+    fn an_approval_is_worth_nothing_once_the_draft_was_submitted_again() {
+        let replaced = Progress { verdict: Some(ReviewVerdict::Approved), replaced: true, ..Progress::default() };
+        assert_eq!(state(replaced.clone()), SubmissionState::Replaced);
+        assert!(!state(replaced).may_apply());
     }
 }

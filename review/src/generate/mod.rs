@@ -2,10 +2,12 @@
 //! selects it and allows what was asked for, and nothing else.
 
 mod answers;
+mod kept;
 mod kubectl;
 mod pod_inputs;
 
 pub use answers::{Answers, AnswersError, Cidr, Kind, Opening, Peer, PodAnswers, PodLabels, Port, Protocol};
+pub use kept::{Kept, KeptError, with_kept};
 pub use kubectl::kubectl_commands;
 pub use pod_inputs::{
     KeyedObject, MountPath, MountPathError, Variable, VariableError, VariableValue, Volume, VolumeSource,

@@ -1,28 +1,35 @@
 //! The cluster adapter: watch caches for what exists, requests in the person's name for the rest.
 
 mod bindings;
+mod events;
+mod objects;
 mod request;
 mod resource;
+mod served;
 mod surroundings;
 
 use self::bindings::{BindingIndex, BindingSource};
+use self::objects::ObjectIndex;
 use self::request::{ApiRequest, As, Sent};
 use self::resource::{collection_path, resource_path, segment};
+use self::served::kinds_of_a_namespace;
 use self::surroundings::as_manifest;
 use app::access::{Binding, KubeIdentity};
 use app::namespaces::{Namespace, NamespaceName};
-use app::ports::{Applied, Cluster, ClusterError, Right, Run, Surroundings};
+use app::ports::{Applied, Cluster, ClusterError, Family, Right, Run, Surroundings};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding};
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
-use review::Manifest;
+use moka::future::Cache;
+use review::{Cidr, Manifest, ObjectRef, Port};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// The field manager of everything the portal applies.
 const FIELD_MANAGER: &str = "fairway";
@@ -30,12 +37,29 @@ const FIELD_MANAGER: &str = "fairway";
 /// Annotation on objects that the portal's own account makes: who asked.
 const REQUESTED_BY: &str = "fairway.dev/requested-by";
 
+/// How long an answer about what somebody may list, and the cluster's own policies, are taken to be still true. What
+/// is applied is decided by the API server itself, every time.
+const SHORT_MEMORY: Duration = Duration::from_secs(10);
+
+/// How long the addresses of the API server are.
+const LONG_MEMORY: Duration = Duration::from_secs(300);
+
+/// The most answers kept about what somebody may list.
+const MOST_ANSWERS: u64 = 50_000;
+
+/// Who, which kind, in which namespace.
+type ListQuestion = (KubeIdentity, String, String);
+
 /// The Kubernetes API server behind a client with the portal's own account.
 pub struct KubeCluster {
     client: Client,
     namespaces: Store<KubeNamespace>,
     namespaces_ready: Arc<AtomicBool>,
     bindings: Arc<BindingIndex>,
+    objects: Arc<ObjectIndex>,
+    may_list: Cache<ListQuestion, bool>,
+    policies: Cache<(), Surroundings>,
+    api_server: Cache<(), Option<(Vec<Cidr>, Port)>>,
 }
 
 impl KubeCluster {
@@ -60,7 +84,18 @@ impl KubeCluster {
         });
         watch_bindings::<RoleBinding>(client.clone(), bindings.clone());
         watch_bindings::<ClusterRoleBinding>(client.clone(), bindings.clone());
-        Self { client, namespaces, namespaces_ready, bindings }
+        let objects = Arc::new(ObjectIndex::default());
+        objects.watch(&client, &kinds_of_a_namespace());
+        Self {
+            client,
+            namespaces,
+            namespaces_ready,
+            bindings,
+            objects,
+            may_list: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(SHORT_MEMORY).build(),
+            policies: Cache::builder().max_capacity(1).time_to_live(SHORT_MEMORY).build(),
+            api_server: Cache::builder().max_capacity(1).time_to_live(LONG_MEMORY).build(),
+        }
     }
 
     async fn send(&self, request: ApiRequest) -> Result<Sent, ClusterError> {
@@ -96,12 +131,38 @@ impl Cluster for KubeCluster {
         if !self.namespaces_ready.load(Ordering::Acquire) {
             return Err(not_yet());
         }
-        Ok(self.namespaces.get(&ObjectRef::new(name)).map(|found| Namespace {
+        Ok(self.namespaces.get(&reflector::ObjectRef::new(name)).map(|found| Namespace {
             name: found.name_any(),
             labels: found.labels().clone(),
             created_at: found.creation_timestamp().map(|at| at.0.to_string()),
             terminating: found.metadata.deletion_timestamp.is_some(),
         }))
+    }
+
+    fn namespace_names(&self) -> Result<Vec<String>, ClusterError> {
+        if !self.namespaces_ready.load(Ordering::Acquire) {
+            return Err(not_yet());
+        }
+        let mut names: Vec<String> = self.namespaces.state().iter().map(|namespace| namespace.name_any()).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    async fn objects_in(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
+        self.of_namespace(who, namespace).await
+    }
+
+    async fn family(&self, who: &KubeIdentity, workload: &ObjectRef) -> Result<Family, ClusterError> {
+        self.family_of(who, workload).await
+    }
+
+    async fn api_server(&self) -> Result<Option<(Vec<Cidr>, Port)>, ClusterError> {
+        self.api_server.try_get_with((), self.read_api_server()).await.map_err(|error| (*error).clone())
+    }
+
+    async fn read(&self, who: &KubeIdentity, object: &Manifest) -> Result<Option<Value>, ClusterError> {
+        let request = ApiRequest::get(&resource_path(object)?).acting(As::Person(who));
+        Ok(request.send_if_served(&self.client).await?.map(|sent| sent.body))
     }
 
     async fn allows(&self, who: &KubeIdentity, right: &Right) -> Result<bool, ClusterError> {
@@ -165,8 +226,8 @@ impl Cluster for KubeCluster {
     }
 
     async fn surroundings(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
-        let (mut found, policies) = futures::try_join!(self.of_namespace(who, segment(namespace)?), self.policies())?;
-        found.objects.extend(self.namespaces.get(&ObjectRef::new(namespace)).and_then(|found| as_manifest(&found)));
+        let (mut found, policies) = futures::try_join!(self.of_namespace(who, namespace), self.policies())?;
+        found.objects.extend(self.namespaces.get(&reflector::ObjectRef::new(namespace)).and_then(|found| as_manifest(&found)));
         found.objects.extend(policies.objects);
         found.unread.extend(policies.unread);
         Ok(found)
@@ -183,8 +244,7 @@ impl Cluster for KubeCluster {
         let path = format!("{}?fieldManager={FIELD_MANAGER}{dry}", resource_path(object)?);
         let request = ApiRequest::apply(&path, bytes.to_owned()).acting(As::Person(who));
         let sent = self.send(if run == Run::Real { request.writing() } else { request }).await?;
-        let resource_version = sent.body["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned();
-        Ok(Applied { resource_version, warnings: sent.warnings })
+        Ok(Applied { object: sent.body, warnings: sent.warnings })
     }
 
     async fn check(&self) -> Result<(), ClusterError> {
@@ -193,6 +253,25 @@ impl Cluster for KubeCluster {
 }
 
 impl KubeCluster {
+    /// From the endpoints of the Service `kubernetes`, which the API server keeps itself. Policies see addresses behind
+    /// a Service, not the Service's own.
+    async fn read_api_server(&self) -> Result<Option<(Vec<Cidr>, Port)>, ClusterError> {
+        let request = ApiRequest::get("/api/v1/namespaces/default/endpoints/kubernetes").acting(As::Portal);
+        let found = match request.send_if_served(&self.client).await {
+            Err(ClusterError::Refused(reason)) => {
+                tracing::info!(reason, "the addresses of the API server are not shown");
+                None
+            }
+            other => other?,
+        };
+        let Some(sent) = found else { return Ok(None) };
+        let subset = &sent.body["subsets"][0];
+        let addresses = subset["addresses"].as_array().into_iter().flatten();
+        let blocks: Vec<Cidr> = addresses.filter_map(|address| address["ip"].as_str()?.parse().ok()).collect();
+        let port = subset["ports"][0]["port"].to_string().parse().ok();
+        Ok(port.filter(|_| !blocks.is_empty()).map(|port| (blocks, port)))
+    }
+
     /// Creates an object of a template; nothing is ever changed. What stands there from an attempt that
     /// broke is passed over if it is ours in every annotation, up to the RoleBinding: it comes last, so
     /// where it stands the namespace is complete and somebody's.
@@ -201,13 +280,13 @@ impl KubeCluster {
         let created = self.send(ApiRequest::post(&path, value).acting(As::Portal).writing()).await;
         match (created, object.object().kind.as_str()) {
             (Ok(_), _) => Ok(()),
-            (Err(ClusterError::Conflict(_)), "NetworkPolicy" | "ResourceQuota") => Ok(()),
-            (Err(ClusterError::Conflict(message)), "Namespace") => {
+            (Err(ClusterError::Conflict { .. }), "NetworkPolicy" | "ResourceQuota") => Ok(()),
+            (Err(conflict @ ClusterError::Conflict { .. }), "Namespace") => {
                 let found = self.send(ApiRequest::get(&resource_path(object)?).acting(As::Portal)).await?;
                 let annotations = value["metadata"]["annotations"].as_object().into_iter().flatten();
                 let ours =
                     annotations.into_iter().all(|(key, wanted)| found.body["metadata"]["annotations"][key] == *wanted);
-                if ours { Ok(()) } else { Err(ClusterError::Conflict(message)) }
+                if ours { Ok(()) } else { Err(conflict) }
             }
             (Err(error), _) => Err(error),
         }

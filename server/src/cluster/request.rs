@@ -1,7 +1,7 @@
 //! One request to the API server: in whose name, what, and what the answer means.
 
 use app::access::KubeIdentity;
-use app::ports::ClusterError;
+use app::ports::{ClusterError, FieldConflict};
 use http::header::{CONTENT_TYPE, WARNING};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -135,7 +135,7 @@ impl Answer {
             || body["message"].as_str().map_or_else(|| format!("the API server answered {status}"), str::to_owned);
         match status {
             status if status.is_success() => Ok(Sent { warnings: warnings(&headers), body }),
-            StatusCode::CONFLICT => Err(ClusterError::Conflict(message())),
+            StatusCode::CONFLICT => Err(ClusterError::Conflict { message: message(), fields: field_conflicts(&body) }),
             StatusCode::GATEWAY_TIMEOUT => Err(lost(writes, message())),
             StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Err(ClusterError::Away(message())),
             // A webhook that is away answers 500 and the object is not stored; its words help.
@@ -145,6 +145,20 @@ impl Answer {
             _ => Err(ClusterError::Refused(message())),
         }
     }
+}
+
+/// The fields of a conflict (apimachinery, pkg/api/errors, NewApplyConflict): the manager stands in quotes in the
+/// message of each cause.
+fn field_conflicts(status: &Value) -> Vec<FieldConflict> {
+    let causes = status["details"]["causes"].as_array().into_iter().flatten();
+    causes
+        .filter(|cause| cause["reason"] == "FieldManagerConflict")
+        .filter_map(|cause| {
+            let message = cause["message"].as_str()?;
+            let manager = message.split('"').nth(1).unwrap_or(message).to_owned();
+            Some(FieldConflict { field: cause["field"].as_str().unwrap_or_default().to_owned(), manager })
+        })
+        .collect()
 }
 
 /// `Warning: 299 - "text"` (RFC 7234, 5.5): the text, its escapes undone.
@@ -170,6 +184,16 @@ mod tests {
         headers.append(WARNING, r#"299 - "unknown field \"spec.x\"""#.parse().unwrap());
         headers.append(WARNING, r#"299 - "second""#.parse().unwrap());
         assert_eq!(warnings(&headers), ["unknown field \"spec.x\"", "second"]);
+    }
+
+    #[test]
+    fn a_conflict_names_each_field_and_its_manager() {
+        let causes = serde_json::json!([
+            { "reason": "FieldManagerConflict", "message": "conflict with \"helm\" using apps/v1", "field": ".spec.replicas" },
+            { "reason": "Other", "message": "x", "field": ".y" },
+        ]);
+        let found = field_conflicts(&serde_json::json!({ "details": { "causes": causes } }));
+        assert_eq!(found, [FieldConflict { field: ".spec.replicas".into(), manager: "helm".into() }]);
     }
 
     #[test]

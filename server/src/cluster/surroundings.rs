@@ -1,65 +1,19 @@
-//! What is in the cluster around a review: the namespace's objects as the person, the cluster's own policies with the
-//! portal's own account.
+//! What is in the cluster around a review: the namespace's objects as far as the person may list them, and the cluster's
+//! own policies, which the portal's account reads.
 
 use super::KubeCluster;
+use super::objects::KindState;
 use super::request::{ApiRequest, As};
+use super::served::{Served, kinds_of_a_namespace};
 use app::access::KubeIdentity;
-use app::ports::{ClusterError, Surroundings};
+use app::ports::{Cluster, ClusterError, Family, Right, Surroundings};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
-use review::Manifest;
+use review::{Manifest, ObjectRef};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
-/// A kind of object, as the API serves it.
-struct Served {
-    api_version: String,
-    kind: String,
-    plural: String,
-}
-
-impl Served {
-    fn new(api_version: &str, kind: &str, plural: &str) -> Self {
-        Self { api_version: api_version.to_owned(), kind: kind.to_owned(), plural: plural.to_owned() }
-    }
-
-    fn path(&self, namespace: Option<&str>) -> String {
-        let root = if self.api_version.contains('/') { "apis" } else { "api" };
-        let place = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
-        format!("/{root}/{}{place}/{}", self.api_version, self.plural)
-    }
-
-    /// The objects of a list, whose items do not say what they are.
-    fn objects(&self, list: &mut Value) -> Vec<Manifest> {
-        let items = list["items"].as_array_mut().map(std::mem::take).unwrap_or_default();
-        let typed = items.into_iter().map(|mut item| {
-            item["apiVersion"] = self.api_version.clone().into();
-            item["kind"] = self.kind.clone().into();
-            item
-        });
-        typed.filter(|item| !is_made_by_another(item)).filter_map(|item| Manifest::from_value(item).ok()).collect()
-    }
-}
-
-/// What rules look at beside what they review.
-fn kinds_of_a_namespace() -> Vec<Served> {
-    [
-        ("v1", "Pod", "pods"),
-        ("v1", "Service", "services"),
-        ("v1", "ReplicationController", "replicationcontrollers"),
-        ("apps/v1", "Deployment", "deployments"),
-        ("apps/v1", "StatefulSet", "statefulsets"),
-        ("apps/v1", "DaemonSet", "daemonsets"),
-        ("apps/v1", "ReplicaSet", "replicasets"),
-        ("batch/v1", "Job", "jobs"),
-        ("batch/v1", "CronJob", "cronjobs"),
-        ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-        ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
-    ]
-    .map(|(api_version, kind, plural)| Served::new(api_version, kind, plural))
-    .into()
-}
-
-/// Whether a workload that is read as well made it, and stands for it. What an operator's own kinds make stands for
+/// Whether a workload that is shown as well made it, and stands for it. What an operator's own kinds make stands for
 /// itself.
 fn is_made_by_another(object: &Value) -> bool {
     let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
@@ -75,33 +29,90 @@ fn is_made_by_another(object: &Value) -> bool {
 }
 
 impl KubeCluster {
-    pub(super) async fn of_namespace(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
-        let kinds = kinds_of_a_namespace();
-        let lists = kinds.iter().map(|kind| self.list(kind, Some(namespace), As::Person(who)));
-        Ok(gathered(try_join_all(lists).await?, |kind| format!("{} of {namespace}", kind.plural)))
+    /// The kinds that the person may list in a namespace, and in words those that are not shown.
+    async fn shown(&self, who: &KubeIdentity, namespace: &str) -> Result<(Vec<Served>, Vec<String>), ClusterError> {
+        let mut shown = Vec::new();
+        let mut unread = Vec::new();
+        let mut questions = Vec::new();
+        for kind in kinds_of_a_namespace() {
+            match self.objects.state(&kind) {
+                None => return Err(super::not_yet()),
+                Some(KindState::NotServed) => {}
+                Some(KindState::NotAllowed) => unread.push(in_words(&kind, namespace)),
+                Some(KindState::Filled) => questions.push(kind),
+            }
+        }
+        let answers = try_join_all(questions.iter().map(|kind| self.may_list(who, kind, namespace))).await?;
+        for (kind, may_list) in questions.into_iter().zip(answers) {
+            if may_list {
+                shown.push(kind);
+            } else {
+                unread.push(in_words(&kind, namespace));
+            }
+        }
+        Ok((shown, unread))
     }
 
-    /// Gatekeeper's ConstraintTemplates, and the Constraints of each.
+    /// Asked anew after a few seconds only: a page asks for a dozen kinds, and the live review for the page's at every
+    /// pause in typing.
+    async fn may_list(&self, who: &KubeIdentity, kind: &Served, namespace: &str) -> Result<bool, ClusterError> {
+        let key = (who.clone(), kind.kind.clone(), namespace.to_owned());
+        let ask = async {
+            self.allows(who, &Right::within(namespace.to_owned(), "list", kind.group(), &kind.plural)).await
+        };
+        self.may_list.try_get_with(key, ask).await.map_err(|error| (*error).clone())
+    }
+
+    pub(super) async fn of_namespace(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
+        let (shown, unread) = self.shown(who, namespace).await?;
+        let objects = shown.iter().flat_map(|kind| self.objects.of(kind, namespace));
+        Ok(Surroundings { objects: objects.filter(|object| !is_made_by_another(object.value())).collect(), unread })
+    }
+
+    /// Replica sets, jobs and pods that were made for a workload, through however many owners.
+    pub(super) async fn family_of(&self, who: &KubeIdentity, workload: &ObjectRef) -> Result<Family, ClusterError> {
+        let (shown, _) = self.shown(who, &workload.namespace).await?;
+        let objects: Vec<Manifest> = shown.iter().flat_map(|kind| self.objects.of(kind, &workload.namespace)).collect();
+        let Some(found) = objects.iter().find(|object| object.object() == workload).cloned() else {
+            return Ok(Family::default());
+        };
+        let mut uids: HashSet<String> = uid(&found).into_iter().collect();
+        let mut made: Vec<Manifest> = Vec::new();
+        loop {
+            let is_new = |object: &&Manifest| {
+                let owners = object.value()["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+                let is_owned = owners.filter_map(|owner| owner["uid"].as_str()).any(|owner| uids.contains(owner));
+                is_owned && uid(object).is_some_and(|uid| !uids.contains(&uid))
+            };
+            let next: Vec<Manifest> = objects.iter().filter(is_new).cloned().collect();
+            if next.is_empty() {
+                break;
+            }
+            uids.extend(next.iter().filter_map(uid));
+            made.extend(next);
+        }
+        let events = self.events_about(who, &workload.namespace, &uids).await?;
+        Ok(Family { workload: Some(found), made, events })
+    }
+
+    /// Gatekeeper's ConstraintTemplates, and the Constraints of each. They change rarely, and are the same for everyone.
     pub(super) async fn policies(&self) -> Result<Surroundings, ClusterError> {
+        self.policies.try_get_with((), self.read_policies()).await.map_err(|error| (*error).clone())
+    }
+
+    async fn read_policies(&self) -> Result<Surroundings, ClusterError> {
         let templates = Served::new("templates.gatekeeper.sh/v1", "ConstraintTemplate", "constrainttemplates");
-        let in_words = |kind: &Served| format!("the cluster's own policies ({})", kind.plural);
-        let mut found = gathered(vec![self.list(&templates, None, As::Portal).await?], in_words);
+        let mut found = gathered(vec![self.list(&templates).await?]);
         let kinds: Vec<Served> = found.objects.iter().filter_map(constraints_of).collect();
-        let lists = kinds.iter().map(|kind| self.list(kind, None, As::Portal));
-        let constraints = gathered(try_join_all(lists).await?, in_words);
+        let constraints = gathered(try_join_all(kinds.iter().map(|kind| self.list(kind))).await?);
         found.objects.extend(constraints.objects);
         found.unread.extend(constraints.unread);
         Ok(found)
     }
 
     /// The objects of a kind; `None` where the cluster does not show them, and none where it does not serve the kind.
-    async fn list<'a>(
-        &self,
-        kind: &'a Served,
-        namespace: Option<&str>,
-        who: As<'_>,
-    ) -> Result<(&'a Served, Option<Vec<Manifest>>), ClusterError> {
-        match ApiRequest::get(&kind.path(namespace)).acting(who).send_if_served(&self.client).await {
+    async fn list<'a>(&self, kind: &'a Served) -> Result<(&'a Served, Option<Vec<Manifest>>), ClusterError> {
+        match ApiRequest::get(&kind.path()).acting(As::Portal).send_if_served(&self.client).await {
             Ok(Some(mut list)) => Ok((kind, Some(kind.objects(&mut list.body)))),
             Ok(None) => Ok((kind, Some(Vec::new()))),
             Err(ClusterError::Refused(reason)) => {
@@ -113,12 +124,20 @@ impl KubeCluster {
     }
 }
 
-fn gathered(lists: Vec<(&Served, Option<Vec<Manifest>>)>, in_words: impl Fn(&Served) -> String) -> Surroundings {
+fn uid(object: &Manifest) -> Option<String> {
+    object.value()["metadata"]["uid"].as_str().map(str::to_owned)
+}
+
+fn in_words(kind: &Served, namespace: &str) -> String {
+    format!("{} of {namespace}", kind.plural)
+}
+
+fn gathered(lists: Vec<(&Served, Option<Vec<Manifest>>)>) -> Surroundings {
     let mut found = Surroundings::default();
     for (kind, objects) in lists {
         match objects {
             Some(objects) => found.objects.extend(objects),
-            None => found.unread.push(in_words(kind)),
+            None => found.unread.push(format!("the cluster's own policies ({})", kind.plural)),
         }
     }
     found
@@ -143,22 +162,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_lead_to_the_lists() {
-        assert_eq!(Served::new("v1", "Pod", "pods").path(Some("shop")), "/api/v1/namespaces/shop/pods");
-        assert_eq!(Served::new("policy/v1", "X", "xs").path(None), "/apis/policy/v1/xs");
-    }
-
-    #[test]
-    fn what_a_workload_made_is_left_out_and_the_items_of_a_list_get_their_kind() {
-        let owned = |kind: &str| json!([{ "kind": kind, "name": "web", "controller": true }]);
-        let mut list = json!({ "items": [
-            { "metadata": { "name": "alone" } },
-            { "metadata": { "name": "web-1", "ownerReferences": owned("ReplicaSet") } },
-            { "metadata": { "name": "db-1", "ownerReferences": owned("Cluster") } },
-        ] });
-        let objects = Served::new("v1", "Pod", "pods").objects(&mut list);
-        let names: Vec<String> = objects.iter().map(|object| object.object().to_string()).collect();
-        assert_eq!(names, ["Pod//alone", "Pod//db-1"]);
+    fn what_a_workload_made_stands_behind_it_and_what_an_operator_made_does_not() {
+        let owned = |kind: &str| json!({ "kind": "Pod", "metadata": { "ownerReferences": [{ "kind": kind, "name": "web", "controller": true }] } });
+        assert!(is_made_by_another(&owned("ReplicaSet")));
+        assert!(!is_made_by_another(&owned("Cluster")));
+        assert!(!is_made_by_another(&json!({ "kind": "Pod", "metadata": {} })));
     }
 
     #[test]
@@ -166,7 +174,7 @@ mod tests {
         let template = |kind: &str| {
             let names = json!({ "crd": { "spec": { "names": { "kind": kind } } } });
             let value = json!({ "apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate", "metadata": { "name": "a" }, "spec": names });
-            constraints_of(&Manifest::from_value(value).unwrap()).map(|kind| kind.path(None))
+            constraints_of(&Manifest::from_value(value).unwrap()).map(|kind| kind.path())
         };
         assert_eq!(template("K8sTags").as_deref(), Some("/apis/constraints.gatekeeper.sh/v1beta1/k8stags"));
         assert_eq!(template("../../v1/secrets"), None);

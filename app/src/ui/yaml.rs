@@ -1,0 +1,108 @@
+//! YAML and differences to look at, line by line.
+
+use super::display::Tone;
+use leptos::prelude::*;
+
+/// Something to say about a line.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// Which, from 1.
+    pub line: u64,
+    /// How bad it is.
+    pub tone: Tone,
+    /// What.
+    pub text: String,
+}
+
+/// YAML with numbered lines, its keys told apart from its values, and marks under the lines that they are about. A
+/// line has the id `line-N`.
+#[component]
+pub fn Yaml(
+    /// What it is, for those who cannot see it.
+    #[prop(into)]
+    label: String,
+    /// The text.
+    text: String,
+    /// What is said about its lines.
+    #[prop(optional)]
+    marks: Vec<Mark>,
+) -> impl IntoView {
+    let lines = text
+        .lines()
+        .zip(1_u64..)
+        .map(|(line, number)| {
+            let marked: Vec<&Mark> = marks.iter().filter(|mark| mark.line == number).collect();
+            let class = marked.first().map_or("yaml__line", |_| "yaml__line yaml__line--marked");
+            let said = marked
+                .iter()
+                .map(|mark| view! { <span class=format!("yaml__mark yaml__mark--{}", mark.tone.name())>{mark.text.clone()}"\n"</span> })
+                .collect_view();
+            view! { <span class=class id=format!("line-{number}")><Tokens line=line.to_owned()/>"\n"</span>{said} }
+        })
+        .collect_view();
+    view! { <pre class="code yaml" role="region" tabindex="0" aria-label=label><code>{lines}</code></pre> }
+}
+
+#[component]
+fn Tokens(line: String) -> impl IntoView {
+    let (lead, key, rest) = split(&line);
+    let rest_class = match rest.trim() {
+        text if text.starts_with('#') => "yaml__comment",
+        text if text.starts_with(['"', '\'']) => "yaml__text",
+        _ => "",
+    };
+    view! {
+        {lead.to_owned()}
+        {(!key.is_empty()).then(|| view! { <span class="yaml__key">{key.to_owned()}</span> })}
+        {(!rest.is_empty()).then(|| view! { <span class=rest_class>{rest.to_owned()}</span> })}
+    }
+}
+
+/// Indentation and dashes; the key, if there is one; and what follows.
+fn split(line: &str) -> (&str, &str, &str) {
+    let start = line.find(|c| c != ' ' && c != '-').unwrap_or(line.len());
+    let (lead, rest) = line.split_at(start);
+    let end = rest.find(": ").or_else(|| rest.ends_with(':').then(|| rest.len() - 1));
+    match end {
+        Some(end) if !rest.starts_with(['"', '\'', '#']) => (lead, &rest[..end], &rest[end..]),
+        _ => (lead, "", rest),
+    }
+}
+
+/// A unified difference.
+#[component]
+pub fn Diff(
+    /// What it is, for those who cannot see it.
+    #[prop(into)]
+    label: String,
+    /// As `diff -u` writes it.
+    text: String,
+) -> impl IntoView {
+    let lines = text
+        .lines()
+        .map(|line| {
+            let line = line.to_owned();
+            match line.chars().next() {
+                Some('+') => view! { <ins class="diff__line">{line}"\n"</ins> }.into_any(),
+                Some('-') => view! { <del class="diff__line">{line}"\n"</del> }.into_any(),
+                _ => view! { <span class="diff__line">{line}"\n"</span> }.into_any(),
+            }
+        })
+        .collect_view();
+    view! { <pre class="code diff" role="region" tabindex="0" aria-label=label><code>{lines}</code></pre> }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_from_values() {
+        assert_eq!(split("  - name: web"), ("  - ", "name", ": web"));
+        assert_eq!(split("spec:"), ("", "spec", ":"));
+        assert_eq!(split("- 8080"), ("- ", "", "8080"));
+        assert_eq!(split("\"a: b\""), ("", "", "\"a: b\""));
+        assert_eq!(split("image: harbor.example.com/a:1"), ("", "image", ": harbor.example.com/a:1"));
+        assert_eq!(split("# note: this"), ("", "", "# note: this"));
+    }
+}

@@ -1,0 +1,264 @@
+//! Reviewing a draft: our rules, the cluster's policies, the picture, and a dry run.
+
+use crate::access::KubeIdentity;
+use crate::actor::Actor;
+use crate::digest::Digest;
+use crate::error::AppError;
+use crate::form::FormErrors;
+use crate::ports::{ClusterError, FieldConflict, Run, Surroundings};
+use crate::state::{AppState, Policy};
+use crate::workloads::draft::{DraftForm, Written};
+use crate::workloads::known::{Known, RunningWorkload};
+use futures::future::{join_all, try_join_all};
+use review::{
+    Answers, Context, Effect, Manifest, Picture, PodSecurityVersion, Report, Selection, Verdict, Workload, World, effect,
+    picture,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Everything a review says about a draft, before anything is sent for good.
+pub struct Reviewed {
+    /// The answers it is made of, unless all of it is manifests.
+    pub answers: Option<Answers>,
+    /// Exactly the bytes that would be applied.
+    pub manifest: String,
+    /// The objects that these bytes are.
+    pub manifests: Vec<Manifest>,
+    /// Of these bytes.
+    pub digest: Digest,
+    /// Findings of the rules.
+    pub report: Report,
+    /// Who may talk with the workload, now and afterwards.
+    pub picture: Option<Picture>,
+    /// What it opens and closes between the workloads of the namespace and the addresses outside; only where it was
+    /// asked for.
+    pub effect: Effect,
+    /// Why a second person must approve it.
+    pub second_person: Vec<String>,
+    /// What the cluster did not show, so that it was not taken into account.
+    pub unread: Vec<String>,
+}
+
+/// How much is worked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// While somebody types.
+    Live,
+    /// Before something is sent.
+    Full,
+}
+
+/// What the API server says to a dry run of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DryRun {
+    /// `Kind/namespace/name`.
+    pub object: String,
+    /// What it said.
+    pub answer: DryRunAnswer,
+}
+
+/// The API server's verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DryRunAnswer {
+    /// It would be admitted.
+    Admitted {
+        /// With these warnings.
+        warnings: Vec<String>,
+        /// What would change of an object that is there already, as a unified diff; empty where nothing would.
+        change: Option<String>,
+    },
+    /// It would be refused.
+    Refused(String),
+    /// Another manager owns fields of it.
+    Conflict {
+        /// In the cluster's words.
+        message: String,
+        /// Which fields, and whose.
+        fields: Vec<FieldConflict>,
+    },
+    /// Nobody knows: the API server was not there.
+    Unknown,
+}
+
+/// What the answers of a draft may refer to: the workloads of the namespaces that it names, as far as the person may
+/// list them, and the platform's places.
+///
+/// # Errors
+/// When the cluster is away.
+pub async fn load_known(state: &AppState, actor: &Actor, form: &DraftForm) -> Result<Known, AppError> {
+    let own = form.workload.namespace.trim().to_owned();
+    let others: BTreeSet<&str> = form.other_namespaces().collect();
+    let namespaces = std::iter::once(own.as_str()).filter(|name| !name.is_empty()).chain(others);
+    let found = try_join_all(namespaces.map(|name| state.cluster.objects_in(&actor.kube, name))).await?;
+    let workloads = found.iter().flat_map(|found| &found.objects).filter_map(RunningWorkload::of);
+    let needs_api_server = form.destinations.kubernetes_api == "yes";
+    let api_server = if needs_api_server { state.cluster.api_server().await? } else { None };
+    Ok(Known::new(own, workloads, state.policy.places.clone(), api_server))
+}
+
+/// Reviews what a draft makes: our rules and the cluster's own policies, over the new manifests and what is there
+/// already.
+///
+/// # Errors
+/// The form's errors, or the cluster's.
+pub async fn review_draft(
+    state: &AppState,
+    actor: &Actor,
+    form: &DraftForm,
+    depth: Depth,
+) -> Result<Result<Reviewed, FormErrors>, AppError> {
+    let known = load_known(state, actor, form).await?;
+    let written = match form.written(&known, &state.policy.review) {
+        Ok(written) => written,
+        Err(errors) => return Ok(Err(errors)),
+    };
+    let namespace = form.workload.namespace.trim().to_owned();
+    let surroundings = state.cluster.surroundings(&actor.kube, &namespace).await?;
+    let policy = state.policy.clone();
+    // The cluster's own policies may compute for a while, one after the other: not on a thread that serves others.
+    let reviewed =
+        tokio::task::spawn_blocking(move || review_written(&policy, written, &namespace, surroundings, depth)).await;
+    reviewed.map(Ok).map_err(|error| {
+        tracing::error!(%error, "a review did not end");
+        AppError::Internal
+    })
+}
+
+fn review_written(policy: &Policy, written: Written, namespace: &str, around: Surroundings, depth: Depth) -> Reviewed {
+    let Written { answers, manifests } = written;
+    let Surroundings { objects, unread } = around;
+    let context = Context { existing: objects, every_workload: unread.is_empty() };
+    let pod_security_version = PodSecurityVersion::enforced_in(namespace, &context.existing);
+    let selection = Selection { pod_security_version, ..Selection::default() };
+    let report = review::review(&manifests, &context, &policy.review, selection);
+    let effect = match depth {
+        Depth::Live => Effect::default(),
+        Depth::Full => effect(&World::new(&context.existing), &World::new(context.afterwards(&manifests))),
+    };
+    let manifest = review::to_yaml(&manifests);
+    Reviewed {
+        digest: Digest::of(&manifest),
+        picture: drawn(answers.as_ref(), &manifests, &context),
+        second_person: policy.second_person.reasons(&report),
+        answers,
+        manifest,
+        manifests,
+        report,
+        effect,
+        unread,
+    }
+}
+
+/// The picture of the workload that is written, or else of the one that runs and gets a policy.
+fn drawn(answers: Option<&Answers>, manifests: &[Manifest], context: &Context) -> Option<Picture> {
+    let written = manifests.iter().find_map(Workload::of);
+    let runs = |answers: &Answers| {
+        let mut workloads = context.existing.iter().filter_map(Workload::of);
+        workloads.find(|workload| {
+            workload.manifest.object().name == answers.name && workload.selecting_labels().as_ref() == Some(&answers.labels)
+        })
+    };
+    let workload = written.or_else(|| answers.and_then(runs))?;
+    Some(picture(&workload, &context.existing, context.afterwards(manifests)))
+}
+
+/// A server-side dry run, as the person, of every object and of the Pod that a controller would make:
+/// a Deployment's own dry run never meets the checks on Pods.
+pub async fn dry_run(state: &AppState, who: &KubeIdentity, manifests: &[Manifest]) -> Vec<DryRun> {
+    let rendered: Vec<Manifest> = manifests.iter().filter_map(rendered_pod).collect();
+    join_all(manifests.iter().chain(&rendered).map(|object| try_object(state, who, object))).await
+}
+
+async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest) -> DryRun {
+    let bytes = document(object);
+    let (now, tried) =
+        futures::join!(state.cluster.read(who, object), state.cluster.apply(who, object, &bytes, Run::Dry));
+    let answer = match tried {
+        Ok(applied) => {
+            let change = now.ok().flatten().map(|now| difference(now, applied.object));
+            DryRunAnswer::Admitted { warnings: applied.warnings, change }
+        }
+        Err(ClusterError::Refused(message)) => DryRunAnswer::Refused(message),
+        Err(ClusterError::Conflict { message, fields }) => DryRunAnswer::Conflict { message, fields },
+        Err(ClusterError::Away(cause) | ClusterError::Unknown(cause)) => {
+            tracing::warn!(cause, "dry run without an answer");
+            DryRunAnswer::Unknown
+        }
+    };
+    DryRun { object: object.object().to_string(), answer }
+}
+
+/// One document of the reviewed bytes: these are nothing but the documents of their objects, in order.
+pub fn document(object: &Manifest) -> String {
+    review::to_yaml(std::slice::from_ref(object))
+}
+
+fn rendered_pod(object: &Manifest) -> Option<Manifest> {
+    let template = ["/spec/template", "/spec/jobTemplate/spec/template"]
+        .iter()
+        .find_map(|path| object.value().pointer(path).filter(|_| Workload::of(object).is_some()))?;
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "name": format!("{}-pod", object.object().name),
+            "namespace": object.object().namespace,
+            "labels": template["metadata"]["labels"],
+            "annotations": template["metadata"]["annotations"],
+        },
+        "spec": template["spec"],
+    });
+    Manifest::from_value(pod).ok()
+}
+
+/// What an apply would change of an object, as people compare them: without what the API server keeps for itself.
+fn difference(now: Value, then: Value) -> String {
+    let text = |value: Value| Manifest::from_value(essential(value)).map(|manifest| document(&manifest)).unwrap_or_default();
+    let (now, then) = (text(now), text(then));
+    similar::TextDiff::from_lines(&now, &then).unified_diff().context_radius(3).to_string()
+}
+
+fn essential(mut object: Value) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        for field in ["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"] {
+            metadata.remove(field);
+        }
+    }
+    if let Some(annotations) = object["metadata"].get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+    object
+}
+
+/// Whether a review leaves the button: nothing denied by the rules, nothing refused by the server.
+#[must_use]
+pub fn may_apply(report: &Report, dry_run: &[DryRun]) -> bool {
+    report.verdict != Verdict::Deny
+        && dry_run.iter().all(|object| matches!(object.answer, DryRunAnswer::Admitted { .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_shows_what_people_changed_and_not_what_the_server_keeps() {
+        let object = |replicas: u32, version: &str| json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web", "resourceVersion": version }, "spec": { "replicas": replicas }, "status": { "replicas": replicas } });
+        let changed = difference(object(2, "1"), object(3, "2"));
+        assert!(changed.contains("-  replicas: 2\n+  replicas: 3\n") && !changed.contains("resourceVersion"), "{changed}");
+        assert_eq!(difference(object(2, "1"), object(2, "2")), "");
+    }
+
+    #[test]
+    fn the_pod_of_a_cron_job_is_tried_too() {
+        let template = json!({ "metadata": { "labels": { "app": "a" } }, "spec": { "containers": [] } });
+        let job = json!({ "apiVersion": "batch/v1", "kind": "CronJob", "metadata": { "name": "a", "namespace": "shop" }, "spec": { "jobTemplate": { "spec": { "template": template } } } });
+        let pod = rendered_pod(&Manifest::from_value(job).unwrap()).unwrap();
+        assert_eq!(pod.object().to_string(), "Pod/shop/a-pod");
+    }
+}

@@ -1,0 +1,101 @@
+//! What answers cannot say: whole objects as YAML, and fields of the generated ones.
+
+use crate::form::FormErrors;
+use review::{Kept, Manifest, Workload, decode, with_kept};
+use serde::{Deserialize, Serialize};
+
+/// Beside the answers, as typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ManifestsForm {
+    /// Objects that are applied as they are.
+    pub text: String,
+    /// Fields of generated objects that came with an import.
+    pub kept: Vec<Kept>,
+}
+
+impl ManifestsForm {
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.trim().is_empty() && self.kept.is_empty()
+    }
+
+    /// Everything that is applied: what was generated with the kept fields, and the other objects. Policies come
+    /// first and pods last, so that no pod runs without its policy.
+    pub fn check(&self, generated: Vec<Manifest>, namespace: &str, errors: &mut FormErrors) -> Option<Vec<Manifest>> {
+        let generated = errors.take("text", with_kept(generated, &self.kept));
+        let others = self.others(namespace, errors);
+        let mut all: Vec<Manifest> = generated?.into_iter().chain(others?).collect();
+        if all.is_empty() {
+            errors.add("text", "Paste at least one object.");
+            return None;
+        }
+        let duplicate = all.iter().enumerate().find(|(place, one)| all[..*place].iter().any(|other| other.object() == one.object()));
+        if let Some((_, object)) = duplicate {
+            errors.add("text", format!("{} is written twice. Rename one of the two, or take it out.", object.object()));
+            return None;
+        }
+        all.sort_by_key(order);
+        Some(all)
+    }
+
+    fn others(&self, namespace: &str, errors: &mut FormErrors) -> Option<Vec<Manifest>> {
+        if self.text.trim().is_empty() {
+            return Some(Vec::new());
+        }
+        let found = errors.take("text", decode("what you pasted", &self.text))?;
+        let placed = found.into_iter().map(|manifest| in_namespace(&manifest, namespace)).collect::<Result<Vec<_>, _>>();
+        errors.take("text", placed)
+    }
+}
+
+/// An object that names no namespace goes where the draft goes.
+fn in_namespace(manifest: &Manifest, namespace: &str) -> Result<Manifest, String> {
+    let own = &manifest.object().namespace;
+    if !own.is_empty() && own != namespace {
+        return Err(format!("{} is for another namespace than {namespace}.", manifest.object()));
+    }
+    let mut value = manifest.value().clone();
+    if own.is_empty() {
+        value["metadata"]["namespace"] = namespace.into();
+    }
+    Manifest::from_value(value).map_err(|error| error.to_string())
+}
+
+fn order(manifest: &Manifest) -> u8 {
+    match manifest.object().kind.as_str() {
+        "NetworkPolicy" => 0,
+        _ if Workload::of(manifest).is_some() => 2,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(text: &str) -> Result<Vec<String>, String> {
+        let form = ManifestsForm { text: text.to_owned(), kept: Vec::new() };
+        let mut errors = FormErrors::default();
+        let found = form.check(Vec::new(), "shop", &mut errors);
+        found.map(|found| found.iter().map(|object| object.object().to_string()).collect()).ok_or_else(|| errors.all()[0].message.clone())
+    }
+
+    const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: []}}";
+
+    #[test]
+    fn policies_come_before_pods_and_all_go_where_the_draft_goes() {
+        let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {}}}";
+        assert_eq!(checked(&format!("{POD}\n---\n{policy}")).unwrap(), ["NetworkPolicy/shop/a", "Pod/shop/a"]);
+    }
+
+    #[test]
+    fn what_cannot_be_applied_together_is_said() {
+        assert!(checked("").unwrap_err().contains("at least one object"));
+        assert!(checked("{kind: Pod}").unwrap_err().contains("apiVersion"));
+        assert!(checked(&format!("{POD}\n---\n{POD}")).unwrap_err().contains("written twice"));
+        let elsewhere = "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: pay}}";
+        assert!(checked(elsewhere).unwrap_err().contains("another namespace than shop"));
+    }
+}

@@ -1,0 +1,174 @@
+//! What is known of the cluster when answers are checked: the workloads that people pick, and the places of the
+//! platform.
+
+use super::places::Place;
+use crate::form::FormErrors;
+use review::{Cidr, Manifest, Opening, Peer, PodLabels, Port, Workload};
+use std::collections::BTreeMap;
+
+/// What answers may refer to by name.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The namespace that names without one belong to.
+    namespace: String,
+    /// By how connections write them, `namespace/name[Kind]`: labels and ports.
+    workloads: BTreeMap<String, RunningWorkload>,
+    places: Vec<Place>,
+    /// Addresses of the API server, and its port.
+    api_server: Option<(Vec<Cidr>, Port)>,
+}
+
+/// A workload that runs, as far as policies look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningWorkload {
+    /// Where it runs.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// What selects its pods, if they have labels.
+    pub labels: Option<PodLabels>,
+    /// Ports its containers say they listen on.
+    pub ports: Vec<Port>,
+}
+
+impl RunningWorkload {
+    /// From its manifest; nothing for other kinds.
+    #[must_use]
+    pub fn of(manifest: &Manifest) -> Option<Self> {
+        let workload = Workload::of(manifest)?;
+        Some(Self {
+            namespace: workload.namespace().to_owned(),
+            name: manifest.object().name.clone(),
+            kind: manifest.object().kind.clone(),
+            labels: workload.selecting_labels(),
+            ports: workload.declared_ports(),
+        })
+    }
+
+    /// As connections write it, `namespace/name[Kind]`.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        format!("{}/{}[{}]", self.namespace, self.name, self.kind)
+    }
+}
+
+impl Known {
+    /// What is known to somebody who writes for `namespace`.
+    #[must_use]
+    pub fn new(
+        namespace: String,
+        workloads: impl IntoIterator<Item = RunningWorkload>,
+        places: Vec<Place>,
+        api_server: Option<(Vec<Cidr>, Port)>,
+    ) -> Self {
+        let workloads = workloads.into_iter().map(|workload| (workload.reference(), workload)).collect();
+        Self { namespace, workloads, places, api_server }
+    }
+
+    /// The workload that a text means: `namespace/name[Kind]`, without a kind where only one has that name, and
+    /// without a namespace where it is in the same one.
+    ///
+    /// # Errors
+    /// A sentence for the person.
+    pub fn workload(&self, text: &str) -> Result<&RunningWorkload, String> {
+        let (place, kind) = match text.trim().strip_suffix(']').and_then(|text| text.split_once('[')) {
+            Some((place, kind)) => (place, Some(kind)),
+            None => (text.trim(), None),
+        };
+        let (namespace, name) = place.split_once('/').unwrap_or((&self.namespace, place));
+        let fits = |workload: &&RunningWorkload| {
+            workload.namespace == namespace && workload.name == name && kind.is_none_or(|kind| workload.kind == kind)
+        };
+        let found: Vec<&RunningWorkload> = self.workloads.values().filter(fits).collect();
+        match found.as_slice() {
+            [one] => Ok(one),
+            [] => Err(format!(
+                "There is no workload {name} in {namespace} that you can see. Pick one from the list, or choose pods and enter their labels."
+            )),
+            several => {
+                let names: Vec<String> = several.iter().map(|workload| workload.reference()).collect();
+                Err(format!("Several workloads have this name. Enter one of: {}.", names.join(", ")))
+            }
+        }
+    }
+
+    /// The pods of the workload that a text means.
+    ///
+    /// # Errors
+    /// A sentence for the person.
+    pub fn peer_of(&self, text: &str) -> Result<Peer, String> {
+        let workload = self.workload(text)?;
+        let labels = workload.labels.clone().ok_or_else(|| {
+            format!("The pods of {} have no labels, so no policy can mean them alone.", workload.reference())
+        })?;
+        let namespace = (workload.namespace != self.namespace).then(|| workload.namespace.clone());
+        Ok(Peer::Pods { namespace, labels })
+    }
+
+    /// What the places with these slugs open.
+    pub fn places(&self, slugs: &[String], errors: &mut FormErrors) -> Vec<Opening> {
+        let find = |slug: &String| self.places.iter().find(|place| place.slug == *slug).map(Place::opening);
+        slugs
+            .iter()
+            .filter_map(|slug| {
+                errors.take("place", find(slug).ok_or_else(|| format!("{slug} is not known here any more; untick it.")))
+            })
+            .collect()
+    }
+
+    /// The way to the API server.
+    pub fn kubernetes_api(&self, errors: &mut FormErrors) -> Option<Opening> {
+        let found = self.api_server.clone().ok_or("The cluster does not say where its API server is; enter its addresses below.");
+        let (addresses, port) = errors.take("kubernetes_api", found)?;
+        Some(Opening { peer: Peer::Addresses(addresses), ports: vec![port] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workloads::places::usual_places;
+
+    fn running(namespace: &str, name: &str, kind: &str) -> RunningWorkload {
+        let labels = Some(PodLabels::named(name));
+        RunningWorkload { namespace: namespace.into(), name: name.into(), kind: kind.into(), labels, ports: Vec::new() }
+    }
+
+    fn known() -> Known {
+        let workloads = [
+            running("shop", "api", "Deployment"),
+            running("shop", "backup", "CronJob"),
+            running("shop", "backup", "Job"),
+            running("pay", "ledger", "StatefulSet"),
+        ];
+        Known::new("shop".into(), workloads, usual_places(), None)
+    }
+
+    #[test]
+    fn a_workload_is_found_by_as_much_of_its_name_as_is_needed() {
+        let found = |text: &str| known().workload(text).map(RunningWorkload::reference);
+        for text in ["api", "shop/api", "shop/api[Deployment]", " api "] {
+            assert_eq!(found(text).unwrap(), "shop/api[Deployment]", "{text}");
+        }
+        assert_eq!(found("backup[Job]").unwrap(), "shop/backup[Job]");
+        assert!(found("backup").unwrap_err().contains("shop/backup[CronJob], shop/backup[Job]"));
+        assert!(found("ledger").unwrap_err().contains("no workload ledger in shop"));
+    }
+
+    #[test]
+    fn a_workload_of_another_namespace_is_meant_there_and_nowhere_else() {
+        let Peer::Pods { namespace, labels } = known().peer_of("pay/ledger").unwrap() else { panic!() };
+        assert_eq!((namespace.as_deref(), labels.to_string().as_str()), (Some("pay"), "app.kubernetes.io/name=ledger"));
+        assert!(matches!(known().peer_of("api").unwrap(), Peer::Pods { namespace: None, .. }));
+    }
+
+    #[test]
+    fn a_place_that_is_gone_and_an_api_server_that_is_not_known_are_said() {
+        let mut errors = FormErrors::default();
+        assert_eq!(known().places(&["monitoring".into(), "gone".into()], &mut errors).len(), 1);
+        assert_eq!(known().kubernetes_api(&mut errors), None);
+        assert_eq!(errors.all().len(), 2);
+    }
+}

@@ -1,0 +1,189 @@
+//! `/workloads` and everything below it.
+
+mod fields;
+mod findings;
+mod panel;
+mod peers;
+mod picture;
+mod review;
+mod submission;
+mod wizard;
+
+pub use panel::live_panel;
+pub use picture::picture_file;
+pub use submission::SubmissionPage;
+pub use wizard::{DraftPage, NewWorkloadPage};
+
+use self::submission::StateBadge;
+use crate::error::AppError;
+use crate::ui::{Badge, Empty, Field, Notice, OnEnter, Page, PageRequest, Section, Submit, Table, Time, Tone, page};
+use crate::workloads::api::{Listed, ListedWorkload, Overview, list_workloads, load_overview, step_path};
+use crate::workloads::draft::Draft;
+use crate::workloads::submission::SubmissionSummary;
+use leptos::prelude::*;
+
+/// A query string.
+fn query(pairs: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// The list.
+#[component]
+pub fn WorkloadsPage() -> impl IntoView {
+    page(Section::Workloads, |request| async move {
+        let overview = load_overview(&request.state, request.actor()?).await?;
+        let Overview { drafts, submissions, to_review, namespaces } = overview;
+        let nothing = drafts.is_empty() && submissions.is_empty() && namespaces.is_empty();
+        let empty = nothing.then(|| {
+            view! { <Empty title="Nothing here yet"><p>"The wizard asks a few short questions and writes a pod spec the platform admits, behind a network policy that allows only what you name."</p></Empty> }
+        });
+        let deleted = request
+            .query("deleted")
+            .map(|_| view! { <Notice tone=Tone::Good><p>"The draft is deleted."</p></Notice> });
+        let running = running(&request, &namespaces).await;
+        let body = view! {
+            {deleted}
+            <div class="page-head"><h1>"Workloads"</h1><a class="button" href="/workloads/new">"Add workload"</a></div>
+            {empty}
+            <Submissions title="Waiting for your review" submissions=to_review/>
+            <Drafts drafts=drafts/>
+            {running}
+            <Submissions title="Submitted to your namespaces" submissions=submissions/>
+        };
+        Ok(Page::new("Workloads", body))
+    })
+}
+
+#[component]
+fn Drafts(drafts: Vec<Draft>) -> impl IntoView {
+    (!drafts.is_empty()).then(|| {
+        let rows = drafts
+            .into_iter()
+            .map(|draft| {
+                let step = draft.form.furthest();
+                view! {
+                    <tr>
+                        <th scope="row"><a href=step_path(draft.id, step)>{draft.form.name()}</a></th>
+                        <td>{draft.form.workload.namespace}</td>
+                        <td>{step.title()}</td>
+                        <td><Time at=draft.updated_at/>" by "{draft.saved_by}</td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        view! {
+            <h2>"Drafts"</h2>
+            <Table label="Drafts" columns=&["Name", "Namespace", "Next step", "Saved"]>{rows}</Table>
+        }
+    })
+}
+
+#[component]
+fn Submissions(title: &'static str, submissions: Vec<SubmissionSummary>) -> impl IntoView {
+    (!submissions.is_empty()).then(|| {
+        let rows = submissions
+            .into_iter()
+            .map(|submission| {
+                view! {
+                    <tr>
+                        <th scope="row"><a href=format!("/workloads/{}", submission.id)>{submission.name}</a></th>
+                        <td>{submission.namespace}</td>
+                        <td>{submission.author_name}</td>
+                        <td><Time at=submission.created_at/></td>
+                        <td><StateBadge state=submission.state/></td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        view! {
+            <h2>{title}</h2>
+            <Table label=title columns=&["Name", "Namespace", "By", "When", "State"]>{rows}</Table>
+        }
+    })
+}
+
+/// What runs in the namespace that the address names, or in the first.
+async fn running(request: &PageRequest, namespaces: &[String]) -> AnyView {
+    let asked = request.query("namespace").filter(|name| namespaces.contains(name));
+    let (Some(namespace), Ok(actor)) = (asked.or_else(|| namespaces.first().cloned()), request.actor()) else {
+        return ().into_any();
+    };
+    let search = request.query("search").unwrap_or_default();
+    let listed = list_workloads(&request.state, actor, &namespace, &search).await;
+    view! { <Running namespaces=namespaces.to_vec() namespace=namespace search=search listed=listed/> }.into_any()
+}
+
+#[component]
+fn Running(
+    namespaces: Vec<String>,
+    namespace: String,
+    search: String,
+    listed: Result<Listed, AppError>,
+) -> impl IntoView {
+    let options = namespaces.into_iter().map(|name| (name.clone(), name)).collect();
+    let connections = format!("/namespaces/{namespace}/connections");
+    let found = match listed {
+        Ok(listed) => view! { <RunningTable namespace=namespace.clone() listed=listed/> }.into_any(),
+        Err(error) => view! { <Notice tone=Tone::Warn><p>{error.to_string()}</p></Notice> }.into_any(),
+    };
+    view! {
+        <h2 id="running">"What runs"</h2>
+        <form method="get" action="/workloads#running" class="filter">
+            <OnEnter sends=true/>
+            <crate::ui::Select name="namespace" label="Namespace" value=namespace options=options/>
+            <Field name="search" label="Name holds" optional=true value=search/>
+            <Submit label="Show workloads" secondary=true/>
+        </form>
+        {found}
+        <p><a href=connections>"Who may talk to whom in this namespace"</a></p>
+    }
+}
+
+#[component]
+fn RunningTable(namespace: String, listed: Listed) -> impl IntoView {
+    let Listed { workloads, all, unread } = listed;
+    let hidden = (!unread.is_empty()).then(|| view! { <p class="quiet">"Not shown to you: "{unread.join(", ")}"."</p> });
+    if workloads.is_empty() {
+        return view! { <p>"Nothing that you can see."</p>{hidden} }.into_any();
+    }
+    let shown = workloads.len();
+    let rows = workloads.into_iter().map(|listed| view! { <RunningRow namespace=namespace.clone() listed=listed/> });
+    let rows = rows.collect_view();
+    let more = (all > shown).then(|| view! { <p class="quiet">{format!("{shown} of {all}: enter a part of the name to find others.")}</p> });
+    view! {
+        <Table label="What runs" columns=&["Workload", "Kind", "Policies limit", "Findings", ""]>{rows}</Table>
+        {more}
+        {hidden}
+    }
+    .into_any()
+}
+
+#[component]
+fn RunningRow(namespace: String, listed: ListedWorkload) -> impl IntoView {
+    let ListedWorkload { workload, ingress, egress, denied, warned } = listed;
+    let (tone, covered) = match (ingress, egress) {
+        (true, true) => (Tone::Good, "both directions"),
+        (true, false) => (Tone::Warn, "only what reaches it"),
+        (false, true) => (Tone::Warn, "only what it reaches"),
+        (false, false) => (Tone::Bad, "nothing"),
+    };
+    let findings = match (denied, warned) {
+        (0, 0) => "none".to_owned(),
+        (denied, warned) => format!("{denied} to fix, {warned} to read"),
+    };
+    let reference = workload.reference();
+    view! {
+        <tr>
+            <th scope="row">{workload.name.clone()}</th>
+            <td>{workload.kind.clone()}</td>
+            <td><Badge tone=tone text=covered/></td>
+            <td>{findings}</td>
+            <td>
+                <form method="post" action="/workloads/new">
+                    <input type="hidden" name="namespace" value=namespace/>
+                    <button class="button button--quiet" name="running" value=reference>"Write a policy"<span class="visually-hidden">" for "{workload.name}</span></button>
+                </form>
+            </td>
+        </tr>
+    }
+}

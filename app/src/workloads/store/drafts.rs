@@ -1,0 +1,110 @@
+//! SQL of drafts. Who may see one is for the caller to decide.
+
+use crate::error::AppError;
+use crate::workloads::draft::{Draft, DraftForm};
+use jiff::Timestamp;
+use serde_json::Value;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// Saves a new draft.
+///
+/// # Errors
+/// When the database is away.
+pub async fn insert_draft(database: &PgPool, author: Uuid, form: &DraftForm) -> Result<Uuid, AppError> {
+    let row = sqlx::query!(
+        "insert into drafts (author_id, saved_by, namespace, form) values ($1, $1, $2, $3) returning id",
+        author,
+        form.workload.namespace,
+        written(form)?,
+    )
+    .fetch_one(database)
+    .await?;
+    Ok(row.id)
+}
+
+/// Saves a draft anew, if it is still at `version`; says whether it was.
+///
+/// # Errors
+/// When the database is away.
+pub async fn update_draft(
+    database: &PgPool,
+    saved_by: Uuid,
+    id: Uuid,
+    version: i32,
+    form: &DraftForm,
+) -> Result<bool, AppError> {
+    let done = sqlx::query!(
+        "update drafts set form = $4, namespace = $5, saved_by = $2, version = version + 1, updated_at = now() where id = $1 and version = $3",
+        id,
+        saved_by,
+        version,
+        written(form)?,
+        form.workload.namespace,
+    )
+    .execute(database)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A draft by its id.
+///
+/// # Errors
+/// [`AppError::NotFound`] where there is none.
+pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> {
+    let row = sqlx::query!(
+        r#"select d.id, d.author_id, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
+           from drafts d join people p on p.id = d.saved_by where d.id = $1"#,
+        id
+    )
+    .fetch_one(database)
+    .await?;
+    draft(row.id, row.author_id, row.saved_by, row.version, row.form, row.updated_at.to_jiff())
+}
+
+/// A person's drafts and those for these namespaces, the latest first.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String]) -> Result<Vec<Draft>, AppError> {
+    let rows = sqlx::query!(
+        r#"select d.id, d.author_id, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
+           from drafts d join people p on p.id = d.saved_by
+           where d.author_id = $1 or d.namespace = any($2) order by d.updated_at desc limit 50"#,
+        person,
+        namespaces
+    )
+    .fetch_all(database)
+    .await?;
+    rows.into_iter()
+        .map(|row| draft(row.id, row.author_id, row.saved_by, row.version, row.form, row.updated_at.to_jiff()))
+        .collect()
+}
+
+/// Deletes a draft.
+///
+/// # Errors
+/// When the database is away.
+pub async fn delete_draft(database: &PgPool, id: Uuid) -> Result<(), AppError> {
+    sqlx::query!("delete from drafts where id = $1", id).execute(database).await?;
+    Ok(())
+}
+
+fn written(form: &DraftForm) -> Result<Value, AppError> {
+    serde_json::to_value(form).map_err(|_| AppError::Internal)
+}
+
+fn draft(
+    id: Uuid,
+    author_id: Uuid,
+    saved_by: String,
+    version: i32,
+    form: Value,
+    updated_at: Timestamp,
+) -> Result<Draft, AppError> {
+    let form = serde_json::from_value(form).map_err(|error| {
+        tracing::error!(%error, %id, "a stored draft cannot be read");
+        AppError::Internal
+    })?;
+    Ok(Draft { id, author_id, saved_by, version, form, updated_at })
+}

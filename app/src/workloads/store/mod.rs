@@ -1,0 +1,12 @@
+//! SQL of drafts, submissions, what reviewers said, and what the cluster made of it.
+
+mod drafts;
+mod reviews;
+mod submissions;
+
+pub use drafts::{delete_draft, find_draft, insert_draft, list_drafts, update_draft};
+pub use reviews::{NewReview, insert_comment, insert_review};
+pub use submissions::{
+    NewSubmission, applied_before, find_submission, find_submission_of, insert_apply_result, insert_submission,
+    list_submissions,
+};

@@ -1,0 +1,109 @@
+//! SQL of what reviewers say.
+
+use crate::digest::Digest;
+use crate::error::AppError;
+use crate::workloads::second_person::ReviewVerdict;
+use crate::workloads::submission::{Comment, Review};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// What a reviewer says of a submission.
+pub struct NewReview<'a> {
+    /// Which.
+    pub submission: Uuid,
+    /// Who submitted it.
+    pub submitted_by: Uuid,
+    /// The bytes that were looked at.
+    pub digest: Digest,
+    /// Who reviews.
+    pub reviewer: Uuid,
+    /// What.
+    pub verdict: ReviewVerdict,
+    /// Why.
+    pub comment: &'a str,
+    /// Ties it to the log.
+    pub request_id: &'a str,
+}
+
+/// Stores what a reviewer says. The database refuses a reviewer who is the author, and a digest of other bytes.
+///
+/// # Errors
+/// [`AppError::Conflict`] for the author, and for other bytes; otherwise when the database is away.
+pub async fn insert_review(database: &PgPool, new: NewReview<'_>) -> Result<(), AppError> {
+    let inserted = sqlx::query!(
+        "insert into submission_reviews (submission_id, submitted_by, digest, reviewer_id, verdict, comment, request_id) values ($1, $2, $3, $4, $5, $6, $7)",
+        new.submission,
+        new.submitted_by,
+        new.digest.as_bytes(),
+        new.reviewer,
+        new.verdict as ReviewVerdict,
+        new.comment,
+        new.request_id,
+    )
+    .execute(database)
+    .await;
+    match inserted {
+        Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(error)) if error.constraint().is_some() => Err(AppError::Conflict {
+            message: "This review does not fit the submission, so it was not taken: nobody reviews what they wrote themselves, and a review counts for exactly the bytes that were looked at.".to_owned(),
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Stores a comment.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn insert_comment(
+    database: &PgPool,
+    submission: Uuid,
+    author: Uuid,
+    line: Option<i32>,
+    body: &str,
+) -> Result<(), AppError> {
+    sqlx::query!(
+        "insert into submission_comments (submission_id, author_id, line, body) values ($1, $2, $3, $4)",
+        submission,
+        author,
+        line,
+        body
+    )
+    .execute(database)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn list_reviews(database: &PgPool, submission: Uuid) -> Result<Vec<Review>, AppError> {
+    let rows = sqlx::query!(
+        r#"select r.id, p.name as reviewer_name, r.verdict as "verdict: ReviewVerdict", r.comment, r.decided_at as "decided_at: jiff_sqlx::Timestamp"
+           from submission_reviews r join people p on p.id = r.reviewer_id where r.submission_id = $1 order by r.id"#,
+        submission
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Review {
+            id: row.id,
+            reviewer_name: row.reviewer_name,
+            verdict: row.verdict,
+            comment: row.comment,
+            decided_at: row.decided_at.to_jiff(),
+        })
+        .collect())
+}
+
+pub(super) async fn list_comments(database: &PgPool, submission: Uuid) -> Result<Vec<Comment>, AppError> {
+    let rows = sqlx::query!(
+        r#"select p.name as author_name, c.line, c.body, c.written_at as "written_at: jiff_sqlx::Timestamp"
+           from submission_comments c join people p on p.id = c.author_id where c.submission_id = $1 order by c.id"#,
+        submission
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Comment { author_name: row.author_name, line: row.line, body: row.body, written_at: row.written_at.to_jiff() })
+        .collect())
+}
