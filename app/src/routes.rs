@@ -9,7 +9,7 @@ use crate::preview::page::{ApprovalsPage, CataloguePage, FeaturePage, FeaturesPa
 use crate::state::AppState;
 use crate::ui::styleguide::StyleguidePage;
 use crate::ui::{Page, Section, failure_page, page};
-use crate::workloads::page::{DraftPage, NewWorkloadPage, SubmissionPage, WorkloadsPage};
+use crate::workloads::page::{ConnectionsPage, DraftPage, ImportPage, NewWorkloadPage, SubmissionPage, WorkloadsPage};
 use crate::{namespaces, preview, workloads};
 use axum::Router;
 use axum::http::header::CONTENT_SECURITY_POLICY;
@@ -29,10 +29,14 @@ pub fn form_routes() -> Router<AppState> {
         .route("/namespaces/new", post(namespaces::api::post_namespace))
         .route("/workloads/new", post(workloads::api::post_new))
         .route("/workloads/drafts/{id}/manifest.yaml", get(workloads::api::get_manifest))
+        .route("/workloads/drafts/{id}/picture.svg", get(workloads::api::get_picture))
+        .route("/workloads/drafts/{id}/kustomize.zip", get(workloads::api::get_kustomize))
         .route("/workloads/drafts/{id}/delete", post(workloads::api::post_delete))
         .route("/workloads/drafts/{id}/{step}", post(workloads::api::post_step))
+        .route("/workloads/import", post(workloads::api::post_import))
         .route("/workloads/{id}", post(workloads::api::post_review))
         .route("/workloads/{id}/apply", post(workloads::api::post_apply))
+        .route("/workloads/{id}/undo", post(workloads::api::post_undo))
         .route("/preview-features/{slug}", post(preview::api::post_opt_in))
         .route("/admin/approvals", post(preview::api::post_decision))
         .route("/admin/features", post(preview::api::post_feature))
@@ -53,9 +57,11 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/namespaces") view=NamespacesPage ssr=SsrMode::Async/>
                 <Route path=path!("/namespaces/new") view=NewNamespacePage ssr=SsrMode::Async/>
                 <Route path=path!("/namespaces/:name") view=NamespacePage ssr=SsrMode::Async/>
+                <Route path=path!("/namespaces/:name/connections") view=ConnectionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/workloads") view=WorkloadsPage ssr=SsrMode::Async/>
                 <Route path=path!("/workloads/new") view=NewWorkloadPage ssr=SsrMode::Async/>
                 <Route path=path!("/workloads/drafts/:id/:step") view=DraftPage ssr=SsrMode::Async/>
+                <Route path=path!("/workloads/import") view=ImportPage ssr=SsrMode::Async/>
                 <Route path=path!("/workloads/:id") view=SubmissionPage ssr=SsrMode::Async/>
                 <Route path=path!("/preview-features") view=FeaturesPage ssr=SsrMode::Async/>
                 <Route path=path!("/preview-features/:slug") view=FeaturePage ssr=SsrMode::Async/>

@@ -3,6 +3,7 @@
 import { request } from 'node:http';
 import { expect, stack, test, unique } from './portal.mjs';
 import { holdRecord, kube, rows } from './truth.mjs';
+import { begin, describe, goOn, submitted } from './wizard.mjs';
 
 test('signing in from several tabs at once works in every one of them', async ({ open }) => {
   const first = await open(null);
@@ -71,8 +72,9 @@ test('what administrators type is shown as text, also in the title', async ({ op
 
 test('a name that leads elsewhere in the API is refused before the cluster is asked', async ({ open }) => {
   const page = await open('dana');
-  const form = { namespace: 'shop/networkpolicies?watch=1#', name: 'web', kind: 'deployment', replicas: '2', image: 'harbor.example.com/shop/web:1', command: '', ports: '' };
-  const response = await page.request.post('/workloads/new', { form });
+  const draft = (await page.request.post('/workloads/new', { form: { namespace: 'shop/networkpolicies?watch=1#' } })).url();
+  const form = { version: '1', namespace: 'shop/networkpolicies?watch=1#', name: 'web', kind: 'deployment', replicas: '2', image: 'harbor.example.com/shop/web:1', command: '', ports: '' };
+  const response = await page.request.post(draft, { form });
   expect(response.status()).toBe(422);
   expect(await response.text()).toContain('Choose the namespace it runs in.');
 });
@@ -86,12 +88,7 @@ test('somebody who only has an empty role in a namespace sees nothing that was s
   await bind('guests', { kind: 'Role', name: 'empty' }, { kind: 'User', name: 'pia@example.com' });
   const developer = await open('dana');
   await expect.poll(async () => (await developer.request.get(`/namespaces/${name}`)).status()).toBe(200);
-  const post = async (path, form) => (await developer.request.post(path, { form })).url();
-  const draft = (await post('/workloads/new', { namespace: name, name, kind: 'pod', replicas: '1', image: 'harbor.example.com/shop/web:1', command: 'run --password hunter2', ports: '' })).split('/').at(-2);
-  await post(`/workloads/drafts/${draft}/network`, { dns: 'yes' });
-  await post(`/workloads/drafts/${draft}/resources`, { cpu: '100', memory: '128', run_as_user: '10001', read_only_root: 'yes' });
-  const review = await (await developer.request.get(`/workloads/drafts/${draft}/review`)).text();
-  const submission = await post(`/workloads/drafts/${draft}/review`, { digest: /name="digest" value="([0-9a-f]{64})"/.exec(review)[1] });
+  const submission = await submitted(developer, { namespace: name, name, kind: 'pod', command: 'run --password hunter2' });
   expect(await (await developer.request.get(submission)).text()).toContain('hunter2');
   const guest = await open('pia');
   expect((await guest.request.get(`/namespaces/${name}`)).status()).toBe(200);
@@ -135,16 +132,15 @@ test('Enter in a step of the wizard saves it, and a taken name and an applied dr
   const page = await open('dana');
   const name = unique('twice');
   const fill = async () => {
-    await page.goto('/workloads/new?namespace=shop');
-    await page.getByLabel('Name', { exact: true }).fill(name);
-    await page.getByLabel('Image').fill('harbor.example.com/shop/web:1');
+    await begin(page);
+    await describe(page, { name });
     await page.getByLabel('Image').press('Enter');
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Network');
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Who may reach it');
     const draft = page.url();
-    await page.getByRole('group', { name: 'Who may reach it' }).getByLabel('Which').press('Enter');
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Resources and security');
-    await page.getByRole('button', { name: /Save and/ }).click();
-    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+    await page.locator('#rows').getByLabel('Which').press('Enter');
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('What it may reach');
+    await goOn(page, 'Resources and safety');
+    await goOn(page, 'Review');
     return draft;
   };
   const draft = await fill();
@@ -155,5 +151,12 @@ test('Enter in a step of the wizard saves it, and a taken name and an applied dr
   await page.goto(draft);
   await expect(page).toHaveURL(submission);
   await fill();
+  // The very same again changes nothing, and says so.
+  await expect(page.getByText('These exist already')).toHaveCount(0);
+  await expect(page.getByText('It is there already, and stays as it is.')).toHaveCount(3);
+  await page.getByRole('listitem').filter({ hasText: 'What runs' }).getByRole('link').click();
+  await page.getByLabel('Copies').fill('3');
+  await goOn(page, 'Review');
   await expect(page.getByText('These exist already')).toContainText(`Deployment/shop/${name}`);
+  await expect(page.getByRole('region', { name: `Changes of Deployment/shop/${name}` })).toContainText('+  replicas: 3');
 });

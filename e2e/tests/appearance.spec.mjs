@@ -4,12 +4,13 @@
 import AxeBuilder from '@axe-core/playwright';
 import { join } from 'node:path';
 import { expect, test, unique } from './portal.mjs';
+import { begin, describe, goOn, reviewed } from './wizard.mjs';
 
 const folder = join(import.meta.dirname, '../../target/screenshots');
 const pages = {
   '': ['/', '/faq', '/faq/why-cant-i-kubectl-run', '/styleguide', '/faq?message=is+forbidden%3A+User'],
   nico: ['/access', '/namespaces', '/namespaces/new', '/workloads/new', '/preview-features/snippet-annotations'],
-  dana: ['/access', '/namespaces', '/namespaces/new', '/namespaces/shop', '/workloads', '/workloads/new', '/preview-features', '/preview-features/snippet-annotations', '/nothing'],
+  dana: ['/access', '/namespaces', '/namespaces/new', '/namespaces/shop', '/namespaces/shop/connections', '/workloads', '/workloads/new', '/workloads/import', '/preview-features', '/preview-features/snippet-annotations', '/nothing'],
   ada: ['/access', '/admin', '/admin/approvals', '/admin/features', '/admin/audit'],
 };
 
@@ -40,9 +41,10 @@ test('only pages with an island ship WASM', async ({ open }) => {
   const page = await open('dana');
   const fetched = [];
   page.on('request', (request) => request.url().includes('/pkg/') && fetched.push(new URL(page.url()).pathname));
-  for (const path of pages.dana.filter((path) => path !== '/workloads/new')) await page.goto(path, { waitUntil: 'networkidle' });
+  for (const path of pages.dana) await page.goto(path, { waitUntil: 'networkidle' });
   expect(fetched).toEqual([]);
-  await page.goto('/workloads/new', { waitUntil: 'networkidle' });
+  await begin(page);
+  await page.waitForLoadState('networkidle');
   expect(fetched.length).toBeGreaterThan(0);
 });
 
@@ -65,24 +67,31 @@ async function fits(page, what) {
 
 /** The steps that need a draft, wrong input included. */
 async function lookAtTheWizard(page, name) {
-  await page.goto('/workloads/new');
+  await begin(page);
   await page.getByLabel('Image').fill('nginx:latest:oops');
   await page.getByRole('button', { name: 'Save and continue' }).click();
   await expect(page.getByRole('alert')).toBeVisible();
   await lookAtThis(page, `${name}-error`);
-  await page.getByLabel('Name', { exact: true }).fill(unique('look'));
-  await page.getByLabel('Image').fill('nginx:1.27');
-  await page.getByLabel('Ports it listens on').fill('8080');
-  await page.getByRole('button', { name: 'Save and continue' }).click();
-  await page.getByLabel('Source 1').selectOption('same-namespace');
+  await describe(page, { name: unique('look'), image: 'nginx:1.27' });
+  await page.getByText('Environment and volumes').click();
+  await page.getByRole('button', { name: 'Add volume' }).click();
+  await lookAtThis(page, `${name}-workload`);
+  await page.getByRole('button', { name: 'Remove volume 1' }).click();
+  await goOn(page, 'Who may reach it');
+  await page.getByLabel('Every pod of this namespace').first().check();
   await page.getByRole('button', { name: 'Add another source' }).click();
-  await lookAtThis(page, `${name}-network`);
-  await page.getByRole('button', { name: /Save and/ }).last().click();
+  await lookAtThis(page, `${name}-sources`);
+  await goOn(page, 'What it may reach');
+  await lookAtThis(page, `${name}-destinations`);
+  await goOn(page, 'Resources and safety');
   await lookAtThis(page, `${name}-resources`);
-  await page.getByRole('button', { name: /Save and/ }).click();
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+  await goOn(page, 'Review');
   await lookAtThis(page, `${name}-review`);
+  await page.getByRole('button', { name: 'Send to a second person' }).click();
+  await expect(page.getByText('Waiting for a second person.')).toBeVisible();
+  await lookAtThis(page, `${name}-submission`);
+  await reviewed(page, 'shop', { name: unique('look') });
   await page.getByRole('button', { name: 'Apply workload' }).click();
   await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
-  await lookAtThis(page, `${name}-submission`);
+  await lookAtThis(page, `${name}-applied`);
 }

@@ -4,6 +4,7 @@ import { expect, stack, test as base, unique } from './portal.mjs';
 import { freePort } from '../stack/processes.mjs';
 import { startStack } from '../stack/stack.mjs';
 import { rows } from './truth.mjs';
+import { reviewed } from './wizard.mjs';
 
 const test = base.extend({
   own: [
@@ -56,13 +57,7 @@ test('without HNC the portal makes the namespace itself, closed before anyone ma
 
 test('with the cluster away pages say so, nothing is applied, and the draft waits', async ({ open, own }) => {
   const page = await open('dana');
-  await page.goto('/workloads/new');
-  const name = unique('wait');
-  await page.getByLabel('Name', { exact: true }).fill(name);
-  await page.getByLabel('Image').fill('harbor.example.com/shop/web:1');
-  await page.getByRole('button', { name: 'Save and continue' }).click();
-  await page.getByRole('button', { name: /Save and/ }).last().click();
-  await page.getByRole('button', { name: /Save and/ }).click();
+  const name = await reviewed(page, 'shop', { name: unique('wait') });
   await expect(page.getByRole('button', { name: 'Apply workload' })).toBeVisible();
 
   await own.processes.stop(own.cluster.entry, 'SIGKILL');

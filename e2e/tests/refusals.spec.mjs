@@ -2,6 +2,7 @@
 
 import { expect, test, unique } from './portal.mjs';
 import { kube, rows } from './truth.mjs';
+import { begin, describe, fillRow, goOn, reviewed, toReview } from './wizard.mjs';
 
 for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? 'with JavaScript' : 'without JavaScript', () => {
@@ -9,12 +10,12 @@ for (const javaScriptEnabled of [true, false]) {
 
     test('a form with wrong values comes back with status 422, a summary that has the focus, and what was typed', async ({ open }) => {
       const page = await open('dana', options);
-      await page.goto('/workloads/new');
+      await begin(page);
       await page.getByLabel('Name', { exact: true }).fill('Not A Name');
       await page.getByLabel('Copies').fill('many');
       await page.getByLabel('Image').fill('harbor.example.com/Shop/Web');
       await page.getByLabel('Ports it listens on').fill('http');
-      const [response] = await Promise.all([page.waitForResponse((response) => response.url().endsWith('/workloads/new') && response.request().method() === 'POST'), page.getByRole('button', { name: 'Save and continue' }).click()]);
+      const [response] = await Promise.all([page.waitForResponse((response) => response.url().endsWith('/workload') && response.request().method() === 'POST'), page.getByRole('button', { name: 'Save and continue' }).click()]);
       expect(response.status()).toBe(422);
       await expect(page).toHaveTitle(/^Error: /);
       const summary = page.getByRole('alert');
@@ -23,24 +24,22 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByLabel('Name', { exact: true })).toHaveValue('Not A Name');
       await expect(page.getByLabel('Image')).toHaveValue('harbor.example.com/Shop/Web');
       await expect(page.getByLabel('Ports it listens on')).toHaveAttribute('aria-invalid', 'true');
-      await summary.getByRole('link').nth(2).click();
+      await summary.getByRole('link').filter({ hasText: 'mage' }).click();
       await expect(page.getByLabel('Image')).toBeFocused();
     });
 
     test('what is wrong in a row of the network step is said at that row, and the draft is kept', async ({ open }) => {
       const page = await open('dana', options);
-      const name = unique('rows');
-      await page.goto('/workloads/new');
-      await page.getByLabel('Name', { exact: true }).fill(name);
-      await page.getByLabel('Image').fill('harbor.example.com/shop/web:1');
-      await page.getByRole('button', { name: 'Save and continue' }).click();
-      await page.getByLabel('Destination 1').selectOption('addresses');
-      await page.getByRole('group', { name: 'What it may reach' }).getByLabel('Which').fill('203.0.113.10/24');
+      await begin(page);
+      const name = await describe(page, { name: unique('rows') });
+      await goOn(page, 'Who may reach it');
+      await goOn(page, 'What it may reach');
+      await fillRow(page, 1, { kind: 'addresses', value: '203.0.113.10/24', ports: '443' });
       await page.getByRole('button', { name: 'Save and continue' }).click();
       await expect(page.getByRole('alert')).toContainText('This range begins in its middle.');
       await page.goto('/workloads');
       await page.getByRole('link', { name }).click();
-      await expect(page.getByRole('group', { name: 'What it may reach' }).getByLabel('Which')).toHaveValue('203.0.113.10/24');
+      await expect(page.locator('#rows').getByLabel('Which')).toHaveValue('203.0.113.10/24');
     });
   });
 }
@@ -56,11 +55,10 @@ test('a namespace whose name is taken is not created twice', async ({ open }) =>
 
 test('what a policy of the cluster asks for is said in the review, under the name of the policy', async ({ open }) => {
   const page = await open('dana');
-  await page.goto('/workloads/new');
-  await page.getByLabel('Name', { exact: true }).fill(unique('single'));
+  await begin(page);
+  await describe(page, { name: unique('single') });
   await page.getByLabel('Copies').fill('1');
-  await page.getByLabel('Image').fill('harbor.example.com/shop/web:1');
-  for (let step = 1; step <= 3; step += 1) await page.getByRole('button', { name: 'Save and continue' }).click();
+  await toReview(page);
   const finding = page.getByRole('listitem').filter({ hasText: 'policy/elastisys-warn-minimum-replicas' });
   await expect(finding).toContainText('The provided number of replicas is too low for Deployment');
   await expect(finding).toContainText("the cluster's own policy K8sMinimumReplicas");
@@ -91,9 +89,9 @@ test('a field that another tool manages is a conflict that names the tool, and n
   const theirs = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'shop' }, spec: { podSelector: { matchLabels: { app: 'theirs' } }, policyTypes: ['Ingress'] } };
   await kube.request('PATCH', `${path}?fieldManager=helm`, theirs, 'application/apply-patch+yaml');
   const page = await open('dana');
-  await reviewed(page, 'shop', name);
+  await reviewed(page, 'shop', { name });
   const said = page.getByRole('listitem').filter({ hasText: `NetworkPolicy/shop/${name}` }).filter({ hasText: 'Conflict' });
-  await expect(said).toContainText('helm');
+  await expect(said.getByRole('listitem')).toHaveText('.spec.podSelector is managed by helm');
   await expect(page.getByRole('button', { name: 'Apply workload' })).toHaveCount(0);
   expect((await kube.get(path)).spec.podSelector.matchLabels).toEqual({ app: 'theirs' });
 });
@@ -144,16 +142,3 @@ test('a page that is not there says where to go on, to somebody signed in as to 
   await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
   await expect(page.getByText('Reference:')).toBeVisible();
 });
-
-/** Goes through the wizard up to the review. */
-async function reviewed(page, namespace, name = unique('web')) {
-  await page.goto(`/workloads/new?namespace=${namespace}`);
-  await page.getByLabel('Name', { exact: true }).fill(name);
-  await page.getByLabel('Image').fill('harbor.example.com/shop/web:1.4.2');
-  await page.getByLabel('Ports it listens on').fill('8080');
-  await page.getByRole('button', { name: 'Save and continue' }).click();
-  await page.getByRole('button', { name: /Save and/ }).last().click();
-  await page.getByRole('button', { name: /Save and/ }).click();
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
-  return name;
-}

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, stack, test, unique } from './portal.mjs';
-import { rows } from './truth.mjs';
+import { drafted, submitted } from './wizard.mjs';
 
 const roles = { anonymous: null, newcomer: 'nico', developer: 'dana', 'other team': 'pia', administrator: 'ada', auditor: 'alex' };
 const feature = 'snippet-annotations';
@@ -12,16 +12,18 @@ const feature = 'snippet-annotations';
 /** Addresses by the route they belong to; those with an id are about things of the developer's. */
 const gets = ({ draft, submission }) => ({
   '/': '/', '/access': '/access', '/namespaces': '/namespaces', '/namespaces/new': '/namespaces/new', '/namespaces/:name': '/namespaces/shop',
-  '/workloads': '/workloads', '/workloads/new': '/workloads/new', '/workloads/drafts/:id/:step': `/workloads/drafts/${draft}/workload`,
-  '/workloads/drafts/{id}/manifest.yaml': `/workloads/drafts/${draft}/manifest.yaml`, '/workloads/:id': `/workloads/${submission}`,
+  '/namespaces/:name/connections': '/namespaces/shop/connections', '/workloads': '/workloads', '/workloads/new': '/workloads/new', '/workloads/import': '/workloads/import',
+  '/workloads/drafts/:id/:step': `/workloads/drafts/${draft}/workload`, '/workloads/drafts/{id}/manifest.yaml': `/workloads/drafts/${draft}/manifest.yaml`,
+  '/workloads/drafts/{id}/picture.svg': `/workloads/drafts/${draft}/picture.svg`, '/workloads/drafts/{id}/kustomize.zip': `/workloads/drafts/${draft}/kustomize.zip`, '/workloads/:id': `/workloads/${submission}`,
   '/preview-features': '/preview-features', '/preview-features/:slug': `/preview-features/${feature}`, '/faq': '/faq', '/faq/:slug': '/faq/image-tags',
   '/admin': '/admin', '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/audit': '/admin/audit', '/styleguide': '/styleguide',
   '/sign-in': '/sign-in?return=%2Faccess', '/nothing': '/nothing', '/healthz': '/healthz', '/readyz': '/readyz',
 });
 
-/** Posts that hold nothing, so that nobody who is let in changes anything. */
-const posts = ({ draft }) => ({
-  '/namespaces/new': '/namespaces/new', '/workloads/new': '/workloads/new', '/workloads/drafts/{id}/{step}': `/workloads/drafts/${draft}/network`,
+/** Posts that hold nothing, so that nobody who is let in changes anything; a draft is deleted last. */
+const posts = ({ draft, submission }) => ({
+  '/namespaces/new': '/namespaces/new', '/workloads/new': '/workloads/new', '/workloads/import': '/workloads/import', '/workloads/drafts/{id}/{step}': `/workloads/drafts/${draft}/sources`,
+  '/workloads/{id}': `/workloads/${submission}`, '/workloads/{id}/apply': `/workloads/${submission}/apply`, '/workloads/{id}/undo': `/workloads/${submission}/undo`, '/workloads/drafts/{id}/delete': '/workloads/drafts/00000000-0000-0000-0000-000000000000/delete',
   '/preview-features/{slug}': `/preview-features/${feature}`, '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features',
   '/api/review-live': '/api/review-live',
 });
@@ -85,7 +87,7 @@ async function get(page, path) {
 }
 
 async function post(page, path) {
-  const response = await page.request.post(path, { maxRedirects: 0, headers: { 'content-type': 'application/x-www-form-urlencoded' }, data: path.startsWith('/api/') ? 'step=workload&form=' : '' });
+  const response = await page.request.post(path, { maxRedirects: 0, headers: { 'content-type': 'application/x-www-form-urlencoded' }, data: path.startsWith('/api/') ? 'draft=00000000-0000-0000-0000-000000000000&step=workload&form=' : '' });
   return told(response);
 }
 
@@ -97,15 +99,7 @@ function told(response) {
 
 /** A draft and a submission of the developer's. */
 async function made(page) {
-  const name = unique('routes');
-  const first = await page.request.post('/workloads/new', { form: { namespace: 'shop', name, kind: 'deployment', replicas: '2', image: 'harbor.example.com/shop/web:1', command: '', ports: '8080' } });
-  const draft = first.url().split('/').at(-2);
-  await page.request.post(`/workloads/drafts/${draft}/network`, { form: { dns: 'yes' } });
-  await page.request.post(`/workloads/drafts/${draft}/resources`, { form: { cpu: '100', memory: '128', run_as_user: '10001', read_only_root: 'yes' } });
-  const review = await (await page.request.get(`/workloads/drafts/${draft}/review`)).text();
-  const digest = /name="digest" value="([0-9a-f]{64})"/.exec(review)[1];
-  await page.request.post(`/workloads/drafts/${draft}/review`, { form: { digest } });
-  const [{ id: submission }] = rows(`select id from submissions where name = '${name}'`);
-  const second = await page.request.post('/workloads/new', { form: { namespace: 'shop', name, kind: 'deployment', replicas: '2', image: 'harbor.example.com/shop/web:1', command: '', ports: '8080' } });
-  return { draft: second.url().split('/').at(-2), submission };
+  const submission = (await submitted(page)).split('/').at(-1);
+  const draft = (await drafted(page)).split('/').at(-1);
+  return { draft, submission };
 }

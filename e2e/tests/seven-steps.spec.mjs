@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, stack, test, unique } from './portal.mjs';
 import { clusterAudit, kube, rows } from './truth.mjs';
+import { describe, fillRow, goOn } from './wizard.mjs';
 
 for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? 'with JavaScript' : 'without JavaScript', () => {
@@ -66,32 +67,23 @@ for (const javaScriptEnabled of [true, false]) {
       const page = await open('dana', options);
       await page.goto('/workloads');
       await page.getByRole('link', { name: 'Add workload' }).click();
+      await page.getByRole('button', { name: 'Start wizard' }).click();
       await page.getByLabel('Namespace').selectOption('shop');
-      await page.getByLabel('Name', { exact: true }).fill(name);
-      await page.getByLabel('Image').fill('harbor.example.com/shop/web:1.4.2');
-      await page.getByLabel('Ports it listens on').fill('8080');
-      await page.getByRole('button', { name: 'Save and continue' }).click();
+      await describe(page, { name });
+      await goOn(page, 'Who may reach it');
+      await page.getByLabel('Every pod of this namespace').first().check();
+      await fillRow(page, 1, { kind: 'namespace', value: 'pay' });
+      await goOn(page, 'What it may reach');
+      await fillRow(page, 1, { kind: 'addresses', value: '203.0.113.0/24', ports: '5432' });
+      await goOn(page, 'Resources and safety');
+      await goOn(page, 'Review');
 
-      await expect(page.getByRole('heading', { level: 1 })).toHaveText('Network');
-      await page.getByLabel('Source 1').selectOption('same-namespace');
-      await page.getByRole('button', { name: 'Add another source' }).click();
-      await page.getByLabel('Source 2').selectOption('namespace');
-      await page.getByRole('group', { name: 'Who may reach it' }).getByLabel('Which').nth(1).fill('pay');
-      await page.getByLabel('Destination 1').selectOption('addresses');
-      const egress = page.getByRole('group', { name: 'What it may reach' });
-      await egress.getByLabel('Which').fill('203.0.113.0/24');
-      await egress.getByLabel('On ports').fill('5432');
-      await page.getByRole('button', { name: 'Save and continue' }).click();
-
-      await expect(page.getByRole('heading', { level: 1 })).toHaveText('Resources and security');
-      await page.getByRole('button', { name: /Save and/ }).click();
-
-      await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
       await expect(page.getByText('Ready: the rules find nothing to fix.')).toBeVisible();
-      const reach = (title) => page.getByRole('region', { name: title });
-      await expect(reach('Who can reach it').getByRole('row')).toHaveCount(3);
-      await expect(reach('What it can reach')).toContainText('203.0.113.0/24');
-      await expect(reach('What it can reach')).toContainText('5432');
+      await expect(page.getByText(`Pods of ${name} in shop can be reached by every pod in pay on TCP 8080 and every pod in shop on TCP 8080, and by nobody else.`)).toBeVisible();
+      await page.getByText('The picture as a table').click();
+      const table = page.getByRole('region', { name: 'Who may talk with it' });
+      await expect(table.getByRole('row')).toHaveCount(5);
+      await expect(table.getByRole('row').filter({ hasText: '203.0.113.0/24' })).toContainText('TCP 5432');
       await expect(page.getByText(`Pod/shop/${name}-pod`)).toBeVisible();
       const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download YAML' }).click()]);
       const manifest = readFileSync(await download.path(), 'utf8');
@@ -105,7 +97,7 @@ for (const javaScriptEnabled of [true, false]) {
       const [submission] = rows(`select manifest, encode(digest, 'hex') as digest, author_id from submissions where name = '${name}'`);
       expect(submission.manifest).toBe(manifest);
       expect(submission.digest).toBe(createHash('sha256').update(manifest).digest('hex'));
-      expect(outcomesOf(`Submission/shop/${name}`)).toEqual(['succeeded']);
+      expect(outcomesOf(`Submission/shop/${name}`)).toEqual(['succeeded', 'succeeded']);
       const patched = clusterAudit().filter(({ objectRef, verb, requestURI }) => objectRef.name === name && objectRef.namespace === 'shop' && verb === 'patch' && !requestURI.includes('dryRun'));
       expect(patched.map(({ impersonatedUser }) => impersonatedUser.username)).toEqual(Array(patched.length).fill('dana@example.com'));
       expect(patched.length).toBeGreaterThanOrEqual(2);

@@ -34,15 +34,15 @@ mod world;
 
 #[cfg(fuzzing)]
 pub use connections::plain;
-pub use connections::{Connection, connections};
+pub use connections::{Connection, OneSided, connections, one_sided};
 pub use coverage::{Coverage, coverage};
 pub use effect::{Effect, effect};
 pub use finding::{Finding, ObjectRef, Report, SelectedBy, Severity, Verdict};
 pub use fixes::{Fixed, fix};
 pub use generate::{
-    Answers, AnswersError, Cidr, Kept, KeptError, KeyedObject, Kind, MountPath, MountPathError, Opening, Peer,
-    PodAnswers, PodLabels, Port, Protocol, Variable, VariableError, VariableValue, Volume, VolumeSource, generate,
-    kubectl_commands, with_kept,
+    Answers, AnswersError, Cidr, ExpressError, Expressed, Kept, KeptError, KeyedObject, Kind, MountPath,
+    MountPathError, Opening, Peer, PodAnswers, PodLabels, Port, Protocol, Variable, VariableError, VariableValue,
+    Volume, VolumeSource, express, generate, kubectl_commands, with_kept,
 };
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{DecodeError, MAX_BYTES, Manifest, ObjectError, Position, decode, to_yaml};
@@ -51,7 +51,7 @@ pub use patch::{Operation, Patch};
 pub use picture::{Change, Line, Picture, picture};
 pub use pod_security::{PodSecurityVersion, PodSecurityVersionError, Profile};
 pub use port_set::{PortSet, Transport};
-pub use reach::{Reach, ReachRow, reach};
+pub use reach::{Reach, ReachRow, pods_in_words, reach};
 pub use rewrite::{RewriteError, rewrite};
 pub use rules::{Rule, Selection, rules};
 pub use selector::Selector;

@@ -101,6 +101,17 @@ fn compared(before: &Allowed, after: &Allowed) -> Vec<Line> {
 }
 
 impl Picture {
+    /// The same with people's own words for some of the others; `name` gets the words that stand for one here.
+    #[must_use]
+    pub fn named(mut self, name: impl Fn(&str) -> Option<String>) -> Self {
+        for line in self.ingress.iter_mut().chain(&mut self.egress) {
+            if let Some(name) = name(&line.peer) {
+                line.peer = name;
+            }
+        }
+        self
+    }
+
     /// Two sentences that say what the picture shows, as it is afterwards.
     #[must_use]
     pub fn sentences(&self) -> [String; 2] {

@@ -1,10 +1,13 @@
 //! Who can reach a workload and what it can reach, in words: the policies that govern it, added up.
 
+use crate::generate::{PodLabels, is_internet};
 use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
+use crate::selector::Selector;
 use crate::workload::Workload;
 use crate::world::NAMESPACE_NAME;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// What the policies allow in one direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +69,22 @@ fn ports_in_words(ports: &[PolicyPort]) -> String {
     ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// What pods with these labels are called in a picture or a table.
+#[must_use]
+pub fn pods_in_words(labels: &PodLabels, namespace: &str) -> String {
+    let selector = Selector::from_value(Some(&json!({ "matchLabels": labels })));
+    format!("pods with {selector} in {namespace}")
+}
+
 fn peer_in_words(own_namespace: &str, peer: &Peer) -> String {
     match peer {
         Peer::Block { cidr, except } if except.is_empty() => match cidr.as_str() {
             "0.0.0.0/0" | "::/0" => format!("any address ({cidr})"),
             _ => format!("addresses {cidr}"),
+        },
+        Peer::Block { cidr, except } if is_internet(cidr, except) => match cidr.as_str() {
+            "::/0" => "the internet over IPv6".to_owned(),
+            _ => "the internet".to_owned(),
         },
         Peer::Block { cidr, except } => format!("addresses {cidr} except {}", except.join(", ")),
         Peer::Pods { namespaces, pods } => {

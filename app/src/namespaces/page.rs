@@ -123,6 +123,7 @@ pub fn NamespacePage() -> impl IntoView {
         let state = view! { <State namespace=namespace.clone()/> };
         let created_at = view! { <Created namespace=namespace/> };
         let title = name.clone();
+        let connections = format!("/namespaces/{name}/connections");
         let body = view! {
             <Breadcrumb links=vec![("/namespaces".to_owned(), "Namespaces".to_owned())]/>
             {created}
@@ -132,6 +133,7 @@ pub fn NamespacePage() -> impl IntoView {
                 <Fact term="Created">{created_at}</Fact>
                 <Fact term="Labels"><ul class="inline-list">{labels}</ul></Fact>
             </dl>
+            <p><a href=connections>"Who may talk to whom here"</a></p>
             <h2>"Why you can be here"</h2>
             <ul>{bindings.into_iter().map(|binding| view! { <Why binding=binding/> }).collect_view()}</ul>
         };

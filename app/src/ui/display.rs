@@ -79,6 +79,7 @@ pub fn Table(
             <table><thead><tr>{heads}</tr></thead><tbody>{children()}</tbody></table>
         </div>
     }
+    .into_any()
 }
 
 /// Text to copy: YAML or commands.

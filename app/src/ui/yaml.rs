@@ -40,7 +40,7 @@ pub fn Yaml(
             view! { <span class=class id=format!("line-{number}")><Tokens line=line.to_owned()/>"\n"</span>{said} }
         })
         .collect_view();
-    view! { <pre class="code yaml" role="region" tabindex="0" aria-label=label><code>{lines}</code></pre> }
+    view! { <pre class="code yaml" role="region" tabindex="0" aria-label=label><code>{lines}</code></pre> }.into_any()
 }
 
 #[component]
@@ -52,7 +52,8 @@ fn Tokens(line: String) -> impl IntoView {
         _ => "",
     };
     view! {
-        {lead.to_owned()}
+        // leptos writes a space for an empty text.
+        {(!lead.is_empty()).then(|| lead.to_owned())}
         {(!key.is_empty()).then(|| view! { <span class="yaml__key">{key.to_owned()}</span> })}
         {(!rest.is_empty()).then(|| view! { <span class=rest_class>{rest.to_owned()}</span> })}
     }
@@ -89,7 +90,7 @@ pub fn Diff(
             }
         })
         .collect_view();
-    view! { <pre class="code diff" role="region" tabindex="0" aria-label=label><code>{lines}</code></pre> }
+    view! { <pre class="code diff" role="region" tabindex="0" aria-label=label><code>{lines}</code></pre> }.into_any()
 }
 
 #[cfg(test)]

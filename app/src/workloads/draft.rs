@@ -1,8 +1,6 @@
 //! Drafts: what was typed so far over all steps, and which step comes next.
 
-use super::forms::{
-    CheckedWorkload, DestinationsForm, ManifestsForm, ResourcesForm, Runs, SourcesForm, WorkloadForm,
-};
+use super::forms::{CheckedWorkload, DestinationsForm, ManifestsForm, ResourcesForm, Runs, SourcesForm, WorkloadForm};
 use super::known::Known;
 use crate::form::FormErrors;
 use jiff::Timestamp;
@@ -126,12 +124,12 @@ impl DraftForm {
         self.workload.kind == "manifests"
     }
 
-    /// What the draft is called.
+    /// What the draft is called, once its workload has a name.
     #[must_use]
-    pub fn name(&self) -> String {
+    pub fn name(&self) -> Option<String> {
         let name = if self.is_manifests_alone() { "" } else { self.workload.name.trim() };
         let name = name.split('[').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
-        if name.is_empty() { "not named yet".to_owned() } else { name.to_owned() }
+        (!name.is_empty()).then(|| name.to_owned())
     }
 
     /// The objects that the draft makes, or what is wrong with it.
@@ -161,7 +159,8 @@ impl DraftForm {
     #[must_use]
     pub fn may_open(&self, step: Step) -> bool {
         let steps = self.steps();
-        steps.contains(&step) && steps.into_iter().take_while(|earlier| *earlier != step).all(|earlier| self.is_done(earlier))
+        steps.contains(&step)
+            && steps.into_iter().take_while(|earlier| *earlier != step).all(|earlier| self.is_done(earlier))
     }
 
     /// The furthest step a person may open.
@@ -236,7 +235,8 @@ impl DraftForm {
             (Runs::Already(text), _) => {
                 let found = known.workload(&text).and_then(|workload| {
                     let labels = workload.labels.clone();
-                    let labels = labels.ok_or("Its pods have no labels, so no policy can select them. Give them one first.")?;
+                    let labels =
+                        labels.ok_or("Its pods have no labels, so no policy can select them. Give them one first.")?;
                     Ok((workload.name.clone(), labels))
                 });
                 let Some((name, labels)) = errors.take("name", found) else { return Err(errors) };
@@ -289,9 +289,20 @@ mod tests {
     #[test]
     fn for_what_runs_already_only_its_name_is_needed_and_there_are_fewer_steps() {
         let labels = Some("app=old".parse().unwrap());
-        let running = RunningWorkload { namespace: "shop".into(), name: "api".into(), kind: "Deployment".into(), labels, ports: Vec::new() };
+        let running = RunningWorkload {
+            namespace: "shop".into(),
+            name: "api".into(),
+            kind: "Deployment".into(),
+            labels,
+            ports: Vec::new(),
+        };
         let known = Known::new("shop".into(), [running], Vec::new(), None);
-        let workload = WorkloadForm { namespace: "shop".into(), name: "shop/api[Deployment]".into(), kind: "running".into(), ..WorkloadForm::default() };
+        let workload = WorkloadForm {
+            namespace: "shop".into(),
+            name: "shop/api[Deployment]".into(),
+            kind: "running".into(),
+            ..WorkloadForm::default()
+        };
         let mut form = DraftForm { workload, ..DraftForm::default() };
         let answers = form.answers(&known).unwrap();
         assert_eq!((answers.name.as_str(), answers.labels.to_string().as_str()), ("api", "app=old"));

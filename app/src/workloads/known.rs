@@ -1,9 +1,9 @@
 //! What is known of the cluster when answers are checked: the workloads that people pick, and the places of the
 //! platform.
 
-use super::places::Place;
+use super::places::{Place, PlaceAt};
 use crate::form::FormErrors;
-use review::{Cidr, Manifest, Opening, Peer, PodLabels, Port, Workload};
+use review::{Cidr, Manifest, Opening, Peer, PodLabels, Port, Workload, pods_in_words};
 use std::collections::BTreeMap;
 
 /// What answers may refer to by name.
@@ -118,12 +118,45 @@ impl Known {
             .collect()
     }
 
+    /// What people call those whom a picture calls otherwise: DNS, places, and workloads that alone have their labels.
+    #[must_use]
+    pub fn names(&self) -> BTreeMap<String, String> {
+        let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut call = |words: String, name: String| names.entry(words).or_default().push(name);
+        for workload in self.workloads.values() {
+            let Some(labels) = &workload.labels else { continue };
+            let is_here = workload.namespace == self.namespace;
+            let name =
+                if is_here { workload.name.clone() } else { format!("{} in {}", workload.name, workload.namespace) };
+            call(pods_in_words(labels, &workload.namespace), name);
+        }
+        for place in &self.places {
+            if let PlaceAt::Pods { namespace, labels } = &place.at {
+                call(pods_in_words(labels, namespace), uncapitalised(&place.name));
+            }
+        }
+        call("pods with k8s-app=kube-dns in kube-system".to_owned(), "DNS".to_owned());
+        let alone = |(words, names): (String, Vec<String>)| match <[String; 1]>::try_from(names) {
+            Ok([name]) => Some((words, name)),
+            Err(_) => None,
+        };
+        names.into_iter().filter_map(alone).collect()
+    }
+
     /// The way to the API server.
     pub fn kubernetes_api(&self, errors: &mut FormErrors) -> Option<Opening> {
-        let found = self.api_server.clone().ok_or("The cluster does not say where its API server is; enter its addresses below.");
+        let found = self
+            .api_server
+            .clone()
+            .ok_or("The cluster does not say where its API server is; enter its addresses below.");
         let (addresses, port) = errors.take("kubernetes_api", found)?;
         Some(Opening { peer: Peer::Addresses(addresses), ports: vec![port] })
     }
+}
+
+/// For the middle of a sentence: only an article loses its capital letter.
+fn uncapitalised(name: &str) -> String {
+    name.strip_prefix("The ").map_or_else(|| name.to_owned(), |rest| format!("the {rest}"))
 }
 
 #[cfg(test)]
@@ -162,6 +195,17 @@ mod tests {
         let Peer::Pods { namespace, labels } = known().peer_of("pay/ledger").unwrap() else { panic!() };
         assert_eq!((namespace.as_deref(), labels.to_string().as_str()), (Some("pay"), "app.kubernetes.io/name=ledger"));
         assert!(matches!(known().peer_of("api").unwrap(), Peer::Pods { namespace: None, .. }));
+    }
+
+    #[test]
+    fn pods_are_called_by_the_name_of_the_one_workload_that_has_their_labels() {
+        let names = known().names();
+        let called = |words: &str| names.get(words).map(String::as_str);
+        assert_eq!(called("pods with app.kubernetes.io/name=api in shop"), Some("api"));
+        assert_eq!(called("pods with app.kubernetes.io/name=ledger in pay"), Some("ledger in pay"));
+        assert_eq!(called("pods with app.kubernetes.io/name=backup in shop"), None);
+        let ingress = "pods with app.kubernetes.io/name=ingress-nginx in ingress-nginx";
+        assert_eq!(called(ingress), Some("the ingress controller"));
     }
 
     #[test]

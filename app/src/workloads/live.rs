@@ -70,7 +70,8 @@ mod copying {
     /// What is said between lines of YAML is not part of it.
     fn text_of(element: &web_sys::Element) -> String {
         let lines = element.query_selector_all(".yaml__line").ok();
-        let lines = lines.map(|lines| (0..lines.length()).filter_map(|at| lines.item(at)?.text_content()).collect::<String>());
+        let lines =
+            lines.map(|lines| (0..lines.length()).filter_map(|at| lines.item(at)?.text_content()).collect::<String>());
         lines.filter(|text| !text.is_empty()).or_else(|| element.text_content()).unwrap_or_default()
     }
 

@@ -83,11 +83,13 @@ fn problems(family: &Family, pods: &[&Manifest]) -> Vec<String> {
     });
     let waiting = of_containers.filter_map(|status| {
         let waiting = &status["state"]["waiting"];
-        let reason = waiting["reason"].as_str().filter(|reason| !matches!(*reason, "ContainerCreating" | "PodInitializing"))?;
+        let reason =
+            waiting["reason"].as_str().filter(|reason| !matches!(*reason, "ContainerCreating" | "PodInitializing"))?;
         Some(format!("{reason}: {}", waiting["message"].as_str().unwrap_or_default()))
     });
     let controllers = family.workload.iter().chain(&family.made).filter(|object| object.object().kind != "Pod");
-    let failures = controllers.flat_map(|object| object.value()["status"]["conditions"].as_array().into_iter().flatten());
+    let failures =
+        controllers.flat_map(|object| object.value()["status"]["conditions"].as_array().into_iter().flatten());
     let failures = failures
         .filter(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True")
         .filter_map(|condition| condition["message"].as_str().map(str::to_owned));
@@ -161,7 +163,11 @@ mod tests {
         let found = rollout(&Family { workload: deployment(), made: vec![stuck], events: Vec::new() });
         assert_eq!(found.problems, ["ImagePullBackOff: not found"]);
         let job = Some(object("Job", json!({})));
-        let done = rollout(&Family { workload: job, made: vec![pod("Succeeded", Some("n"), false)], events: vec![warning("old")] });
+        let done = rollout(&Family {
+            workload: job,
+            made: vec![pod("Succeeded", Some("n"), false)],
+            events: vec![warning("old")],
+        });
         assert_eq!((done.stage, done.problems.len()), (Stage::Running, 0));
     }
 

@@ -86,7 +86,8 @@ mod tests {
         let policy = format!(
             "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p, annotations: {annotations}}}, spec: {{podSelector: {{}}, egress: [{egress}]}}}}"
         );
-        let report = review(&decode("p", &policy).unwrap(), &Context::default(), &Settings::default(), Selection::default());
+        let report =
+            review(&decode("p", &policy).unwrap(), &Context::default(), &Settings::default(), Selection::default());
         SecondPerson::default().reasons(&report)
     }
 

@@ -194,7 +194,10 @@ mod tests {
     #[test]
     fn only_a_recorded_success_counts_as_applied() {
         let begun = Progress { begun: true, ..Progress::default() };
-        assert_eq!(state(Progress { objects: vec![Applied, Applied], succeeded: true, ..begun.clone() }), SubmissionState::Applied);
+        assert_eq!(
+            state(Progress { objects: vec![Applied, Applied], succeeded: true, ..begun.clone() }),
+            SubmissionState::Applied
+        );
         assert_eq!(state(Progress { objects: vec![Applied], ..begun.clone() }), SubmissionState::Unknown);
         assert_eq!(state(begun.clone()), SubmissionState::Unknown);
         assert_eq!(state(Progress { objects: vec![Applied, Conflict], ..begun }), SubmissionState::Stopped(Conflict));

@@ -256,6 +256,47 @@ fn pieces(openings: &[Opening], family: Family) -> Vec<(u128, u128)> {
     begins.iter().copied().zip(ends).collect()
 }
 
+/// A workload that another may reach as far as the one's policies go, while the other's do not agree: nothing passes,
+/// as both ends must allow it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneSided {
+    /// The workload whose policies stand in the way, `namespace/name[Kind]`.
+    pub closed: String,
+    /// Seen from the one that would let it pass.
+    pub direction: Direction,
+    /// On which ports that one would let it pass.
+    pub ports: String,
+}
+
+/// The workloads that keep `subject` (as connections write it) from what its own policies allow. Where no policy
+/// governs a direction of the subject, nothing was asked for in it, and nothing is said.
+#[must_use]
+pub fn one_sided(world: &World, subject: &str) -> Vec<OneSided> {
+    let views = views(world);
+    let Some(own) = world.endpoints().iter().position(|endpoint| endpoint.to_string() == subject) else {
+        return Vec::new();
+    };
+    let mut peers = PeerIndex { world, known: HashMap::new() };
+    let mut found = Vec::new();
+    for (direction, back) in [(Direction::Ingress, Direction::Egress), (Direction::Egress, Direction::Ingress)] {
+        if views[own].rules(direction).is_none() {
+            continue;
+        }
+        let wanted = views[own].allows(&mut peers, direction).into_iter().enumerate();
+        for (other, ports) in wanted.filter(|(other, ports)| *other != own && !ports.is_empty()) {
+            // An open end agrees to everything; only then need the other's rules be looked at.
+            if views[other].rules(back).is_some() {
+                let agreed = views[other].allows(&mut peers, back)[own].intersection(&ports);
+                if agreed.is_empty() {
+                    let closed = world.endpoints()[other].to_string();
+                    found.push(OneSided { closed, direction, ports: ports.to_string() });
+                }
+            }
+        }
+    }
+    found
+}
+
 #[cfg(any(test, fuzzing))]
 pub mod plain;
 #[cfg(test)]

@@ -189,3 +189,30 @@ proptest! {
         prop_assert_eq!(plain::difference(pods, &policies), None);
     }
 }
+
+#[test]
+fn what_one_end_allows_and_the_other_does_not_is_one_sided() {
+    let pod = |name: &str| {
+        format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}, spec: {{containers: []}}}}"
+        )
+    };
+    let policy = |name: &str, rules: &str| {
+        format!(
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: {name}, namespace: shop}}, spec: {{podSelector: {{matchLabels: {{app: {name}}}}}, {rules}}}}}"
+        )
+    };
+    let to_db =
+        "policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}], ports: [{port: 5432}]}]";
+    let of = |db: &str| {
+        let text = [pod("web"), pod("db"), policy("web", to_db), policy("db", db)].join("\n---\n");
+        one_sided(&World::new(crate::decode("test", &text).unwrap()), "shop/web[Pod]")
+    };
+    let closed = of("policyTypes: [Ingress]");
+    assert_eq!(
+        closed,
+        [OneSided { closed: "shop/db[Pod]".into(), direction: Direction::Egress, ports: "TCP 5432".into() }]
+    );
+    assert_eq!(of("ingress: [{from: [{podSelector: {matchLabels: {app: web}}}], ports: [{port: 5432}]}]"), []);
+    assert_eq!(of("policyTypes: [Egress]"), [], "an open end agrees");
+}

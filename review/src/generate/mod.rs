@@ -2,11 +2,13 @@
 //! selects it and allows what was asked for, and nothing else.
 
 mod answers;
+mod express;
 mod kept;
 mod kubectl;
 mod pod_inputs;
 
 pub use answers::{Answers, AnswersError, Cidr, Kind, Opening, Peer, PodAnswers, PodLabels, Port, Protocol};
+pub use express::{ExpressError, Expressed, express};
 pub use kept::{Kept, KeptError, with_kept};
 pub use kubectl::kubectl_commands;
 pub use pod_inputs::{
@@ -190,6 +192,15 @@ fn dns() -> Value {
 const NOT_INTERNET_V4: &[&str] =
     &["10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"];
 const NOT_INTERNET_V6: &[&str] = &["::1/128", "fc00::/7", "fe80::/10"];
+
+/// Whether a block is all public addresses of its family, as the wizard writes it.
+pub(crate) fn is_internet(cidr: &str, except: &[String]) -> bool {
+    match cidr {
+        "0.0.0.0/0" => except == NOT_INTERNET_V4,
+        "::/0" => except == NOT_INTERNET_V6,
+        _ => false,
+    }
+}
 
 fn peers(peer: &Peer) -> Vec<Value> {
     let in_namespace = |name: &str| json!({ "matchLabels": { NAMESPACE_NAME: name } });

@@ -51,6 +51,16 @@ fn any_volume() -> impl Strategy<Value = Volume> {
     ("[a-z]{1,5}", path, source).prop_map(|(name, path, source)| Volume { name, path, source })
 }
 
+/// Forms refuse two variables of one name, and two volumes at one place.
+fn without_twins<T>(all: Vec<T>, are_twins: impl Fn(&T, &T) -> bool) -> Vec<T> {
+    all.into_iter().fold(Vec::new(), |mut kept, one| {
+        if !kept.iter().any(|other| are_twins(&one, other)) {
+            kept.push(one);
+        }
+        kept
+    })
+}
+
 prop_compose! {
     fn any_pods()(
         kind in prop_oneof![(2u32..9).prop_map(|replicas| Kind::Deployment { replicas }), Just(Kind::Job), Just(Kind::Pod)],
@@ -63,14 +73,16 @@ prop_compose! {
     ) -> PodAnswers {
         let image_text = "harbor.example.com/shop/web:1.4.2".to_owned();
         PodAnswers {
-            kind, image: image_text.parse().unwrap(), image_text, command, environment, volumes, service,
+            kind, image: image_text.parse().unwrap(), image_text, command, service,
+            environment: without_twins(environment, |one, other| one.name == other.name),
+            volumes: without_twins(volumes, |one, other| one.name == other.name || one.path == other.path),
             cpu_millis: 100, memory_mib: 128, run_as_user, read_only_root,
         }
     }
 }
 
 prop_compose! {
-    fn any_answers()(
+    pub(super) fn any_answers()(
         name in "[a-z][a-z0-9]{0,20}",
         labels in prop::option::of(any_labels()),
         ports in prop::collection::vec(any_port(), 0..4),

@@ -85,7 +85,7 @@ impl Manifest {
     }
 
     /// Changes the object. It stays where it was read; its name and kind are not for patches to change.
-    pub(crate) fn patch(&mut self, patch: &Patch) {
+    pub fn patch(&mut self, patch: &Patch) {
         patch.apply(Arc::make_mut(&mut self.value));
     }
 

@@ -30,9 +30,8 @@ impl KubeCluster {
 
 fn about(list: &Value, uids: &HashSet<String>) -> Vec<ClusterEvent> {
     let events = list["items"].as_array().into_iter().flatten();
-    let mut found: Vec<&Value> = events
-        .filter(|event| event["involvedObject"]["uid"].as_str().is_some_and(|uid| uids.contains(uid)))
-        .collect();
+    let mut found: Vec<&Value> =
+        events.filter(|event| event["involvedObject"]["uid"].as_str().is_some_and(|uid| uids.contains(uid))).collect();
     found.sort_by_key(|event| when(event));
     found
         .into_iter()
@@ -59,7 +58,8 @@ mod tests {
     fn events_are_those_of_the_objects_and_the_latest_comes_last() {
         let event = |uid: &str, at: &str, reason: &str| json!({ "involvedObject": { "uid": uid }, "lastTimestamp": at, "reason": reason, "type": "Warning", "message": "m" });
         let list = json!({ "items": [event("1", "2026-01-02T00:00:00Z", "Later"), event("2", "2026-01-01T00:00:00Z", "Other"), event("1", "2026-01-01T00:00:00Z", "Earlier")] });
-        let reasons: Vec<String> = about(&list, &HashSet::from(["1".to_owned()])).into_iter().map(|event| event.reason).collect();
+        let reasons: Vec<String> =
+            about(&list, &HashSet::from(["1".to_owned()])).into_iter().map(|event| event.reason).collect();
         assert_eq!(reasons, ["Earlier", "Later"]);
     }
 }

@@ -227,7 +227,9 @@ impl Cluster for KubeCluster {
 
     async fn surroundings(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
         let (mut found, policies) = futures::try_join!(self.of_namespace(who, namespace), self.policies())?;
-        found.objects.extend(self.namespaces.get(&reflector::ObjectRef::new(namespace)).and_then(|found| as_manifest(&found)));
+        found
+            .objects
+            .extend(self.namespaces.get(&reflector::ObjectRef::new(namespace)).and_then(|found| as_manifest(&found)));
         found.objects.extend(policies.objects);
         found.unread.extend(policies.unread);
         Ok(found)

@@ -74,7 +74,11 @@ impl ObjectIndex {
             Event::InitDone => inner.forget_unseen(kind),
             Event::Apply(object) => drop(inner.insert(kind, object)),
             Event::Delete(object) => {
-                inner.remove(kind, &object.metadata.namespace.unwrap_or_default(), &object.metadata.name.unwrap_or_default());
+                inner.remove(
+                    kind,
+                    &object.metadata.namespace.unwrap_or_default(),
+                    &object.metadata.name.unwrap_or_default(),
+                );
             }
         }
     }
@@ -161,7 +165,8 @@ mod tests {
     }
 
     fn pod(namespace: &str, name: &str) -> DynamicObject {
-        serde_json::from_value(json!({ "metadata": { "namespace": namespace, "name": name, "managedFields": [{}] } })).unwrap()
+        serde_json::from_value(json!({ "metadata": { "namespace": namespace, "name": name, "managedFields": [{}] } }))
+            .unwrap()
     }
 
     fn names(index: &ObjectIndex, kind: &Served, namespace: &str) -> Vec<String> {

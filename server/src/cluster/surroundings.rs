@@ -57,9 +57,8 @@ impl KubeCluster {
     /// pause in typing.
     async fn may_list(&self, who: &KubeIdentity, kind: &Served, namespace: &str) -> Result<bool, ClusterError> {
         let key = (who.clone(), kind.kind.clone(), namespace.to_owned());
-        let ask = async {
-            self.allows(who, &Right::within(namespace.to_owned(), "list", kind.group(), &kind.plural)).await
-        };
+        let ask =
+            async { self.allows(who, &Right::within(namespace.to_owned(), "list", kind.group(), &kind.plural)).await };
         self.may_list.try_get_with(key, ask).await.map_err(|error| (*error).clone())
     }
 

@@ -65,7 +65,8 @@ async fn submit(
     };
     let object = format!("Submission/{namespace}/{name}");
     let detail = json!({ "digest": reviewed.digest.to_string(), "second_person": (!reviewed.second_person.is_empty()).to_string() });
-    audited(state, actor, Action::WorkloadSubmit, &object, detail, |_| store::insert_submission(&state.database, new)).await
+    audited(state, actor, Action::WorkloadSubmit, &object, detail, |_| store::insert_submission(&state.database, new))
+        .await
 }
 
 /// `POST /workloads/{id}/apply`: applies a submission that was approved, or whose apply broke.

@@ -13,7 +13,6 @@ use crate::workloads::forms::{DestinationsForm, ManifestsForm, ResourcesForm, So
 use crate::workloads::known::RunningWorkload;
 use crate::workloads::store;
 use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -76,6 +75,9 @@ struct BeginForm {
 /// When a part is away, or the workload named is not there to see.
 pub async fn post_new(State(state): State<AppState>, actor: Actor, body: String) -> Result<Response, AppError> {
     let begin: BeginForm = decode(&body)?;
+    if load_targets(&state, &actor).await?.is_empty() {
+        return Err(AppError::NotFound);
+    }
     let form = match begin.running.as_str() {
         "" => empty_draft(begin.namespace),
         reference => policy_draft(&running_workload(&state, &actor, &begin.namespace, reference).await?),
@@ -262,10 +264,10 @@ async fn rows_changed(
     };
     let taken = std::mem::take(rows);
     let (changed, moved) = match (&pressed.pick, &pressed.add, pressed.remove) {
-        (Some(reference), ..) => (taken.with("workload", reference, &ports), true),
-        (None, Some(_), _) => (taken.with("workload", "", ""), true),
-        (None, None, Some(row)) => (taken.without(row), true),
-        (None, None, None) => (taken, false),
+        (Some(reference), ..) => (taken.filled().with("workload", reference, &ports), true),
+        (None, Some(_), _) => (taken.filled().with("workload", "", ""), true),
+        (None, None, Some(row)) => (taken.without(row).filled(), true),
+        (None, None, None) => (taken.filled(), false),
     };
     *rows = changed;
     Ok(moved.then(|| "#rows".to_owned()))
@@ -326,22 +328,4 @@ pub async fn post_delete(
     load_draft(&state, &actor, id).await?;
     store::delete_draft(&state.database, id).await?;
     Ok(Redirect::to("/workloads?deleted=yes").into_response())
-}
-
-/// `GET /workloads/drafts/{id}/manifest.yaml`: the reviewed bytes, to take away.
-///
-/// # Errors
-/// [`AppError::NotFound`] for a draft that is not there to see, or is not complete.
-pub async fn get_manifest(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path(id): Path<Uuid>,
-) -> Result<Response, AppError> {
-    let form = load_draft(&state, &actor, id).await?.form;
-    let known = load_known(&state, &actor, &form).await?;
-    let written = form.written(&known, &state.policy.review).map_err(|_| AppError::NotFound)?;
-    let name = written.answers.map_or_else(|| "manifests".to_owned(), |answers| answers.name);
-    let disposition = format!("attachment; filename=\"{name}.yaml\"");
-    let yaml = review::to_yaml(&written.manifests);
-    Ok(([(CONTENT_TYPE, "application/yaml".to_owned()), (CONTENT_DISPOSITION, disposition)], yaml).into_response())
 }

@@ -110,11 +110,7 @@ pub async fn list_workloads(
     })
 }
 
-fn as_it_runs(
-    workload: &RunningWorkload,
-    covered: &BTreeMap<String, (bool, bool)>,
-    report: &Report,
-) -> ListedWorkload {
+fn as_it_runs(workload: &RunningWorkload, covered: &BTreeMap<String, (bool, bool)>, report: &Report) -> ListedWorkload {
     let (ingress, egress) = covered.get(&workload.reference()).copied().unwrap_or_default();
     let count = |severity| {
         let is_about_it = |object: &review::ObjectRef| object.kind == workload.kind && object.name == workload.name;

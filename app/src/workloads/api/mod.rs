@@ -1,17 +1,23 @@
 //! Drafts, their review, what becomes of them, and what runs.
 
 mod apply;
+mod connections;
 mod drafts;
 mod fixing;
+mod import;
 mod lists;
 mod review;
 mod second_person;
+mod take_away;
 
 pub use apply::{load_submission, post_apply};
+pub use connections::{NamespaceConnections, load_connections};
 pub use drafts::{
-    delete_path, get_manifest, load_draft, load_targets, may_deploy, post_delete, post_new, post_step, step_path,
-    submission_of, with_step,
+    delete_path, load_draft, load_targets, may_deploy, post_delete, post_new, post_step, step_path, submission_of,
+    with_step,
 };
+pub use import::{ImportForm, post_import, post_undo};
 pub use lists::{Found, Listed, ListedWorkload, Overview, find_picks, list_workloads, load_overview};
 pub use review::{Depth, DryRun, DryRunAnswer, Reviewed, dry_run, load_known, may_apply, review_draft};
 pub use second_person::{ReviewForm, may_review, post_review};
+pub use take_away::{get_kustomize, get_manifest, get_picture};

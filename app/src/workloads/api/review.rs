@@ -11,8 +11,8 @@ use crate::workloads::draft::{DraftForm, Written};
 use crate::workloads::known::{Known, RunningWorkload};
 use futures::future::{join_all, try_join_all};
 use review::{
-    Answers, Context, Effect, Manifest, Picture, PodSecurityVersion, Report, Selection, Verdict, Workload, World, effect,
-    picture,
+    Answers, Context, Effect, Manifest, OneSided, Picture, PodSecurityVersion, Report, Selection, Verdict, Workload,
+    World, effect, one_sided, picture,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -32,6 +32,8 @@ pub struct Reviewed {
     pub report: Report,
     /// Who may talk with the workload, now and afterwards.
     pub picture: Option<Picture>,
+    /// Workloads that the picture promises and that do not agree.
+    pub one_sided: Vec<OneSided>,
     /// What it opens and closes between the workloads of the namespace and the addresses outside; only where it was
     /// asked for.
     pub effect: Effect,
@@ -121,6 +123,9 @@ pub async fn review_draft(
     // The cluster's own policies may compute for a while, one after the other: not on a thread that serves others.
     let reviewed =
         tokio::task::spawn_blocking(move || review_written(&policy, written, &namespace, surroundings, depth)).await;
+    let names = known.names();
+    let named = |picture: Picture| picture.named(|words| names.get(words).cloned());
+    let reviewed = reviewed.map(|reviewed| Reviewed { picture: reviewed.picture.map(named), ..reviewed });
     reviewed.map(Ok).map_err(|error| {
         tracing::error!(%error, "a review did not end");
         AppError::Internal
@@ -134,14 +139,19 @@ fn review_written(policy: &Policy, written: Written, namespace: &str, around: Su
     let pod_security_version = PodSecurityVersion::enforced_in(namespace, &context.existing);
     let selection = Selection { pod_security_version, ..Selection::default() };
     let report = review::review(&manifests, &context, &policy.review, selection);
+    let afterwards = World::new(context.afterwards(&manifests));
     let effect = match depth {
         Depth::Live => Effect::default(),
-        Depth::Full => effect(&World::new(&context.existing), &World::new(context.afterwards(&manifests))),
+        Depth::Full => effect(&World::new(&context.existing), &afterwards),
     };
     let manifest = review::to_yaml(&manifests);
+    let subject = subject(answers.as_ref(), &manifests, &context);
+    let picture = subject.as_ref().map(|workload| picture(workload, &context.existing, context.afterwards(&manifests)));
+    let one_sided = subject.map(|workload| one_sided(&afterwards, &workload.to_string())).unwrap_or_default();
     Reviewed {
         digest: Digest::of(&manifest),
-        picture: drawn(answers.as_ref(), &manifests, &context),
+        picture,
+        one_sided,
         second_person: policy.second_person.reasons(&report),
         answers,
         manifest,
@@ -152,17 +162,16 @@ fn review_written(policy: &Policy, written: Written, namespace: &str, around: Su
     }
 }
 
-/// The picture of the workload that is written, or else of the one that runs and gets a policy.
-fn drawn(answers: Option<&Answers>, manifests: &[Manifest], context: &Context) -> Option<Picture> {
-    let written = manifests.iter().find_map(Workload::of);
+/// The workload that is written, or else the one that runs and gets a policy.
+fn subject<'a>(answers: Option<&Answers>, manifests: &'a [Manifest], context: &'a Context) -> Option<Workload<'a>> {
     let runs = |answers: &Answers| {
         let mut workloads = context.existing.iter().filter_map(Workload::of);
         workloads.find(|workload| {
-            workload.manifest.object().name == answers.name && workload.selecting_labels().as_ref() == Some(&answers.labels)
+            let is_named = workload.manifest.object().name == answers.name;
+            is_named && workload.selecting_labels().as_ref() == Some(&answers.labels)
         })
     };
-    let workload = written.or_else(|| answers.and_then(runs))?;
-    Some(picture(&workload, &context.existing, context.afterwards(manifests)))
+    manifests.iter().find_map(Workload::of).or_else(|| answers.and_then(runs))
 }
 
 /// A server-side dry run, as the person, of every object and of the Pod that a controller would make:
@@ -215,7 +224,8 @@ fn rendered_pod(object: &Manifest) -> Option<Manifest> {
 
 /// What an apply would change of an object, as people compare them: without what the API server keeps for itself.
 fn difference(now: Value, then: Value) -> String {
-    let text = |value: Value| Manifest::from_value(essential(value)).map(|manifest| document(&manifest)).unwrap_or_default();
+    let text =
+        |value: Value| Manifest::from_value(essential(value)).map(|manifest| document(&manifest)).unwrap_or_default();
     let (now, then) = (text(now), text(then));
     similar::TextDiff::from_lines(&now, &then).unified_diff().context_radius(3).to_string()
 }
@@ -250,7 +260,10 @@ mod tests {
     fn a_difference_shows_what_people_changed_and_not_what_the_server_keeps() {
         let object = |replicas: u32, version: &str| json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web", "resourceVersion": version }, "spec": { "replicas": replicas }, "status": { "replicas": replicas } });
         let changed = difference(object(2, "1"), object(3, "2"));
-        assert!(changed.contains("-  replicas: 2\n+  replicas: 3\n") && !changed.contains("resourceVersion"), "{changed}");
+        assert!(
+            changed.contains("-  replicas: 2\n+  replicas: 3\n") && !changed.contains("resourceVersion"),
+            "{changed}"
+        );
         assert_eq!(difference(object(2, "1"), object(2, "2")), "");
     }
 

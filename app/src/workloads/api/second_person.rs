@@ -89,10 +89,13 @@ async fn review(
         return Err(conflict("This submission does not wait for a review any more."));
     }
     if form.digest != submission.digest.to_string() {
-        return Err(conflict("These are not the bytes that you looked at. Open the submission again and review it anew."));
+        return Err(conflict(
+            "These are not the bytes that you looked at. Open the submission again and review it anew.",
+        ));
     }
     let mut errors = FormErrors::default();
-    let verdict = errors.take("comment", ReviewVerdict::from_word(&form.verdict).ok_or("Approve, refuse, or ask for changes."));
+    let verdict =
+        errors.take("comment", ReviewVerdict::from_word(&form.verdict).ok_or("Approve, refuse, or ask for changes."));
     if verdict.is_some_and(|verdict| verdict != ReviewVerdict::Approved) && form.comment.trim().is_empty() {
         errors.add("comment", "Say why, so that the author can do something about it.");
     }
@@ -107,8 +110,10 @@ async fn review(
         request_id: &actor.request_id,
     };
     let object = format!("Submission/{}/{}", submission.namespace, submission.name);
-    let detail = json!({ "submission": submission.id, "digest": submission.digest.to_string(), "verdict": verdict.word() });
-    audited(state, actor, Action::WorkloadReview, &object, detail, |_| store::insert_review(&state.database, new)).await?;
+    let detail =
+        json!({ "submission": submission.id, "digest": submission.digest.to_string(), "verdict": verdict.word() });
+    audited(state, actor, Action::WorkloadReview, &object, detail, |_| store::insert_review(&state.database, new))
+        .await?;
     Ok(FormOutcome::Done(format!("/workloads/{}?reviewed=yes", submission.id)))
 }
 
@@ -139,7 +144,9 @@ fn parsed_line(text: &str, lines: usize) -> Result<Option<i32>, String> {
     }
     let line: Option<i32> = text.trim().parse().ok();
     let is_there = |line: &i32| usize::try_from(*line).is_ok_and(|line| (1..=lines).contains(&line));
-    line.filter(is_there).map(Some).ok_or_else(|| format!("Enter the number of a line, from 1 to {lines}, or leave it empty."))
+    line.filter(is_there)
+        .map(Some)
+        .ok_or_else(|| format!("Enter the number of a line, from 1 to {lines}, or leave it empty."))
 }
 
 #[cfg(test)]

@@ -31,7 +31,10 @@ impl ManifestsForm {
             errors.add("text", "Paste at least one object.");
             return None;
         }
-        let duplicate = all.iter().enumerate().find(|(place, one)| all[..*place].iter().any(|other| other.object() == one.object()));
+        let duplicate = all
+            .iter()
+            .enumerate()
+            .find(|(place, one)| all[..*place].iter().any(|other| other.object() == one.object()));
         if let Some((_, object)) = duplicate {
             errors.add("text", format!("{} is written twice. Rename one of the two, or take it out.", object.object()));
             return None;
@@ -45,7 +48,8 @@ impl ManifestsForm {
             return Some(Vec::new());
         }
         let found = errors.take("text", decode("what you pasted", &self.text))?;
-        let placed = found.into_iter().map(|manifest| in_namespace(&manifest, namespace)).collect::<Result<Vec<_>, _>>();
+        let placed =
+            found.into_iter().map(|manifest| in_namespace(&manifest, namespace)).collect::<Result<Vec<_>, _>>();
         errors.take("text", placed)
     }
 }
@@ -79,14 +83,17 @@ mod tests {
         let form = ManifestsForm { text: text.to_owned(), kept: Vec::new() };
         let mut errors = FormErrors::default();
         let found = form.check(Vec::new(), "shop", &mut errors);
-        found.map(|found| found.iter().map(|object| object.object().to_string()).collect()).ok_or_else(|| errors.all()[0].message.clone())
+        found
+            .map(|found| found.iter().map(|object| object.object().to_string()).collect())
+            .ok_or_else(|| errors.all()[0].message.clone())
     }
 
     const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: []}}";
 
     #[test]
     fn policies_come_before_pods_and_all_go_where_the_draft_goes() {
-        let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {}}}";
+        let policy =
+            "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {}}}";
         assert_eq!(checked(&format!("{POD}\n---\n{policy}")).unwrap(), ["NetworkPolicy/shop/a", "Pod/shop/a"]);
     }
 

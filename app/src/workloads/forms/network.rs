@@ -127,6 +127,14 @@ impl PeerRows {
         (at(&self.kind, row), at(&self.value, row), at(&self.ports, row))
     }
 
+    /// The same without rows that nothing was typed into.
+    #[must_use]
+    pub fn filled(&self) -> Self {
+        let rows = (0..self.len()).map(|row| self.row(row));
+        rows.filter(|(kind, value, ports)| *kind == "same-namespace" || !(value.is_empty() && ports.is_empty()))
+            .fold(Self::default(), |rows, (kind, value, ports)| rows.with(kind, value, ports))
+    }
+
     /// The same with one more row.
     #[must_use]
     pub fn with(mut self, kind: &str, value: &str, ports: &str) -> Self {
@@ -156,15 +164,19 @@ impl PeerRows {
 
     fn check_row(&self, known: &Known, errors: &mut FormErrors, row: usize, needs_ports: bool) -> Option<Opening> {
         let (kind, value, ports) = self.row(row);
-        if value.is_empty() {
+        if value.is_empty() && kind != "same-namespace" {
             if !ports.is_empty() {
-                errors.add(format!("value-{row}"), "Say whose ports these are: a workload, a namespace, pods or addresses.");
+                errors.add(
+                    format!("value-{row}"),
+                    "Say whose ports these are: a workload, a namespace, pods or addresses.",
+                );
             }
             return None;
         }
         let peer = check_peer(known, errors, &format!("value-{row}"), kind, value);
         let field = format!("ports-{row}");
-        let ports = if needs_ports { needed_ports(errors, &field, ports) } else { errors.take(field, parse_ports(ports)) };
+        let ports =
+            if needs_ports { needed_ports(errors, &field, ports) } else { errors.take(field, parse_ports(ports)) };
         Some(Opening { peer: peer?, ports: ports? })
     }
 }
@@ -172,6 +184,7 @@ impl PeerRows {
 fn check_peer(known: &Known, errors: &mut FormErrors, field: &str, kind: &str, value: &str) -> Option<Peer> {
     match kind {
         "workload" => errors.take(field, known.peer_of(value)),
+        "same-namespace" => Some(Peer::SameNamespace),
         "namespace" => errors
             .take(field, dns_label(value, "Enter the name of a namespace, for example shop-staging."))
             .map(Peer::Namespace),
@@ -190,9 +203,10 @@ fn check_peer(known: &Known, errors: &mut FormErrors, field: &str, kind: &str, v
 /// `app=web`, or `app=web in shop` for pods of another namespace.
 fn labelled_pods(text: &str) -> Result<Peer, String> {
     let (labels, namespace) = match text.rsplit_once(" in ") {
-        Some((labels, namespace)) => {
-            (labels, Some(dns_label(namespace, "Behind 'in' stands the name of a namespace, for example: app=web in shop.")?))
-        }
+        Some((labels, namespace)) => (
+            labels,
+            Some(dns_label(namespace, "Behind 'in' stands the name of a namespace, for example: app=web in shop.")?),
+        ),
         None => (text, None),
     };
     let labels: PodLabels = labels.parse().map_err(|error: review::AnswersError| error.to_string())?;
@@ -204,7 +218,8 @@ mod tests {
     use super::*;
 
     fn destinations(kind: &str, value: &str, ports: &str) -> (Option<Vec<Opening>>, Vec<String>) {
-        let form = DestinationsForm { rows: PeerRows::default().with(kind, value, ports), ..DestinationsForm::default() };
+        let form =
+            DestinationsForm { rows: PeerRows::default().with(kind, value, ports), ..DestinationsForm::default() };
         let mut errors = FormErrors::default();
         let openings = form.check(&Known::default(), &mut errors);
         (openings, errors.all().iter().map(|error| error.field.clone()).collect())
@@ -257,9 +272,16 @@ mod tests {
     }
 
     #[test]
+    fn every_pod_of_this_namespace_needs_no_value() {
+        let openings = destinations("same-namespace", "", "80").0.unwrap();
+        assert_eq!(openings[0].peer, Peer::SameNamespace);
+    }
+
+    #[test]
     fn rows_are_added_and_taken_away_whole() {
         let rows = PeerRows::default().with("namespace", "a", "1").with("namespace", "b", "2");
         assert_eq!(rows.clone().without(0).row(0), ("namespace", "b", "2"));
-        assert_eq!(rows.without(9).len(), 2);
+        assert_eq!(rows.clone().without(9).len(), 2);
+        assert_eq!(rows.clone().with("workload", "", "").filled(), rows);
     }
 }

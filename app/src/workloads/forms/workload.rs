@@ -110,7 +110,8 @@ impl WorkloadForm {
         let namespace = errors.take("namespace", dns_label(&self.namespace, "Choose the namespace it runs in."));
         if self.runs_already() {
             let name = self.name.trim();
-            let named = if name.is_empty() { Err("Choose the workload that runs already.") } else { Ok(name.to_owned()) };
+            let named =
+                if name.is_empty() { Err("Choose the workload that runs already.") } else { Ok(name.to_owned()) };
             let name = errors.take("name", named);
             let ports = errors.take("ports", parse_ports(&self.ports));
             return Some(CheckedWorkload { namespace: namespace?, ports: ports?, runs: Runs::Already(name?) });
@@ -165,7 +166,14 @@ impl WorkloadForm {
     /// Rows without a kind, a source and a path are passed over.
     fn check_volumes(&self, errors: &mut FormErrors) -> Option<Vec<Volume>> {
         let before = errors.all().len();
-        let volumes = (0..self.volume_kind.len()).filter_map(|row| self.check_volume(errors, row)).collect();
+        let mut volumes: Vec<Volume> = Vec::new();
+        for row in 0..self.volume_kind.len() {
+            let Some(volume) = self.check_volume(errors, row) else { continue };
+            if volumes.iter().any(|other| other.path == volume.path) {
+                errors.add(format!("volume_path-{row}"), "Another volume is mounted there already.");
+            }
+            volumes.push(volume);
+        }
         (errors.all().len() == before).then_some(volumes)
     }
 
@@ -282,7 +290,8 @@ pub fn join_command(words: &[String]) -> String {
             })
             .collect::<String>()
     };
-    let words: Vec<String> = words.iter().map(|word| if word.is_empty() { "''".to_owned() } else { quoted(word) }).collect();
+    let words: Vec<String> =
+        words.iter().map(|word| if word.is_empty() { "''".to_owned() } else { quoted(word) }).collect();
     words.join(" ")
 }
 

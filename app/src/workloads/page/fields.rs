@@ -23,11 +23,8 @@ pub fn WorkloadFields(form: WorkloadForm, targets: Vec<String>, running: Found, 
         ("running", "It runs already: write only its policy"),
     ]);
     let runs_already = form.runs_already();
-    let known = running
-        .workloads
-        .iter()
-        .map(|workload| view! { <option value=workload.reference()></option> })
-        .collect_view();
+    let known =
+        running.workloads.iter().map(|workload| view! { <option value=workload.reference()></option> }).collect_view();
     let name_hint = if runs_already {
         "The workload that runs, as in shop/web[Deployment], or its name alone."
     } else {
@@ -50,7 +47,8 @@ fn PodFields(form: WorkloadForm, errors: FormErrors) -> impl IntoView {
     let more = errors.of("labels").is_some() || !form.labels.is_empty();
     let handed = !form.environment.is_empty() || !form.volume_kind.is_empty() || errors.of("environment").is_some();
     let rows = form.volume_kind.len();
-    let volumes = (0..rows).map(|row| view! { <VolumeRow form=form.clone() row=row errors=errors.clone()/> }).collect_view();
+    let volumes =
+        (0..rows).map(|row| view! { <VolumeRow form=form.clone() row=row errors=errors.clone()/> }).collect_view();
     view! {
         <Checkbox name="service" label="Give it a name in the cluster (Service)" hint="Others then reach it by its name, on the same ports. Without a port there is none." checked=form.service == "yes"/>
         <Field name="replicas" label="Copies" hint="For a Deployment. Two or more survive a node being rebooted." value=form.replicas kind="number" width="short" errors=errors.clone()/>
@@ -106,7 +104,8 @@ pub fn RemoveRow(
 fn PlaceBoxes(places: Vec<Place>, ticked: Vec<String>, direction: PlaceDirection, errors: FormErrors) -> impl IntoView {
     // What was ticked and is no place any more must be seen to be unticked.
     let gone = ticked.iter().filter(|slug| !places.iter().any(|place| place.slug == **slug));
-    let gone = gone.map(|slug| (slug.clone(), format!("{slug} (not known here any more)"), String::new())).collect::<Vec<_>>();
+    let gone =
+        gone.map(|slug| (slug.clone(), format!("{slug} (not known here any more)"), String::new())).collect::<Vec<_>>();
     let there = places.into_iter().filter(|place| place.direction == direction).map(|place| {
         let ports = place.ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let hint = if ports.is_empty() { place.hint } else { format!("{} Ports {ports}.", place.hint) };

@@ -1,7 +1,9 @@
 //! `/workloads` and everything below it.
 
+mod connections;
 mod fields;
 mod findings;
+mod import;
 mod panel;
 mod peers;
 mod picture;
@@ -9,6 +11,8 @@ mod review;
 mod submission;
 mod wizard;
 
+pub use connections::ConnectionsPage;
+pub use import::ImportPage;
 pub use panel::live_panel;
 pub use picture::picture_file;
 pub use submission::SubmissionPage;
@@ -37,9 +41,8 @@ pub fn WorkloadsPage() -> impl IntoView {
         let empty = nothing.then(|| {
             view! { <Empty title="Nothing here yet"><p>"The wizard asks a few short questions and writes a pod spec the platform admits, behind a network policy that allows only what you name."</p></Empty> }
         });
-        let deleted = request
-            .query("deleted")
-            .map(|_| view! { <Notice tone=Tone::Good><p>"The draft is deleted."</p></Notice> });
+        let deleted =
+            request.query("deleted").map(|_| view! { <Notice tone=Tone::Good><p>"The draft is deleted."</p></Notice> });
         let running = running(&request, &namespaces).await;
         let body = view! {
             {deleted}
@@ -63,7 +66,7 @@ fn Drafts(drafts: Vec<Draft>) -> impl IntoView {
                 let step = draft.form.furthest();
                 view! {
                     <tr>
-                        <th scope="row"><a href=step_path(draft.id, step)>{draft.form.name()}</a></th>
+                        <th scope="row"><a href=step_path(draft.id, step)>{draft.form.name().unwrap_or_else(|| "not named yet".to_owned())}</a></th>
                         <td>{draft.form.workload.namespace}</td>
                         <td>{step.title()}</td>
                         <td><Time at=draft.updated_at/>" by "{draft.saved_by}</td>
@@ -142,14 +145,17 @@ fn Running(
 #[component]
 fn RunningTable(namespace: String, listed: Listed) -> impl IntoView {
     let Listed { workloads, all, unread } = listed;
-    let hidden = (!unread.is_empty()).then(|| view! { <p class="quiet">"Not shown to you: "{unread.join(", ")}"."</p> });
+    let hidden =
+        (!unread.is_empty()).then(|| view! { <p class="quiet">"Not shown to you: "{unread.join(", ")}"."</p> });
     if workloads.is_empty() {
         return view! { <p>"Nothing that you can see."</p>{hidden} }.into_any();
     }
     let shown = workloads.len();
     let rows = workloads.into_iter().map(|listed| view! { <RunningRow namespace=namespace.clone() listed=listed/> });
     let rows = rows.collect_view();
-    let more = (all > shown).then(|| view! { <p class="quiet">{format!("{shown} of {all}: enter a part of the name to find others.")}</p> });
+    let more = (all > shown).then(
+        || view! { <p class="quiet">{format!("{shown} of {all}: enter a part of the name to find others.")}</p> },
+    );
     view! {
         <Table label="What runs" columns=&["Workload", "Kind", "Policies limit", "Findings", ""]>{rows}</Table>
         {more}

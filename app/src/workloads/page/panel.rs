@@ -1,7 +1,7 @@
 //! The panel beside the wizard's form: the review so far.
 
 use super::findings::headline;
-use super::picture::{PictureDrawing, PictureSentences, PictureTable};
+use super::picture::{Disagreements, PictureDrawing, PictureSentences, PictureTable};
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::form::FormErrors;
@@ -39,7 +39,8 @@ impl Panel {
             Self::Reviewed(reviewed) => view! { <SoFar reviewed=*reviewed/> }.into_any(),
             Self::Incomplete(errors) => {
                 let items = errors.all().iter().map(|error| view! { <li>{error.message.clone()}</li> }).collect_view();
-                view! { <p class="live__headline">"Not complete yet"</p><h2>"Still to do"</h2><ul>{items}</ul> }.into_any()
+                view! { <p class="live__headline">"Not complete yet"</p><h2>"Still to do"</h2><ul>{items}</ul> }
+                    .into_any()
             }
             Self::Failed(error) => view! { <p class="live__headline">{error.to_string()}</p> }.into_any(),
         }
@@ -62,11 +63,12 @@ fn SoFar(reviewed: Reviewed) -> impl IntoView {
             <details id="live-table"><summary>"The picture as a table"</summary><PictureTable picture=picture/></details>
         }
     });
-    let second = (!reviewed.second_person.is_empty())
-        .then(|| view! { <p>"A second person will have to approve this."</p> });
+    let second =
+        (!reviewed.second_person.is_empty()).then(|| view! { <p>"A second person will have to approve this."</p> });
     view! {
         <p class="live__headline">{headline(&reviewed.report, ready)}</p>
         {picture}
+        <Disagreements one_sided=reviewed.one_sided/>
         {(!none).then(|| view! { <h2>"Findings"</h2><ul>{findings}</ul> })}
         {second}
         <details id="live-yaml">
@@ -74,6 +76,7 @@ fn SoFar(reviewed: Reviewed) -> impl IntoView {
             <Yaml label="YAML so far" text=reviewed.manifest marks=marks(&reviewed.report)/>
         </details>
     }
+    .into_any()
 }
 
 /// The findings, at the lines that they are about.

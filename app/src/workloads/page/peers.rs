@@ -9,6 +9,7 @@ use leptos::prelude::*;
 
 const KINDS: &[(&str, &str)] = &[
     ("workload", "A workload"),
+    ("same-namespace", "Every pod of this namespace"),
     ("namespace", "Every pod of a namespace"),
     ("pods", "Pods with labels"),
     ("addresses", "Addresses"),
@@ -56,6 +57,7 @@ fn PeerRow(
     let is_there = row < rows.len();
     let hint = match kind.as_str() {
         "namespace" => "The name of a namespace.",
+        "same-namespace" => "Not needed.",
         "pods" => "Labels like app=web, here, or app=web in shop.",
         "addresses" => "Like 203.0.113.0/24; several with commas.",
         _ => "Like web here, or shop/web elsewhere.",

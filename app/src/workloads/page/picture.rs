@@ -1,21 +1,21 @@
 //! The picture of a workload, and the table and the sentences that say the same.
 
-use crate::ui::{Badge, Table, Tone};
+use crate::ui::{Badge, Notice, Table, Tone};
 use leptos::prelude::*;
-use review::{Change, Line, Picture};
+use review::{Change, Direction, Line, OneSided, Picture};
 
 /// Widths and heights, in the units of the drawing.
-const WIDTH: usize = 760;
-const PEER_WIDTH: usize = 215;
-const CENTRE: usize = 320;
-const CENTRE_WIDTH: usize = 120;
+const WIDTH: usize = 600;
+const PEER_WIDTH: usize = 180;
+const CENTRE: usize = 255;
+const CENTRE_WIDTH: usize = 90;
 const ROW: usize = 64;
 const BOX: usize = 52;
 const LINE_HEIGHT: usize = 15;
 
 /// As many characters as fit beside each other in a box, and on a line between two.
-const PEER_CHARACTERS: usize = 30;
-const PORT_CHARACTERS: usize = 15;
+const PEER_CHARACTERS: usize = 25;
+const PORT_CHARACTERS: usize = 10;
 
 /// The most peers drawn on one side; the table has them all.
 const MOST_PEERS: usize = 12;
@@ -30,7 +30,7 @@ enum Side {
 /// Something drawn beside the workload.
 struct Drawn {
     lines: Vec<String>,
-    ports: String,
+    ports: Vec<String>,
     change: Option<Change>,
 }
 
@@ -52,7 +52,7 @@ pub fn PictureDrawing(
     let (left, right) = (drawn(&picture.ingress, "nobody"), drawn(&picture.egress, "nothing"));
     let height = left.len().max(right.len()) * ROW + 40;
     let middle = height / 2;
-    let name = wrapped(&picture.workload, 15, 2);
+    let name = wrapped(&picture.workload, 11, 3);
     let name_lines = texts(name, CENTRE + CENTRE_WIDTH / 2, middle + 5, "middle", "picture__name");
     view! {
         <svg class="picture" xmlns="http://www.w3.org/2000/svg" viewBox=format!("0 0 {WIDTH} {height}") width=WIDTH height=height aria-hidden="true" focusable="false" font-family="system-ui, sans-serif" font-size="12">
@@ -64,12 +64,17 @@ pub fn PictureDrawing(
             {name_lines}
         </svg>
     }
+    .into_any()
 }
 
 fn drawn(lines: &[Line], nobody: &str) -> Vec<Drawn> {
-    let peer = |line: &Line| Drawn { lines: wrapped(&line.peer, PEER_CHARACTERS, 2), ports: shortened(&line.ports, PORT_CHARACTERS), change: Some(line.change) };
+    let peer = |line: &Line| Drawn {
+        lines: wrapped(&line.peer, PEER_CHARACTERS, 2),
+        ports: wrapped(&line.ports, PORT_CHARACTERS, 2),
+        change: Some(line.change),
+    };
     let mut all: Vec<Drawn> = lines.iter().take(MOST_PEERS).map(peer).collect();
-    let none = |text: String| Drawn { lines: vec![text], ports: String::new(), change: None };
+    let none = |text: String| Drawn { lines: vec![text], ports: Vec::new(), change: None };
     if !lines.iter().any(|line| line.change != Change::Removed) {
         all.insert(0, none(nobody.to_owned()));
     }
@@ -119,7 +124,7 @@ fn peer(drawn: Drawn, side: Side, y: usize, end: usize) -> impl IntoView {
     let path = format!("M{from} {start} C{bend} {start} {bend} {finish} {to} {finish}");
     let arrow = format!("M{to} {finish} l-8 -4 v8 z");
     let text = texts(drawn.lines.clone(), x + 10, middle + 4, "start", "picture__peer");
-    let label_y = (start + finish) / 2 - 6;
+    let ports = texts(drawn.ports, bend, (start + finish) / 2 - 4, "middle", "picture__ports");
     view! {
         <g class=format!("picture__connection picture__connection--{class}")>
             <path class="picture__line" d=path fill="none" stroke=stroke stroke-width=width stroke-dasharray=dashes/>
@@ -127,7 +132,7 @@ fn peer(drawn: Drawn, side: Side, y: usize, end: usize) -> impl IntoView {
             <rect class="picture__box" x=x y=y width=PEER_WIDTH height=BOX rx="6" fill="#f4f7f9" stroke=stroke stroke-width=width stroke-dasharray=dashes/>
             {text}
             <text class="picture__change" x=x + PEER_WIDTH - 6 y=y + 12 text-anchor="end" font-size="10" font-weight="600" fill=stroke>{word}</text>
-            <text class="picture__ports" x=bend y=label_y text-anchor="middle" font-size="11" fill="#17212b">{drawn.ports}</text>
+            {ports}
         </g>
     }
     .into_any()
@@ -165,7 +170,7 @@ fn wrapped(text: &str, width: usize, most: usize) -> Vec<String> {
     let cut = lines.len() > most;
     lines.truncate(most);
     if let Some(last) = lines.last_mut().filter(|_| cut) {
-        last.push('…');
+        *last = format!("{}…", last.trim_end());
     }
     lines.into_iter().map(|line| shortened(line.trim(), width)).collect()
 }
@@ -182,7 +187,8 @@ pub fn PictureTable(
             Change::Unchanged => "Unchanged".into_any(),
             Change::Removed => view! { <Badge tone=Tone::Bad text="Removed"/> }.into_any(),
         };
-        let policies = if line.policies.is_empty() { "no policy governs this".to_owned() } else { line.policies.join(", ") };
+        let policies =
+            if line.policies.is_empty() { "no policy governs this".to_owned() } else { line.policies.join(", ") };
         view! { <tr><td>{way}</td><td>{line.peer}</td><td>{line.ports}</td><td>{policies}</td><td>{change}</td></tr> }
     };
     let ingress = picture.ingress.into_iter().map(|line| row("May reach it", line)).collect_view();
@@ -190,6 +196,7 @@ pub fn PictureTable(
     view! {
         <Table label="Who may talk with it" columns=&["Direction", "Who or what", "Ports", "Allowed by", "Change"]>{ingress}{egress}</Table>
     }
+    .into_any()
 }
 
 /// The same in two sentences.
@@ -200,6 +207,39 @@ pub fn PictureSentences(
 ) -> impl IntoView {
     let [ingress, egress] = picture.sentences();
     view! { <p class="sentences">{ingress}" "{egress}</p> }
+}
+
+/// The most workloads named that do not agree.
+const MOST_NAMED: usize = 8;
+
+/// Who does not agree to what the picture promises, and where to change that.
+#[component]
+pub fn Disagreements(
+    /// Them.
+    one_sided: Vec<OneSided>,
+) -> impl IntoView {
+    let count = one_sided.len();
+    (count > 0).then(|| {
+        let items = one_sided
+            .into_iter()
+            .take(MOST_NAMED)
+            .map(|one| {
+                let does = match one.direction {
+                    Direction::Ingress => "may not reach it: no policy lets it out to here.",
+                    Direction::Egress => "does not let it in: no policy there allows it.",
+                };
+                view! { <li><strong>{one.closed}</strong>" "{does}</li> }
+            })
+            .collect_view();
+        let more = (count > MOST_NAMED).then(|| view! { <li>"and "{count - MOST_NAMED}" more"</li> });
+        view! {
+            <Notice tone=Tone::Warn>
+                <p>"Both ends must allow a connection, and these do not yet:"</p>
+                <ul>{items}{more}</ul>
+            </Notice>
+        }
+        .into_any()
+    })
 }
 
 /// The drawing alone, for a file.
@@ -217,8 +257,11 @@ mod tests {
     #[test]
     fn text_breaks_where_people_would_break_it() {
         assert_eq!(wrapped("every pod in shop", 30, 2), ["every pod in shop"]);
-        assert_eq!(wrapped("pods with app=web in payments-production", 24, 2), ["pods with app=web in", "payments-production"]);
+        assert_eq!(
+            wrapped("pods with app=web in payments-production", 24, 2),
+            ["pods with app=web in", "payments-production"]
+        );
         assert_eq!(wrapped(&"x".repeat(40), 10, 2), [format!("{}…", "x".repeat(9))]);
-assert_eq!(wrapped("one two three four", 8, 2), ["one two", "three…"]);
+        assert_eq!(wrapped("one two three four", 8, 2), ["one two", "three…"]);
     }
 }

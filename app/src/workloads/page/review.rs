@@ -2,7 +2,7 @@
 
 use super::findings::{DryRuns, Findings, FixForm, Headline, things};
 use super::panel::marks;
-use super::picture::{PictureDrawing, PictureSentences, PictureTable};
+use super::picture::{Disagreements, PictureDrawing, PictureSentences, PictureTable};
 use super::wizard::{DraftFooter, Head, Steps};
 use crate::error::AppError;
 use crate::form::FormErrors;
@@ -65,6 +65,7 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
             <details><summary>"The picture as a table"</summary><PictureTable picture=picture/></details>
             <p><a href=format!("/workloads/drafts/{id}/picture.svg") download="">"Download the picture (SVG)"</a></p>
         })}
+        <Disagreements one_sided=reviewed.one_sided.clone()/>
         {answers.map(|answers| view! { <AnswerList id=id answers=answers/> })}
         <h2>"Findings"</h2>
         <Findings report=reviewed.report.clone() fix=fix/>
@@ -78,6 +79,7 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
         <TakeAway id=id commands=commands/>
         {action}
     }
+    .into_any()
 }
 
 /// The one main action of the page.
@@ -105,12 +107,17 @@ fn Action(id: Uuid, ready: bool, reviewed_digest: String, reasons: Vec<String>, 
 pub fn SecondPersonNotice(
     /// Why.
     reasons: Vec<String>,
+    /// What leads up to them.
+    #[prop(
+        default = "A second person has to approve this: an administrator of the namespace or of the platform, and not its author. Because:"
+    )]
+    lead: &'static str,
 ) -> impl IntoView {
     (!reasons.is_empty()).then(|| {
         let items = reasons.into_iter().map(|reason| view! { <li>{reason}</li> }).collect_view();
         view! {
             <Notice tone=Tone::Info>
-                <p>"A second person has to approve this: an administrator of the namespace or of the platform, and not its author. Because:"</p>
+                <p>{lead}</p>
                 <ul>{items}</ul>
             </Notice>
         }
@@ -189,7 +196,8 @@ fn Connections(title: &'static str, connections: Vec<Connection>) -> impl IntoVi
                 view! { <li>{end(&connection.from)}" to "{end(&connection.to)}": "{connection.ports}</li> }
             })
             .collect_view();
-        let more = (count > MOST_CONNECTIONS).then(|| view! { <p class="quiet">"And "{count - MOST_CONNECTIONS}" more."</p> });
+        let more =
+            (count > MOST_CONNECTIONS).then(|| view! { <p class="quiet">"And "{count - MOST_CONNECTIONS}" more."</p> });
         view! { <section><h3>{format!("{title} ({count})")}</h3><ul>{items}</ul>{more}</section> }
     })
 }

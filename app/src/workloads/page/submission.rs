@@ -60,7 +60,7 @@ pub fn SubmissionPage() -> impl IntoView {
                 <Fact term="SHA-256"><code>{shown_digest}</code></Fact>
                 <Fact term="Reference"><code>{submission.id.to_string()}</code></Fact>
             </dl>
-            <SecondPersonNotice reasons=submission.second_person/>
+            <SecondPersonNotice reasons=submission.second_person lead="A second person has to look at this submission, because:"/>
             <Reviews reviews=submission.reviews/>
             {allowed.review.then(|| view! { <ReviewFields id=submission.id digest=digest form=form.clone() errors=errors.clone()/> })}
             <h2>"What was reviewed"</h2>
@@ -91,8 +91,8 @@ async fn allowed(request: &PageRequest, submission: &Submission) -> Allowed {
     let waits = matches!(submission.state, SubmissionState::Waiting | SubmissionState::Ready);
     let is_reviewable = waits && !submission.second_person.is_empty() && submission.author_id != actor.person_id;
     let review = is_reviewable && may_review(&request.state, actor, &submission.namespace).await.unwrap_or_default();
-    let apply =
-        submission.state.may_apply() && may_deploy(&request.state, actor, &submission.namespace).await.unwrap_or_default();
+    let apply = submission.state.may_apply()
+        && may_deploy(&request.state, actor, &submission.namespace).await.unwrap_or_default();
     Allowed { apply, review }
 }
 
@@ -115,14 +115,26 @@ async fn rollouts(request: &PageRequest, submission: &Submission) -> Vec<(String
 #[component]
 fn State(state: SubmissionState) -> impl IntoView {
     let (tone, text) = match state {
-        SubmissionState::Waiting => (Tone::Info, "Waiting for a second person. Administrators of the namespace and of the platform see it under Workloads."),
+        SubmissionState::Waiting => (
+            Tone::Info,
+            "Waiting for a second person. Administrators of the namespace and of the platform see it under Workloads.",
+        ),
         SubmissionState::Ready => (Tone::Good, "Approved: it can be applied, exactly as it stands here."),
-        SubmissionState::Refused => (Tone::Bad, "A second person refused it. The draft is kept: change it and submit it again."),
-        SubmissionState::ChangesRequested => (Tone::Warn, "A second person asks for changes. The draft is kept: change it and submit it again."),
+        SubmissionState::Refused => {
+            (Tone::Bad, "A second person refused it. The draft is kept: change it and submit it again.")
+        }
+        SubmissionState::ChangesRequested => {
+            (Tone::Warn, "A second person asks for changes. The draft is kept: change it and submit it again.")
+        }
         SubmissionState::Replaced => (Tone::Info, "A later submission of the same draft stands in its place."),
         SubmissionState::Applied => (Tone::Good, "Applied exactly as reviewed."),
-        SubmissionState::Unknown => (Tone::Bad, "It is not known whether this was applied: Fairway was interrupted. Applying it again is safe."),
-        SubmissionState::Stopped(_) => (Tone::Bad, "Not everything was applied. Each object below says why. Your draft is kept under Workloads: change it, or apply again once the cause is gone; objects that were applied stay as they are."),
+        SubmissionState::Unknown => {
+            (Tone::Bad, "It is not known whether this was applied: Fairway was interrupted. Applying it again is safe.")
+        }
+        SubmissionState::Stopped(_) => (
+            Tone::Bad,
+            "Not everything was applied. Each object below says why. Your draft is kept under Workloads: change it, or apply again once the cause is gone; objects that were applied stay as they are.",
+        ),
     };
     view! { <Notice tone=tone><p>{text}</p></Notice> }
 }
@@ -162,7 +174,10 @@ fn OutcomeBadge(outcome: ApplyOutcome) -> impl IntoView {
 fn Next(id: Uuid, draft: Uuid, state: SubmissionState, allowed: Allowed) -> impl IntoView {
     let change = matches!(
         state,
-        SubmissionState::Waiting | SubmissionState::Refused | SubmissionState::ChangesRequested | SubmissionState::Stopped(_)
+        SubmissionState::Waiting
+            | SubmissionState::Refused
+            | SubmissionState::ChangesRequested
+            | SubmissionState::Stopped(_)
     );
     let apply = allowed.apply.then(|| {
         let label = if state == SubmissionState::Ready { "Apply workload" } else { "Apply again" };
@@ -216,7 +231,10 @@ fn Problem(text: String) -> impl IntoView {
     let article: Option<&Article> = diagnose(&text).into_iter().next();
     let help = match article {
         Some(article) => view! { " "<a href=format!("/faq/{}", article.slug)>{article.title}</a> }.into_any(),
-        None => view! { " "<a href=format!("/faq?{}", super::query(&[("message", &text)]))>"Look for it in the FAQ"</a> }.into_any(),
+        None => {
+            view! { " "<a href=format!("/faq?{}", super::query(&[("message", &text)]))>"Look for it in the FAQ"</a> }
+                .into_any()
+        }
     };
     view! { <p>{text}{help}</p> }
 }

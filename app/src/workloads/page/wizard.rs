@@ -55,7 +55,7 @@ fn Unfinished(drafts: Vec<Draft>) -> impl IntoView {
             .take(5)
             .map(|draft| {
                 let place = step_path(draft.id, draft.form.furthest());
-                view! { <li><a href=place>{draft.form.name()}</a>", saved "<Time at=draft.updated_at/></li> }
+                view! { <li><a href=place>{draft.form.name().unwrap_or_else(|| "not named yet".to_owned())}</a>", saved "<Time at=draft.updated_at/></li> }
             })
             .collect_view();
         view! { <h2>"Or go on with a draft"</h2><ul>{items}</ul> }
@@ -139,9 +139,7 @@ async fn show_step(
                 view! { <DestinationsFields form=form.destinations.clone() places=places found=found search=search names=names errors=errors.clone()/> }.into_any()
             }
         }
-        Step::Manifests => {
-            view! { <ManifestsFields form=form.manifests.clone() errors=errors.clone()/> }.into_any()
-        }
+        Step::Manifests => view! { <ManifestsFields form=form.manifests.clone() errors=errors.clone()/> }.into_any(),
         _ => view! { <ResourcesFields form=form.resources.clone() errors=errors.clone()/> }.into_any(),
     };
     let button = if form.may_open(Step::Review) { "Save and review" } else { "Save and continue" };
@@ -180,8 +178,9 @@ pub fn Head(
 ) -> impl IntoView {
     let steps = form.steps();
     let number = steps.iter().position(|other| *other == step).unwrap_or_default() + 1;
+    let named = form.name().map(|name| format!(" {name}")).unwrap_or_default();
     view! {
-        <p class="caption">{format!("Add workload {}: step {number} of {}", form.name(), steps.len())}</p>
+        <p class="caption">{format!("Add workload{named}: step {number} of {}", steps.len())}</p>
         <h1>{step.title()}</h1>
     }
 }
@@ -226,7 +225,7 @@ pub fn DraftFooter(
 }
 
 fn show_delete(draft: &Draft) -> Page {
-    let name = draft.form.name();
+    let name = draft.form.name().unwrap_or_else(|| "this draft".to_owned());
     let back = step_path(draft.id, draft.form.furthest());
     let body = view! {
         <h1>"Delete draft"</h1>

@@ -104,6 +104,11 @@ pub(super) async fn list_comments(database: &PgPool, submission: Uuid) -> Result
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| Comment { author_name: row.author_name, line: row.line, body: row.body, written_at: row.written_at.to_jiff() })
+        .map(|row| Comment {
+            author_name: row.author_name,
+            line: row.line,
+            body: row.body,
+            written_at: row.written_at.to_jiff(),
+        })
         .collect())
 }

@@ -60,10 +60,9 @@ pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Res
 /// # Errors
 /// [`AppError::NotFound`] where there is none.
 pub async fn find_submission_of(database: &PgPool, draft: Uuid) -> Result<Uuid, AppError> {
-    let row =
-        sqlx::query!("select id from submissions where draft_id = $1 order by created_at desc limit 1", draft)
-            .fetch_one(database)
-            .await?;
+    let row = sqlx::query!("select id from submissions where draft_id = $1 order by created_at desc limit 1", draft)
+        .fetch_one(database)
+        .await?;
     Ok(row.id)
 }
 

@@ -1,0 +1,72 @@
+//! Who may talk to whom in a namespace.
+
+use crate::actor::Actor;
+use crate::error::AppError;
+use crate::namespaces::load_namespace;
+use crate::state::AppState;
+use crate::workloads::known::{Known, RunningWorkload};
+use review::{Connection, Manifest, Picture, Workload, World, connections, picture};
+
+/// The workloads of a namespace, and what may pass between them and addresses outside.
+#[derive(Debug, Clone)]
+pub struct NamespaceConnections {
+    /// As connections write them, `namespace/name[Kind]`; those that were looked for.
+    pub workloads: Vec<String>,
+    /// Those that begin or end at one of them, the first few thousand.
+    pub connections: Vec<Connection>,
+    /// How many there are.
+    pub all_connections: usize,
+    /// Of the chosen workload.
+    pub picture: Option<Picture>,
+    /// What the cluster did not show.
+    pub unread: Vec<String>,
+}
+
+/// The most connections handed on.
+const MOST_CONNECTIONS: usize = 5_000;
+
+/// Loads the connections of the workloads whose name holds `search`, and the picture of the one `chosen`.
+///
+/// # Errors
+/// [`AppError::NotFound`] where the person does not reach the namespace; otherwise when the cluster is away.
+pub async fn load_connections(
+    state: &AppState,
+    actor: &Actor,
+    namespace: &str,
+    search: &str,
+    chosen: &str,
+) -> Result<NamespaceConnections, AppError> {
+    load_namespace(state, actor, namespace)?;
+    let around = state.cluster.objects_in(&actor.kube, namespace).await?;
+    let (namespace, search, chosen) = (namespace.to_owned(), search.to_lowercase(), chosen.to_owned());
+    let places = state.policy.places.clone();
+    let worked_out = tokio::task::spawn_blocking(move || {
+        let running: Vec<RunningWorkload> = around.objects.iter().filter_map(RunningWorkload::of).collect();
+        let known = Known::new(namespace, running, places, None);
+        let mut found = among(&around.objects, &search);
+        found.picture = drawn(&around.objects, &chosen, &known);
+        NamespaceConnections { unread: around.unread, ..found }
+    });
+    worked_out.await.map_err(|error| {
+        tracing::error!(%error, "connections were not worked out");
+        AppError::Internal
+    })
+}
+
+fn among(objects: &[Manifest], search: &str) -> NamespaceConnections {
+    let world = World::new(objects);
+    let all: Vec<String> = world.endpoints().iter().map(ToString::to_string).collect();
+    let workloads: Vec<String> = all.into_iter().filter(|name| name.to_lowercase().contains(search)).collect();
+    let is_wanted = |name: &String| workloads.binary_search(name).is_ok();
+    let wanted = |connection: &Connection| is_wanted(&connection.from) || is_wanted(&connection.to);
+    let mut connections: Vec<Connection> = connections(&world).into_iter().filter(wanted).collect();
+    let all_connections = connections.len();
+    connections.truncate(MOST_CONNECTIONS);
+    NamespaceConnections { workloads, connections, all_connections, picture: None, unread: Vec::new() }
+}
+
+fn drawn(objects: &[Manifest], chosen: &str, known: &Known) -> Option<Picture> {
+    let workload = objects.iter().filter_map(Workload::of).find(|workload| workload.to_string() == chosen)?;
+    let names = known.names();
+    Some(picture(&workload, objects, objects.iter()).named(|words| names.get(words).cloned()))
+}
