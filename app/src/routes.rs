@@ -9,7 +9,9 @@ use crate::preview::page::{ApprovalsPage, CataloguePage, FeaturePage, FeaturesPa
 use crate::state::AppState;
 use crate::ui::styleguide::StyleguidePage;
 use crate::ui::{Page, Section, failure_page, page};
-use crate::workloads::page::{ConnectionsPage, DraftPage, ImportPage, NewWorkloadPage, SubmissionPage, WorkloadsPage};
+use crate::workloads::page::{
+    ConnectionsPage, DeleteDraftPage, DraftPage, ImportPage, NewWorkloadPage, SubmissionPage, WorkloadsPage,
+};
 use crate::{namespaces, preview, workloads};
 use axum::Router;
 use axum::http::header::CONTENT_SECURITY_POLICY;
@@ -60,6 +62,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/namespaces/:name/connections") view=ConnectionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/workloads") view=WorkloadsPage ssr=SsrMode::Async/>
                 <Route path=path!("/workloads/new") view=NewWorkloadPage ssr=SsrMode::Async/>
+                <Route path=path!("/workloads/drafts/:id/delete") view=DeleteDraftPage ssr=SsrMode::Async/>
                 <Route path=path!("/workloads/drafts/:id/:step") view=DraftPage ssr=SsrMode::Async/>
                 <Route path=path!("/workloads/import") view=ImportPage ssr=SsrMode::Async/>
                 <Route path=path!("/workloads/:id") view=SubmissionPage ssr=SsrMode::Async/>

@@ -91,7 +91,7 @@ test('a field that another tool manages is a conflict that names the tool, and n
   const page = await open('dana');
   await reviewed(page, 'shop', { name });
   const said = page.getByRole('listitem').filter({ hasText: `NetworkPolicy/shop/${name}` }).filter({ hasText: 'Conflict' });
-  await expect(said.getByRole('listitem')).toHaveText('.spec.podSelector is managed by helm');
+  await expect(said.getByRole('listitem')).toHaveText(['.spec.podSelector is managed by helm', '.spec.policyTypes is managed by helm']);
   await expect(page.getByRole('button', { name: 'Apply workload' })).toHaveCount(0);
   expect((await kube.get(path)).spec.podSelector.matchLabels).toEqual({ app: 'theirs' });
 });

@@ -13,7 +13,7 @@ const feature = 'snippet-annotations';
 const gets = ({ draft, submission }) => ({
   '/': '/', '/access': '/access', '/namespaces': '/namespaces', '/namespaces/new': '/namespaces/new', '/namespaces/:name': '/namespaces/shop',
   '/namespaces/:name/connections': '/namespaces/shop/connections', '/workloads': '/workloads', '/workloads/new': '/workloads/new', '/workloads/import': '/workloads/import',
-  '/workloads/drafts/:id/:step': `/workloads/drafts/${draft}/workload`, '/workloads/drafts/{id}/manifest.yaml': `/workloads/drafts/${draft}/manifest.yaml`,
+  '/workloads/drafts/:id/:step': `/workloads/drafts/${draft}/workload`, '/workloads/drafts/:id/delete': `/workloads/drafts/${draft}/delete`, '/workloads/drafts/{id}/manifest.yaml': `/workloads/drafts/${draft}/manifest.yaml`,
   '/workloads/drafts/{id}/picture.svg': `/workloads/drafts/${draft}/picture.svg`, '/workloads/drafts/{id}/kustomize.zip': `/workloads/drafts/${draft}/kustomize.zip`, '/workloads/:id': `/workloads/${submission}`,
   '/preview-features': '/preview-features', '/preview-features/:slug': `/preview-features/${feature}`, '/faq': '/faq', '/faq/:slug': '/faq/image-tags',
   '/admin': '/admin', '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/audit': '/admin/audit', '/styleguide': '/styleguide',

@@ -15,6 +15,7 @@ use crate::workloads::store;
 use axum::extract::{Path, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -60,6 +61,9 @@ pub async fn may_deploy(state: &AppState, actor: &Actor, namespace: &str) -> Res
     }
 }
 
+/// How long an empty draft may still be open in some window, in seconds.
+const LEFT_ALONE: i64 = 3600;
+
 /// How a new draft begins.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -69,7 +73,7 @@ struct BeginForm {
     running: String,
 }
 
-/// `POST /workloads/new`: begins a draft. One that nobody has typed anything into is taken up again.
+/// `POST /workloads/new`: begins a draft. Those that the person began long ago and never typed anything into go.
 ///
 /// # Errors
 /// When a part is away, or the workload named is not there to see.
@@ -82,12 +86,14 @@ pub async fn post_new(State(state): State<AppState>, actor: Actor, body: String)
         "" => empty_draft(begin.namespace),
         reference => policy_draft(&running_workload(&state, &actor, &begin.namespace, reference).await?),
     };
-    let untouched = store::list_drafts(&state.database, actor.person_id, &[]).await?;
-    let untouched = untouched.into_iter().find(|draft| draft.form == form);
-    let id = match untouched {
-        Some(draft) => draft.id,
-        None => store::insert_draft(&state.database, actor.person_id, &form).await?,
-    };
+    let now = Timestamp::now();
+    let is_old = |draft: &&Draft| now.as_second() - draft.updated_at.as_second() > LEFT_ALONE;
+    for draft in store::list_drafts(&state.database, actor.person_id, &[]).await?.iter().filter(is_old) {
+        if draft.form.is_untouched() {
+            store::delete_draft(&state.database, draft.id).await?;
+        }
+    }
+    let id = store::insert_draft(&state.database, actor.person_id, &form).await?;
     Ok(Redirect::to(&step_path(id, Step::Workload)).into_response())
 }
 

@@ -38,6 +38,7 @@ pub async fn load_overview(state: &AppState, actor: &Actor) -> Result<Overview, 
         load_targets(state, actor),
     )?;
     let drafts = store::list_drafts(&state.database, actor.person_id, &targets).await?;
+    let drafts = drafts.into_iter().filter(|draft| !draft.form.is_untouched()).collect();
     let reviewed = if actor.administrator().is_ok() { state.cluster.namespace_names()? } else { administered };
     let waits = |submission: &SubmissionSummary| {
         submission.state == SubmissionState::Waiting && submission.author_id != actor.person_id

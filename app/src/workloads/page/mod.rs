@@ -16,7 +16,7 @@ pub use import::ImportPage;
 pub use panel::live_panel;
 pub use picture::picture_file;
 pub use submission::SubmissionPage;
-pub use wizard::{DraftPage, NewWorkloadPage};
+pub use wizard::{DeleteDraftPage, DraftPage, NewWorkloadPage};
 
 use self::submission::StateBadge;
 use crate::error::AppError;

@@ -85,9 +85,6 @@ pub fn DraftPage() -> impl IntoView {
             }
             other => other?,
         };
-        if request.param("step") == "delete" {
-            return Ok(show_delete(&draft));
-        }
         let step = Step::from_slug(&request.param("step")).ok_or(AppError::NotFound)?;
         let (form, errors) = rejected
             .map_or_else(|| (draft.form.clone(), FormErrors::default()), |rejected| (rejected.form, rejected.errors));
@@ -222,6 +219,15 @@ pub fn DraftFooter(
     view! {
         <p class="quiet draft-footer">"Saved with every step. Everyone who may run workloads in this namespace can open it by its address. "<a href=delete_path(id)>"Delete draft"</a></p>
     }
+}
+
+/// `/workloads/drafts/{id}/delete`: asks before what was typed is lost.
+#[component]
+pub fn DeleteDraftPage() -> impl IntoView {
+    page(Section::Workloads, |request| async move {
+        let id: Uuid = request.param("id").parse().map_err(|_| AppError::NotFound)?;
+        Ok(show_delete(&load_draft(&request.state, request.actor()?, id).await?))
+    })
 }
 
 fn show_delete(draft: &Draft) -> Page {
