@@ -31,7 +31,7 @@ pub fn form_routes() -> Router<AppState> {
         .route("/namespaces/new", post(namespaces::api::post_namespace))
         .route("/workloads/new", post(workloads::api::post_new))
         .route("/workloads/drafts/{id}/manifest.yaml", get(workloads::api::get_manifest))
-        .route("/workloads/drafts/{id}/picture.svg", get(workloads::api::get_picture))
+        .route("/workloads/drafts/{id}/picture.svg", get(workloads::page::get_picture))
         .route("/workloads/drafts/{id}/kustomize.zip", get(workloads::api::get_kustomize))
         .route("/workloads/drafts/{id}/delete", post(workloads::api::post_delete))
         .route("/workloads/drafts/{id}/{step}", post(workloads::api::post_step))

@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 const breaches = [];
@@ -25,12 +25,15 @@ function forbid(file, pattern, rule) {
 for (const area of areas) {
   const others = areas.filter((other) => other !== area).join('|');
   for (const file of files(join(root, 'app/src', area))) {
-    forbid(file, new RegExp(`crate::(${others})::(api|page|store|wizard|live|forms|submission)\\b`), 'an area sees only the mod.rs of another');
+    forbid(file, new RegExp(`crate::(${others})::(api|page|store|live|forms|draft|submission)\\b`), 'an area sees only the mod.rs of another');
     if (area === 'access' || area === 'audit') forbid(file, new RegExp(`crate::(${others})\\b`), 'access and audit import no other area');
-    if (basename(file) === 'mod.rs') forbid(file, /^\s*use (leptos|axum|sqlx|kube)\b/, 'mod.rs holds rules, not frameworks');
-    if (basename(file) === 'page.rs') forbid(file, /\b(store|sqlx)::/, 'page -> api -> store');
-    if (basename(file) === 'store.rs') forbid(file, /^\s*use (leptos|axum)\b/, 'a store knows no web');
-    if (basename(file) === 'api.rs') forbid(file, /\bsqlx::query/, 'SQL is in store.rs');
+    const layer = relative(join(root, 'app/src', area), file).split(/[/.]/)[0];
+    if (layer === 'mod') forbid(file, /^\s*use (leptos|axum|sqlx|kube)\b/, 'mod.rs holds rules, not frameworks');
+    if (layer === 'page') forbid(file, /\b(store|sqlx)::/, 'page -> api -> store');
+    if (layer === 'api') forbid(file, /::page::/, 'page -> api');
+    if (layer === 'store') forbid(file, /^\s*use (leptos|axum)\b/, 'a store knows no web');
+    if (layer !== 'store') forbid(file, /\bsqlx::query/, 'SQL is in the store');
+    if (!['api', 'page', 'live'].includes(layer)) forbid(file, /^\s*use (leptos|axum)\b/, 'rules know no web');
   }
 }
 for (const file of files(join(root, 'app/src/ui'))) forbid(file, new RegExp(`crate::(${areas.join('|')})\\b`), 'ui knows no area');

@@ -62,7 +62,7 @@ test('with the cluster away pages say so, nothing is applied, and the draft wait
 
   await own.processes.stop(own.cluster.entry, 'SIGKILL');
   await page.getByRole('button', { name: 'Apply workload' }).click();
-  await expect(page.locator('main')).toContainText('Fairway cannot reach the cluster at the moment. Nothing was changed');
+  await expect(page.locator('main')).toContainText(/The cluster cannot be asked at the moment, so nothing can be applied|Fairway cannot reach the cluster at the moment. Nothing was changed/);
   expect(rows(`select 1 from submissions where name = '${name}'`, own.database.owner)).toEqual([]);
   // What exists is still shown, from what was last heard.
   expect((await page.goto('/access')).status()).toBe(200);

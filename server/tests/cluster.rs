@@ -63,7 +63,10 @@ fn pod(name: &str, image: &str) -> Value {
 /// The watch caches fill in the background.
 async fn filled(cluster: &KubeCluster) {
     let seen = async {
-        while cluster.namespace("shop").ok().flatten().is_none() || cluster.bindings_of(&dana()).is_err() {
+        while cluster.namespace("shop").ok().flatten().is_none()
+            || cluster.bindings_of(&dana()).is_err()
+            || cluster.objects_in(&dana(), "shop").await.is_err()
+        {
             tokio::task::yield_now().await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -74,12 +77,7 @@ async fn filled(cluster: &KubeCluster) {
 #[tokio::test]
 async fn rights_are_those_of_the_person_and_not_of_the_portal() {
     let cluster = cluster().await;
-    let right = |namespace: &str| Right {
-        verb: "create",
-        group: "apps",
-        resource: "deployments",
-        namespace: Some(namespace.to_owned()),
-    };
+    let right = |namespace: &str| Right::within(namespace.to_owned(), "create", "apps", "deployments");
     assert_eq!(cluster.allows(&dana(), &right("shop")).await, Ok(true));
     assert_eq!(cluster.allows(&dana(), &right("pay")).await, Ok(false));
     assert_eq!(cluster.allows(&identity("nico", &[]), &right("shop")).await, Ok(false));
@@ -115,12 +113,11 @@ async fn a_dry_run_stores_nothing_and_an_apply_stores_the_object_under_our_name(
     let cluster = cluster().await;
     let name = unique("web");
     apply(&cluster, &dana(), &policy(&name), Run::Dry).await.unwrap();
-    let around = async || cluster.surroundings(&dana(), "shop").await.unwrap().objects;
-    assert!(around().await.iter().all(|found| found.object().name != name));
+    let manifest = Manifest::from_value(policy(&name)).unwrap();
+    assert_eq!(cluster.read(&dana(), &manifest).await, Ok(None));
     apply(&cluster, &dana(), &policy(&name), Run::Real).await.unwrap();
-    let stored = around().await;
-    let stored = stored.iter().find(|found| found.object().name == name).unwrap();
-    assert_eq!(stored.value()["metadata"]["managedFields"][0]["manager"], "fairway");
+    let stored = cluster.read(&dana(), &manifest).await.unwrap().unwrap();
+    assert_eq!(stored["metadata"]["managedFields"][0]["manager"], "fairway");
 }
 
 #[tokio::test]
@@ -158,8 +155,10 @@ async fn a_field_that_somebody_else_manages_is_a_conflict_and_is_not_overwritten
         .unwrap();
     admin.request_text(request).await.unwrap();
     let conflict = apply(&cluster, &dana(), &policy_for(&name, "ours"), Run::Real).await;
-    let Err(ClusterError::Conflict(message)) = conflict else { panic!("{conflict:?}") };
-    assert!(message.contains("helm") && message.contains(".spec.podSelector"), "{message}");
+    let Err(ClusterError::Conflict { message, fields }) = conflict else { panic!("{conflict:?}") };
+    assert!(message.contains("helm"), "{message}");
+    assert!(fields.iter().all(|conflict| conflict.manager == "helm"), "{fields:?}");
+    assert!(fields.iter().any(|conflict| conflict.field.starts_with(".spec.podSelector")), "{fields:?}");
     let kept = admin.request_text(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap();
     assert!(kept.contains("theirs"));
 }
@@ -188,7 +187,9 @@ async fn the_portals_account_cannot_act_as_a_group_it_was_not_given() {
 #[tokio::test]
 async fn the_portals_account_may_do_nothing_of_its_own_in_a_teams_namespace() {
     let portal = client(&told("FAIRWAY_TEST_KUBECONFIG")).await;
-    for path in ["/api/v1/namespaces/shop/secrets", "/api/v1/namespaces/shop/pods", "/api/v1/secrets"] {
+    for path in
+        ["/api/v1/namespaces/shop/secrets", "/api/v1/namespaces/shop/configmaps", "/api/v1/secrets", "/api/v1/events"]
+    {
         let refused = portal.request_text(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap_err();
         assert!(refused.to_string().contains("forbidden"), "{path}: {refused}");
     }
@@ -204,7 +205,7 @@ async fn a_subnamespace_is_asked_for_as_the_person() {
     assert!(matches!(refused, Err(ClusterError::Refused(_))), "{refused:?}");
     cluster.create_subnamespace(&dana(), "shop", &name).await.unwrap();
     let again = cluster.create_subnamespace(&dana(), "shop", &name).await;
-    assert!(matches!(again, Err(ClusterError::Conflict(_))), "{again:?}");
+    assert!(matches!(again, Err(ClusterError::Conflict { .. })), "{again:?}");
 }
 
 #[tokio::test]
@@ -215,4 +216,62 @@ async fn an_api_server_that_is_not_there_is_away_even_for_a_write() {
     let write = apply(&cluster, &dana(), &policy("x"), Run::Real).await;
     assert!(matches!(write, Err(ClusterError::Away(_))), "{write:?}");
     assert!(matches!(cluster.namespace("shop"), Err(ClusterError::Away(_))));
+}
+
+/// Waits until the watch caches show something.
+async fn shown<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    let seen = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_runs_is_seen_as_soon_as_it_is_there_and_only_by_who_may_list_it() {
+    let cluster = cluster().await;
+    filled(&cluster).await;
+    let name = unique("seen");
+    apply(&cluster, &dana(), &policy(&name), Run::Real).await.unwrap();
+    let of = async |who: &KubeIdentity| cluster.objects_in(who, "shop").await.unwrap();
+    shown(async || of(&dana()).await.objects.iter().any(|object| object.object().name == name).then_some(())).await;
+    let stranger = of(&identity("pia", &["team-pay"])).await;
+    assert!(stranger.objects.is_empty(), "{:?}", stranger.objects);
+    assert!(stranger.unread.contains(&"pods of shop".to_owned()), "{:?}", stranger.unread);
+}
+
+#[tokio::test]
+async fn a_workload_is_found_with_all_that_was_made_for_it_and_what_was_said() {
+    let cluster = cluster().await;
+    filled(&cluster).await;
+    let name = unique("family");
+    let template =
+        json!({ "metadata": { "labels": { "app": name } }, "spec": pod(&name, "harbor.example.com/web:1")["spec"] });
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": name, "namespace": "shop" },
+        "spec": { "replicas": 2, "selector": { "matchLabels": { "app": name } }, "template": template },
+    });
+    apply(&cluster, &dana(), &deployment, Run::Real).await.unwrap();
+    let workload = Manifest::from_value(deployment).unwrap().object().clone();
+    let family = shown(async || {
+        let family = cluster.family(&dana(), &workload).await.unwrap();
+        (family.made.len() == 3 && !family.events.is_empty()).then_some(family)
+    })
+    .await;
+    let mut kinds: Vec<&str> = family.made.iter().map(|made| made.object().kind.as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["Pod", "Pod", "ReplicaSet"]);
+    assert!(family.events.iter().any(|event| event.reason == "SuccessfulCreate"), "{:?}", family.events);
+    let stranger = cluster.family(&identity("pia", &["team-pay"]), &workload).await.unwrap();
+    assert!(stranger.workload.is_none() && stranger.made.is_empty() && stranger.events.is_empty());
+}
+
+#[tokio::test]
+async fn the_api_server_says_where_it_is() {
+    let (addresses, port) = cluster().await.api_server().await.unwrap().unwrap();
+    assert!(!addresses.is_empty() && port.number > 0);
 }

@@ -8,30 +8,37 @@ use app::audit::store::{NewEvent, append};
 use app::audit::{Action, Phase};
 use app::digest::Digest;
 use app::error::AppError;
-use app::workloads::forms::DraftForm;
+use app::workloads::draft::DraftForm;
+use app::workloads::second_person::ReviewVerdict;
 use app::workloads::store::{
-    NewSubmission, delete_draft, find_draft, find_submission, insert_apply_result, insert_draft, insert_submission,
-    list_drafts, list_submissions, update_draft,
+    NewReview, NewSubmission, applied_before, delete_draft, find_draft, find_submission, insert_apply_result,
+    insert_comment, insert_draft, insert_review, insert_submission, list_drafts, list_submissions, update_draft,
 };
-use app::workloads::submission::{ApplyOutcome, ApplyResult, SubmissionOutcome};
+use app::workloads::submission::{ApplyOutcome, ApplyResult, SubmissionState};
 use parts::{actor, portal_role};
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_draft_exists_for_its_author_only(options: PgPoolOptions, connect: PgConnectOptions) {
+async fn a_draft_is_saved_only_over_the_version_that_was_seen(options: PgPoolOptions, connect: PgConnectOptions) {
     let portal = portal_role(options, connect).await;
-    let (dana, pia) = (actor(&portal, "dana", &[]).await, actor(&portal, "pia", &[]).await);
+    let (dana, devin) = (actor(&portal, "dana", &[]).await, actor(&portal, "devin", &[]).await);
     let mut form = DraftForm::default();
+    form.workload.namespace = "shop".into();
     let id = insert_draft(&portal, dana.person_id, &form).await.unwrap();
     form.workload.name = "web".into();
-    assert_eq!(update_draft(&portal, pia.person_id, id, &form).await, Err(AppError::NotFound));
-    assert_eq!(find_draft(&portal, pia.person_id, id).await.err(), Some(AppError::NotFound));
-    delete_draft(&portal, pia.person_id, id).await.unwrap();
-    update_draft(&portal, dana.person_id, id, &form).await.unwrap();
-    assert_eq!(find_draft(&portal, dana.person_id, id).await.unwrap().form, form);
-    assert!(list_drafts(&portal, pia.person_id).await.unwrap().is_empty());
+    assert!(update_draft(&portal, devin.person_id, id, 1, &form).await.unwrap());
+    let unseen = DraftForm::default();
+    assert!(!update_draft(&portal, dana.person_id, id, 1, &unseen).await.unwrap());
+    let draft = find_draft(&portal, id).await.unwrap();
+    assert_eq!((draft.version, draft.saved_by.as_str(), &draft.form), (2, "DEVIN", &form));
+    let listed = async |who: Uuid, namespaces: &[String]| list_drafts(&portal, who, namespaces).await.unwrap().len();
+    assert_eq!(listed(devin.person_id, &[]).await, 0);
+    assert_eq!(listed(devin.person_id, &["shop".into()]).await, 1);
+    assert_eq!(listed(dana.person_id, &[]).await, 1);
+    delete_draft(&portal, id).await.unwrap();
+    assert_eq!(find_draft(&portal, id).await.err(), Some(AppError::NotFound));
 }
 
 fn submission(author: Uuid, manifest: &str, digest: Digest) -> NewSubmission<'_> {
@@ -44,6 +51,7 @@ fn submission(author: Uuid, manifest: &str, digest: Digest) -> NewSubmission<'_>
         digest,
         report: json!({}),
         dry_run: json!([]),
+        second_person: &[],
     }
 }
 
@@ -71,24 +79,103 @@ async fn a_submission_counts_as_applied_only_once_the_record_says_so(
         actor: &dana.profile,
         action: Action::WorkloadApply,
         object: "Submission/shop/web",
-        detail: json!({}),
+        detail: json!({ "submission": id }),
         request_id: "request",
     };
-    let outcome = async || find_submission(&portal, id).await.unwrap().outcome;
-    assert_eq!(outcome().await, SubmissionOutcome::Unknown);
+    let state = async || find_submission(&portal, id).await.unwrap().state;
+    assert_eq!(state().await, SubmissionState::Ready);
     // Killed after the first of two objects: what is there looks well, and is not all.
     let intent = append(&portal, event(None, Phase::Intent)).await.unwrap();
+    assert_eq!(state().await, SubmissionState::Unknown);
     let first = ApplyResult {
         object: "NetworkPolicy/shop/web".into(),
         outcome: ApplyOutcome::Applied,
         message: String::new(),
+        conflicts: Vec::new(),
         resource_version: Some("1".into()),
     };
     insert_apply_result(&portal, id, intent, &first).await.unwrap();
-    assert_eq!(outcome().await, SubmissionOutcome::Unknown);
+    assert_eq!(state().await, SubmissionState::Unknown);
     append(&portal, event(Some(intent), Phase::Succeeded)).await.unwrap();
-    assert_eq!(outcome().await, SubmissionOutcome::Applied);
+    assert_eq!(state().await, SubmissionState::Applied);
     let listed = list_submissions(&portal, &["shop".into()]).await.unwrap();
-    assert_eq!(listed[0].outcome, SubmissionOutcome::Applied);
+    assert_eq!(listed[0].state, SubmissionState::Applied);
     assert!(list_submissions(&portal, &["pay".into()]).await.unwrap().is_empty());
+}
+
+fn review(
+    submission: Uuid,
+    submitted_by: Uuid,
+    reviewer: Uuid,
+    digest: Digest,
+    verdict: ReviewVerdict,
+) -> NewReview<'static> {
+    NewReview { submission, submitted_by, digest, reviewer, verdict, comment: "because", request_id: "request" }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    let (dana, lee) = (actor(&portal, "dana", &[]).await, actor(&portal, "lee", &[]).await);
+    let reasons = ["A reason.".to_owned()];
+    let new = NewSubmission { second_person: &reasons, ..submission(dana.person_id, "a", Digest::of("a")) };
+    let id = insert_submission(&portal, new).await.unwrap();
+    let state = async || find_submission(&portal, id).await.unwrap().state;
+    assert_eq!(state().await, SubmissionState::Waiting);
+    let said = async |by: Uuid, author: Uuid, digest: Digest| {
+        insert_review(&portal, review(id, author, by, digest, ReviewVerdict::Approved)).await
+    };
+    for refused in [
+        said(dana.person_id, dana.person_id, Digest::of("a")).await,
+        // Saying that somebody else submitted it does not help.
+        said(dana.person_id, lee.person_id, Digest::of("a")).await,
+        said(lee.person_id, dana.person_id, Digest::of("other")).await,
+    ] {
+        assert!(matches!(refused, Err(AppError::Conflict { .. })), "{refused:?}");
+    }
+    assert_eq!(state().await, SubmissionState::Waiting);
+    said(lee.person_id, dana.person_id, Digest::of("a")).await.unwrap();
+    assert_eq!(state().await, SubmissionState::Ready);
+    insert_review(&portal, review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused))
+        .await
+        .unwrap();
+    assert_eq!(state().await, SubmissionState::Refused, "the latest counts");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn reviews_and_comments_can_be_neither_changed_nor_taken_back(options: PgPoolOptions, connect: PgConnectOptions) {
+    let portal = portal_role(options, connect).await;
+    let (dana, lee) = (actor(&portal, "dana", &[]).await, actor(&portal, "lee", &[]).await);
+    let id = insert_submission(&portal, submission(dana.person_id, "a", Digest::of("a"))).await.unwrap();
+    insert_review(&portal, review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused))
+        .await
+        .unwrap();
+    insert_comment(&portal, id, lee.person_id, Some(1), "Why?").await.unwrap();
+    for table in ["submission_reviews", "submission_comments", "submissions"] {
+        for statement in
+            [format!("delete from {table}"), format!("update {table} set id = id"), format!("truncate {table} cascade")]
+        {
+            assert!(sqlx::query(sqlx::AssertSqlSafe(statement.clone())).execute(&portal).await.is_err(), "{statement}");
+        }
+    }
+    let found = find_submission(&portal, id).await.unwrap();
+    assert_eq!((found.reviews.len(), found.comments.len()), (1, 1));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_draft_that_is_submitted_again_replaces_what_was_submitted_before(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    let dana = actor(&portal, "dana", &[]).await;
+    let first = insert_submission(&portal, submission(dana.person_id, "a", Digest::of("a"))).await.unwrap();
+    let second = insert_submission(&portal, submission(dana.person_id, "b", Digest::of("b"))).await.unwrap();
+    let state = async |id: Uuid| find_submission(&portal, id).await.unwrap().state;
+    assert_eq!((state(first).await, state(second).await), (SubmissionState::Replaced, SubmissionState::Ready));
+    let second = find_submission(&portal, second).await.unwrap();
+    assert_eq!(applied_before(&portal, &second).await.unwrap(), None, "the first was never applied");
 }

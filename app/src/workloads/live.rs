@@ -9,7 +9,11 @@ use leptos::prelude::*;
 /// page; stores nothing.
 #[server(prefix = "/api", endpoint = "review-live")]
 pub async fn review_live(draft: String, step: String, form: String) -> Result<String, ServerFnError> {
-    super::page::live_panel(&draft, &step, &form).await.map_err(|error| ServerFnError::new(error.to_string()))
+    super::page::live_panel(&draft, &step, &form).await.map_err(|error| {
+        let response = expect_context::<leptos_axum::ResponseOptions>();
+        response.set_status(axum::http::StatusCode::from_u16(error.status()).unwrap_or_default());
+        ServerFnError::new(error.to_string())
+    })
 }
 
 /// The panel beside the form. Without JavaScript it shows what was saved.

@@ -40,9 +40,8 @@ pub(super) async fn fix_draft(
 fn mended(mut form: DraftForm, finding: &Finding) -> DraftForm {
     let object = &finding.object;
     let mut pasted = decode("text", &form.manifests.text).unwrap_or_default();
-    let is_meant =
-        |manifest: &mut Manifest| manifest.object().kind == object.kind && manifest.object().name == object.name;
-    if let Some(place) = pasted.iter_mut().position(|manifest| is_meant(manifest)) {
+    let is_meant = |manifest: &Manifest| manifest.object().kind == object.kind && manifest.object().name == object.name;
+    if let Some(place) = pasted.iter().position(is_meant) {
         pasted[place].patch(&finding.patch);
         form.manifests.text = rewritten(&form.manifests.text, &pasted, place, &finding.patch);
         return form;

@@ -19,5 +19,5 @@ pub use drafts::{
 pub use import::{ImportForm, post_import, post_undo};
 pub use lists::{Found, Listed, ListedWorkload, Overview, find_picks, list_workloads, load_overview};
 pub use review::{Depth, DryRun, DryRunAnswer, Reviewed, dry_run, load_known, may_apply, review_draft};
-pub use second_person::{ReviewForm, may_review, post_review};
-pub use take_away::{get_kustomize, get_manifest, get_picture};
+pub use second_person::{ReviewForm, may_comment, may_review, post_review};
+pub use take_away::{file, get_kustomize, get_manifest, load_picture};

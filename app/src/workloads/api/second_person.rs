@@ -1,6 +1,6 @@
 //! A second person's look at a submission.
 
-use super::apply::load_submission;
+use super::apply::{load_submission, look_right};
 use crate::actor::Actor;
 use crate::audit::{Action, audited};
 use crate::error::AppError;
@@ -63,14 +63,29 @@ pub async fn post_review(
 ) -> Result<Response, AppError> {
     let submission = load_submission(&state, &actor, &id).await?;
     let form: ReviewForm = decode(&body)?;
+    let is_reviewer = may_review(&state, &actor, &submission.namespace).await?;
     let outcome = if form.verdict.is_empty() {
+        if !(is_reviewer || may_comment(&state, &actor, &submission).await?) {
+            return Err(AppError::NotFound);
+        }
         comment(&state, &actor, &submission, form).await?
-    } else if may_review(&state, &actor, &submission.namespace).await? {
+    } else if is_reviewer {
         review(&state, &actor, &submission, form).await?
     } else {
         return Err(AppError::NotFound);
     };
     Ok(outcome.respond(state, parts).await)
+}
+
+/// Whether the person may say something about a submission: who only reads the records may not.
+///
+/// # Errors
+/// When the cluster is away.
+pub async fn may_comment(state: &AppState, actor: &Actor, submission: &Submission) -> Result<bool, AppError> {
+    if submission.author_id == actor.person_id {
+        return Ok(true);
+    }
+    Ok(state.cluster.allows(&actor.kube, &look_right(submission.namespace.clone())).await?)
 }
 
 async fn review(

@@ -1,15 +1,14 @@
-//! Files to take away: the reviewed bytes, a folder for kustomize, and the picture.
+//! Files to take away: the reviewed bytes, and a folder for kustomize.
 
 use super::drafts::load_draft;
 use super::review::{Depth, Reviewed, document, review_draft};
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::state::AppState;
-use crate::workloads::page::picture_file;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use review::Manifest;
+use review::{Manifest, Picture};
 use std::io::{Cursor, Write};
 use uuid::Uuid;
 use zip::ZipWriter;
@@ -28,19 +27,14 @@ pub async fn get_manifest(
     Ok(file(&format!("{}.yaml", name(&reviewed)), "application/yaml", reviewed.manifest.into_bytes()))
 }
 
-/// `GET /workloads/drafts/{id}/picture.svg`: the picture.
+/// The name of a draft's workload, and its picture.
 ///
 /// # Errors
 /// [`AppError::NotFound`] for a draft that is not there to see, is not complete, or has no picture.
-pub async fn get_picture(
-    State(state): State<AppState>,
-    actor: Actor,
-    Path(id): Path<Uuid>,
-) -> Result<Response, AppError> {
-    let reviewed = complete(&state, &actor, id).await?;
-    let name = format!("{}.svg", name(&reviewed));
-    let picture = reviewed.picture.ok_or(AppError::NotFound)?;
-    Ok(file(&name, "image/svg+xml", picture_file(picture).into_bytes()))
+pub async fn load_picture(state: &AppState, actor: &Actor, id: Uuid) -> Result<(String, Picture), AppError> {
+    let reviewed = complete(state, actor, id).await?;
+    let name = name(&reviewed);
+    Ok((name, reviewed.picture.ok_or(AppError::NotFound)?))
 }
 
 /// `GET /workloads/drafts/{id}/kustomize.zip`: a folder with a file for each object and a `kustomization.yaml`.
@@ -71,7 +65,8 @@ fn name(reviewed: &Reviewed) -> String {
     reviewed.answers.as_ref().map_or_else(|| "manifests".to_owned(), |answers| answers.name.clone())
 }
 
-fn file(name: &str, content_type: &'static str, bytes: Vec<u8>) -> Response {
+/// An answer that browsers save.
+pub fn file(name: &str, content_type: &'static str, bytes: Vec<u8>) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
     ([(CONTENT_TYPE, content_type.to_owned()), (CONTENT_DISPOSITION, disposition)], bytes).into_response()
 }

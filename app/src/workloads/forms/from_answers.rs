@@ -132,8 +132,7 @@ mod tests {
     #[test]
     fn answers_that_were_typed_back_are_the_same_answers() {
         let known = Known::new("shop".into(), [], usual_places(), None);
-        let mut form = DraftForm::default();
-        form.workload = WorkloadForm {
+        let workload = WorkloadForm {
             namespace: "shop".into(),
             name: "web".into(),
             image: "harbor.example.com/shop/web:1".into(),
@@ -146,6 +145,7 @@ mod tests {
             volume_path: vec!["/data".into()],
             ..WorkloadForm::default()
         };
+        let mut form = DraftForm { workload, ..DraftForm::default() };
         form.sources.same_namespace = "yes".into();
         form.sources.place = vec!["monitoring".into()];
         form.sources.rows = PeerRows::default().with("pods", "app=a in pay", "8080").with("same-namespace", "", "8080");

@@ -1,9 +1,33 @@
 //! What the rules and the cluster say, as people read it.
 
 use crate::ui::{Badge, Diff, Notice, Tone};
-use crate::workloads::api::{DryRun, DryRunAnswer};
+use crate::workloads::api::{DryRun, DryRunAnswer, may_apply};
 use leptos::prelude::*;
 use review::{Finding, Report, Severity, Verdict};
+
+/// Whether something may be applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// Rules and cluster agree.
+    Ready,
+    /// The rules or the cluster say no.
+    NotReady,
+    /// The cluster could not be asked.
+    Unknown,
+}
+
+impl Readiness {
+    /// From the verdicts.
+    #[must_use]
+    pub fn of(report: &Report, dry_run: &[DryRun]) -> Self {
+        let is_unknown = |tried: &DryRun| tried.answer == DryRunAnswer::Unknown;
+        match () {
+            () if may_apply(report, dry_run) => Self::Ready,
+            () if dry_run.iter().any(is_unknown) && report.verdict != Verdict::Deny => Self::Unknown,
+            () => Self::NotReady,
+        }
+    }
+}
 
 /// The verdict in one line.
 #[component]
@@ -11,15 +35,14 @@ pub fn Headline(
     /// The findings.
     report: Report,
     /// Whether it may be applied.
-    ready: bool,
+    readiness: Readiness,
 ) -> impl IntoView {
-    let tone = match report.verdict {
-        _ if !ready => Tone::Bad,
-        Verdict::Deny => Tone::Bad,
-        Verdict::Warn => Tone::Warn,
-        Verdict::Pass => Tone::Good,
+    let tone = match (readiness, report.verdict) {
+        (Readiness::Ready, Verdict::Pass) => Tone::Good,
+        (Readiness::Ready, _) | (Readiness::Unknown, _) => Tone::Warn,
+        (Readiness::NotReady, _) => Tone::Bad,
     };
-    view! { <Notice tone=tone><p>{headline(&report, ready)}</p></Notice> }
+    view! { <Notice tone=tone><p>{headline(&report, readiness)}</p></Notice> }
 }
 
 /// So many things of a kind.
@@ -30,12 +53,15 @@ pub fn things(count: usize, word: &str) -> String {
 
 /// The verdict in one line.
 #[must_use]
-pub fn headline(report: &Report, ready: bool) -> String {
+pub fn headline(report: &Report, readiness: Readiness) -> String {
     let count = |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
-    match (count(Severity::Deny), count(Severity::Warn), ready) {
-        (0, 0, true) => "Ready: the rules find nothing to fix.".to_owned(),
-        (0, warned, true) => format!("Ready, with {} worth reading.", things(warned, "warning")),
-        (0, _, false) => "Not ready: the cluster would not take it.".to_owned(),
+    match (count(Severity::Deny), count(Severity::Warn), readiness) {
+        (0, 0, Readiness::Ready) => "Ready: the rules find nothing to fix.".to_owned(),
+        (0, warned, Readiness::Ready) => format!("Ready, with {} worth reading.", things(warned, "warning")),
+        (0, _, Readiness::NotReady) => "Not ready: the cluster would not take it.".to_owned(),
+        (0, _, Readiness::Unknown) => {
+            "Not known: the rules find nothing in the way, and the cluster cannot be asked.".to_owned()
+        }
         (denied, _, _) => format!("Not ready: {} to fix.", things(denied, "problem")),
     }
 }

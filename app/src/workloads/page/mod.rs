@@ -14,7 +14,7 @@ mod wizard;
 pub use connections::ConnectionsPage;
 pub use import::ImportPage;
 pub use panel::live_panel;
-pub use picture::picture_file;
+pub use picture::get_picture;
 pub use submission::SubmissionPage;
 pub use wizard::{DeleteDraftPage, DraftPage, NewWorkloadPage};
 
@@ -157,7 +157,7 @@ fn RunningTable(namespace: String, listed: Listed) -> impl IntoView {
         || view! { <p class="quiet">{format!("{shown} of {all}: enter a part of the name to find others.")}</p> },
     );
     view! {
-        <Table label="What runs" columns=&["Workload", "Kind", "Policies limit", "Findings", ""]>{rows}</Table>
+        <Table label="What runs" columns=&["Workload", "Kind", "Policies limit", "Findings", "Next"]>{rows}</Table>
         {more}
         {hidden}
     }

@@ -1,6 +1,6 @@
 //! The panel beside the wizard's form: the review so far.
 
-use super::findings::headline;
+use super::findings::{Readiness, headline};
 use super::picture::{Disagreements, PictureDrawing, PictureSentences, PictureTable};
 use crate::actor::Actor;
 use crate::error::AppError;
@@ -49,7 +49,8 @@ impl Panel {
 
 #[component]
 fn SoFar(reviewed: Reviewed) -> impl IntoView {
-    let ready = reviewed.report.verdict != Verdict::Deny;
+    let denied = reviewed.report.verdict == Verdict::Deny;
+    let readiness = if denied { Readiness::NotReady } else { Readiness::Ready };
     let findings = reviewed.report.findings.iter().filter(|finding| finding.exception.is_none()).map(|finding| {
         let line = finding.line.map(|line| view! { " "<a href=format!("#line-{line}")>"line "{line}</a> });
         view! { <li>{finding.message.clone()}" "{finding.fix.clone()}{line}</li> }
@@ -66,7 +67,7 @@ fn SoFar(reviewed: Reviewed) -> impl IntoView {
     let second =
         (!reviewed.second_person.is_empty()).then(|| view! { <p>"A second person will have to approve this."</p> });
     view! {
-        <p class="live__headline">{headline(&reviewed.report, ready)}</p>
+        <p class="live__headline">{headline(&reviewed.report, readiness)}</p>
         {picture}
         <Disagreements one_sided=reviewed.one_sided/>
         {(!none).then(|| view! { <h2>"Findings"</h2><ul>{findings}</ul> })}

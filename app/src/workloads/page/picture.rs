@@ -1,8 +1,15 @@
 //! The picture of a workload, and the table and the sentences that say the same.
 
+use crate::actor::Actor;
+use crate::error::AppError;
+use crate::state::AppState;
 use crate::ui::{Badge, Notice, Table, Tone};
+use crate::workloads::api::{file, load_picture};
+use axum::extract::{Path, State};
+use axum::response::Response;
 use leptos::prelude::*;
 use review::{Change, Direction, Line, OneSided, Picture};
+use uuid::Uuid;
 
 /// Widths and heights, in the units of the drawing.
 const WIDTH: usize = 600;
@@ -242,12 +249,20 @@ pub fn Disagreements(
     })
 }
 
-/// The drawing alone, for a file.
-#[must_use]
-pub fn picture_file(picture: Picture) -> String {
-    let owner = Owner::new();
-    let html = owner.with(|| view! { <PictureDrawing picture=picture/> }.to_html());
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", html.replace("<!>", ""))
+/// `GET /workloads/drafts/{id}/picture.svg`: the drawing alone.
+///
+/// # Errors
+/// [`AppError::NotFound`] for a draft that is not there to see, is not complete, or has no picture.
+pub async fn get_picture(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(id): Path<Uuid>,
+) -> Result<Response, AppError> {
+    let (name, picture) = load_picture(&state, &actor, id).await?;
+    let drawing = Owner::new().with(|| view! { <PictureDrawing picture=picture/> }.to_html());
+    // leptos parts texts by comments, which a drawing does not need.
+    let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{}\n", drawing.replace("<!>", ""));
+    Ok(file(&format!("{name}.svg"), "image/svg+xml", text.into_bytes()))
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! The last step of the wizard: everything that is known before something is sent.
 
-use super::findings::{DryRuns, Findings, FixForm, Headline, things};
+use super::findings::{DryRuns, Findings, FixForm, Headline, Readiness, things};
 use super::panel::marks;
 use super::picture::{Disagreements, PictureDrawing, PictureSentences, PictureTable};
 use super::wizard::{DraftFooter, Head, Steps};
 use crate::error::AppError;
 use crate::form::FormErrors;
 use crate::ui::{Code, ErrorSummary, Fact, Notice, Page, PageRequest, Submit, Tone, Yaml};
-use crate::workloads::api::{Depth, DryRun, DryRunAnswer, Reviewed, dry_run, may_apply, review_draft, step_path};
+use crate::workloads::api::{Depth, DryRun, DryRunAnswer, Reviewed, dry_run, review_draft, step_path};
 use crate::workloads::draft::{Draft, DraftForm, Step};
 use crate::workloads::live::CopyButton;
 use leptos::prelude::*;
@@ -48,14 +48,14 @@ fn Incomplete(id: Uuid, form: DraftForm, errors: FormErrors) -> impl IntoView {
 
 #[component]
 fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoView {
-    let ready = may_apply(&reviewed.report, &dry_run);
+    let readiness = Readiness::of(&reviewed.report, &dry_run);
     let fix = FixForm { action: step_path(id, Step::Review), digest: reviewed.digest.to_string() };
     let answers = reviewed.answers.clone();
     let commands = answers.as_ref().map(|answers| review::kubectl_commands(answers, &reviewed.manifests));
-    let action = view! { <Action id=id ready=ready reviewed_digest=reviewed.digest.to_string() reasons=reviewed.second_person.clone() dry_run=dry_run.clone()/> };
+    let action = view! { <Action id=id readiness=readiness digest=reviewed.digest.to_string() reasons=reviewed.second_person.clone()/> };
     let marks = marks(&reviewed.report);
     view! {
-        <Headline report=reviewed.report.clone() ready=ready/>
+        <Headline report=reviewed.report.clone() readiness=readiness/>
         <Unread parts=reviewed.unread.clone()/>
         <Existing dry_run=dry_run.clone()/>
         <SecondPersonNotice reasons=reviewed.second_person.clone()/>
@@ -84,22 +84,21 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
 
 /// The one main action of the page.
 #[component]
-fn Action(id: Uuid, ready: bool, reviewed_digest: String, reasons: Vec<String>, dry_run: Vec<DryRun>) -> impl IntoView {
-    let away = dry_run.iter().any(|object| object.answer == DryRunAnswer::Unknown);
-    if ready {
-        let label = if reasons.is_empty() { "Apply workload" } else { "Send to a second person" };
-        return view! {
-            <form method="post" action=step_path(id, Step::Review) class="form">
-                <input type="hidden" name="digest" value=reviewed_digest/>
-                <Submit label=label/>
-            </form>
+fn Action(id: Uuid, readiness: Readiness, digest: String, reasons: Vec<String>) -> impl IntoView {
+    match readiness {
+        Readiness::Ready => {
+            let label = if reasons.is_empty() { "Apply workload" } else { "Send to a second person" };
+            view! {
+                <form method="post" action=step_path(id, Step::Review) class="form">
+                    <input type="hidden" name="digest" value=digest/>
+                    <Submit label=label/>
+                </form>
+            }
+            .into_any()
         }
-        .into_any();
+        Readiness::Unknown => view! { <p>"The cluster cannot be asked at the moment, so nothing can be applied. The draft is saved; reload this page in a minute."</p> }.into_any(),
+        Readiness::NotReady => view! { <p>"It cannot be applied like this. Change what is named above; the draft is saved."</p> }.into_any(),
     }
-    if away {
-        return view! { <p>"The cluster cannot be asked at the moment, so nothing can be applied. The draft is saved; reload this page in a minute."</p> }.into_any();
-    }
-    view! { <p>"It cannot be applied like this. Change what is named above; the draft is saved."</p> }.into_any()
 }
 
 /// Why somebody else has to look, before it is a surprise.

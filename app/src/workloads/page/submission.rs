@@ -1,6 +1,6 @@
 //! `/workloads/{id}`: one submission, from what was reviewed to what runs.
 
-use super::findings::{Conflicts, DryRuns, Findings, Headline};
+use super::findings::{Conflicts, DryRuns, Findings, Headline, Readiness};
 use super::panel::marks;
 use super::review::SecondPersonNotice;
 use crate::error::AppError;
@@ -10,7 +10,7 @@ use crate::ui::{
     Badge, Breadcrumb, ErrorSummary, Fact, Field, Notice, OnEnter, Page, PageRequest, Section, Submit, Table, TextArea,
     Time, Tone, Yaml, page_with,
 };
-use crate::workloads::api::{DryRun, ReviewForm, load_submission, may_apply, may_deploy, may_review};
+use crate::workloads::api::{DryRun, ReviewForm, load_submission, may_comment, may_deploy, may_review};
 use crate::workloads::live::CopyButton;
 use crate::workloads::rollout::{Rollout, Stage, rollout};
 use crate::workloads::second_person::ReviewVerdict;
@@ -24,6 +24,7 @@ use uuid::Uuid;
 struct Allowed {
     apply: bool,
     review: bool,
+    comment: bool,
 }
 
 /// One submission: what was reviewed, what a second person said, what the cluster said, what runs.
@@ -34,7 +35,7 @@ pub fn SubmissionPage() -> impl IntoView {
         let report: Report = read(&submission.report)?;
         let dry_run: Vec<DryRun> = read(&submission.dry_run)?;
         let title = format!("{} in {}", submission.name, submission.namespace);
-        let ready = may_apply(&report, &dry_run);
+        let readiness = Readiness::of(&report, &dry_run);
         let allowed = allowed(&request, &submission).await;
         let rollouts = rollouts(&request, &submission).await;
         let failed = rejected.is_some();
@@ -64,7 +65,7 @@ pub fn SubmissionPage() -> impl IntoView {
             <Reviews reviews=submission.reviews/>
             {allowed.review.then(|| view! { <ReviewFields id=submission.id digest=digest form=form.clone() errors=errors.clone()/> })}
             <h2>"What was reviewed"</h2>
-            <Headline report=report.clone() ready=ready/>
+            <Headline report=report.clone() readiness=readiness/>
             <Findings report=report/>
             <h2>"What the cluster said beforehand"</h2>
             <DryRuns dry_run=dry_run/>
@@ -72,7 +73,7 @@ pub fn SubmissionPage() -> impl IntoView {
             <div id="manifest"><Yaml label="Manifest" text=submission.manifest marks=marks/></div>
             <p class="buttons"><CopyButton target="manifest".to_owned() label="Copy YAML".to_owned()/></p>
             <Comments comments=submission.comments/>
-            <CommentFields id=submission.id form=form errors=errors/>
+            {allowed.comment.then(|| view! { <CommentFields id=submission.id form=form errors=errors/> })}
         };
         Ok(Page::new(title, body).with_errors(failed))
     })
@@ -87,13 +88,14 @@ fn read<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T, 
 
 /// What cannot be asked is not allowed.
 async fn allowed(request: &PageRequest, submission: &Submission) -> Allowed {
-    let Ok(actor) = request.actor() else { return Allowed { apply: false, review: false } };
+    let Ok(actor) = request.actor() else { return Allowed { apply: false, review: false, comment: false } };
     let waits = matches!(submission.state, SubmissionState::Waiting | SubmissionState::Ready);
     let is_reviewable = waits && !submission.second_person.is_empty() && submission.author_id != actor.person_id;
     let review = is_reviewable && may_review(&request.state, actor, &submission.namespace).await.unwrap_or_default();
     let apply = submission.state.may_apply()
         && may_deploy(&request.state, actor, &submission.namespace).await.unwrap_or_default();
-    Allowed { apply, review }
+    let comment = review || may_comment(&request.state, actor, submission).await.unwrap_or_default();
+    Allowed { apply, review, comment }
 }
 
 /// How far the workloads of an applied submission have come.
