@@ -3,6 +3,8 @@ create table drafts (
   id uuid primary key default gen_random_uuid(),
   author_id uuid not null references people,
   saved_by uuid not null references people,
+  -- Everyone who ever saved it: none of them is a second person.
+  contributors uuid[] not null check (saved_by = any (contributors)),
   -- Who may run workloads there shares the draft; empty until it is chosen.
   namespace text not null,
   -- Grows with every save, so that nobody undoes unseen what another person typed.
@@ -19,6 +21,7 @@ grant select, insert, update, delete on drafts to fairway_app;
 create table submissions (
   id uuid primary key default gen_random_uuid(),
   author_id uuid not null references people,
+  contributors uuid[] not null check (author_id = any (contributors)),
   -- Drafts are deleted once they are applied, so this refers to nothing.
   draft_id uuid not null,
   namespace text not null,
@@ -54,6 +57,17 @@ create table submission_reviews (
   foreign key (submission_id, submitted_by, digest) references submissions (id, author_id, digest),
   constraint submission_reviews_need_a_second_person check (reviewer_id <> submitted_by)
 );
+create function refuse_own_review() returns trigger language plpgsql as $$
+begin
+  if exists (select from submissions s where s.id = new.submission_id and new.reviewer_id = any (s.contributors)) then
+    raise exception 'whoever wrote a submission does not review it'
+      using errcode = 'check_violation', constraint = 'submission_reviews_need_a_second_person';
+  end if;
+  return new;
+end
+$$;
+create trigger submission_reviews_by_others before insert on submission_reviews
+  for each row execute function refuse_own_review();
 create index submission_reviews_by_submission on submission_reviews (submission_id, id);
 create trigger submission_reviews_append_only before update or delete or truncate on submission_reviews
   for each statement execute function refuse_rewrite();

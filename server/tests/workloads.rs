@@ -33,6 +33,7 @@ async fn a_draft_is_saved_only_over_the_version_that_was_seen(options: PgPoolOpt
     assert!(!update_draft(&portal, dana.person_id, id, 1, &unseen).await.unwrap());
     let draft = find_draft(&portal, id).await.unwrap();
     assert_eq!((draft.version, draft.saved_by.as_str(), &draft.form), (2, "DEVIN", &form));
+    assert_eq!(draft.contributors, [dana.person_id, devin.person_id]);
     let listed = async |who: Uuid, namespaces: &[String]| list_drafts(&portal, who, namespaces).await.unwrap().len();
     assert_eq!(listed(devin.person_id, &[]).await, 0);
     assert_eq!(listed(devin.person_id, &["shop".into()]).await, 1);
@@ -41,10 +42,11 @@ async fn a_draft_is_saved_only_over_the_version_that_was_seen(options: PgPoolOpt
     assert_eq!(find_draft(&portal, id).await.err(), Some(AppError::NotFound));
 }
 
-fn submission(author: Uuid, manifest: &str, digest: Digest) -> NewSubmission<'_> {
+fn submission<'a>(author: &'a Uuid, manifest: &'a str, digest: Digest) -> NewSubmission<'a> {
     NewSubmission {
         draft: Uuid::nil(),
-        author,
+        author: *author,
+        contributors: std::slice::from_ref(author),
         namespace: "shop",
         name: "web",
         manifest,
@@ -60,8 +62,8 @@ async fn a_submission_is_stored_only_with_the_digest_of_its_bytes(options: PgPoo
     let portal = portal_role(options, connect).await;
     let dana = actor(&portal, "dana", &[]).await;
     let manifest = "kind: Pod\n";
-    assert!(insert_submission(&portal, submission(dana.person_id, manifest, Digest::of("other"))).await.is_err());
-    let id = insert_submission(&portal, submission(dana.person_id, manifest, Digest::of(manifest))).await.unwrap();
+    assert!(insert_submission(&portal, submission(&dana.person_id, manifest, Digest::of("other"))).await.is_err());
+    let id = insert_submission(&portal, submission(&dana.person_id, manifest, Digest::of(manifest))).await.unwrap();
     assert_eq!(find_submission(&portal, id).await.unwrap().manifest, manifest);
 }
 
@@ -72,7 +74,7 @@ async fn a_submission_counts_as_applied_only_once_the_record_says_so(
 ) {
     let portal = portal_role(options, connect).await;
     let dana = actor(&portal, "dana", &[]).await;
-    let id = insert_submission(&portal, submission(dana.person_id, "a", Digest::of("a"))).await.unwrap();
+    let id = insert_submission(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await.unwrap();
     let event = |intent_id, phase| NewEvent {
         intent_id,
         phase,
@@ -120,8 +122,14 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
 ) {
     let portal = portal_role(options, connect).await;
     let (dana, lee) = (actor(&portal, "dana", &[]).await, actor(&portal, "lee", &[]).await);
+    let devin = actor(&portal, "devin", &[]).await;
     let reasons = ["A reason.".to_owned()];
-    let new = NewSubmission { second_person: &reasons, ..submission(dana.person_id, "a", Digest::of("a")) };
+    let wrote = [dana.person_id, devin.person_id];
+    let new = NewSubmission {
+        second_person: &reasons,
+        contributors: &wrote,
+        ..submission(&dana.person_id, "a", Digest::of("a"))
+    };
     let id = insert_submission(&portal, new).await.unwrap();
     let state = async || find_submission(&portal, id).await.unwrap().state;
     assert_eq!(state().await, SubmissionState::Waiting);
@@ -133,6 +141,8 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
         // Saying that somebody else submitted it does not help.
         said(dana.person_id, lee.person_id, Digest::of("a")).await,
         said(lee.person_id, dana.person_id, Digest::of("other")).await,
+        // Devin changed the draft before dana submitted it.
+        said(devin.person_id, dana.person_id, Digest::of("a")).await,
     ] {
         assert!(matches!(refused, Err(AppError::Conflict { .. })), "{refused:?}");
     }
@@ -149,7 +159,7 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
 async fn reviews_and_comments_can_be_neither_changed_nor_taken_back(options: PgPoolOptions, connect: PgConnectOptions) {
     let portal = portal_role(options, connect).await;
     let (dana, lee) = (actor(&portal, "dana", &[]).await, actor(&portal, "lee", &[]).await);
-    let id = insert_submission(&portal, submission(dana.person_id, "a", Digest::of("a"))).await.unwrap();
+    let id = insert_submission(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await.unwrap();
     insert_review(&portal, review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused))
         .await
         .unwrap();
@@ -172,8 +182,8 @@ async fn a_draft_that_is_submitted_again_replaces_what_was_submitted_before(
 ) {
     let portal = portal_role(options, connect).await;
     let dana = actor(&portal, "dana", &[]).await;
-    let first = insert_submission(&portal, submission(dana.person_id, "a", Digest::of("a"))).await.unwrap();
-    let second = insert_submission(&portal, submission(dana.person_id, "b", Digest::of("b"))).await.unwrap();
+    let first = insert_submission(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await.unwrap();
+    let second = insert_submission(&portal, submission(&dana.person_id, "b", Digest::of("b"))).await.unwrap();
     let state = async |id: Uuid| find_submission(&portal, id).await.unwrap().state;
     assert_eq!((state(first).await, state(second).await), (SubmissionState::Replaced, SubmissionState::Ready));
     let second = find_submission(&portal, second).await.unwrap();

@@ -69,6 +69,8 @@ pub struct Draft {
     pub id: Uuid,
     /// Who began it.
     pub author_id: Uuid,
+    /// Everyone who ever saved it.
+    pub contributors: Vec<Uuid>,
     /// Who saved it last.
     pub saved_by: String,
     /// Grows with every save: who saves an older one would undo what another person typed.

@@ -13,7 +13,9 @@ pub struct Submission {
     pub id: Uuid,
     /// Who submitted it.
     pub author_id: Uuid,
-    /// Their name.
+    /// Everyone who wrote it: none of them reviews it.
+    pub contributors: Vec<Uuid>,
+    /// The author's name.
     pub author_name: String,
     /// The draft it was made of, which may be gone.
     pub draft_id: Uuid,
@@ -47,9 +49,9 @@ pub struct Submission {
 pub struct SubmissionSummary {
     /// Its id.
     pub id: Uuid,
+    /// Everyone who wrote it.
+    pub contributors: Vec<Uuid>,
     /// Who submitted it.
-    pub author_id: Uuid,
-    /// Their name.
     pub author_name: String,
     /// Where it goes.
     pub namespace: String,

@@ -52,9 +52,12 @@ async fn submit(
         Some(answers) => &answers.name,
         None => &reviewed.manifests.last().ok_or(AppError::Internal)?.object().name,
     };
+    let is_new = !draft.contributors.contains(&actor.person_id);
+    let contributors: Vec<Uuid> = draft.contributors.iter().copied().chain(is_new.then_some(actor.person_id)).collect();
     let new = NewSubmission {
         draft: draft.id,
         author: actor.person_id,
+        contributors: &contributors,
         namespace,
         name,
         manifest: &reviewed.manifest,

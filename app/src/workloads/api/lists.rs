@@ -41,7 +41,7 @@ pub async fn load_overview(state: &AppState, actor: &Actor) -> Result<Overview, 
     let drafts = drafts.into_iter().filter(|draft| !draft.form.is_untouched()).collect();
     let reviewed = if actor.administrator().is_ok() { state.cluster.namespace_names()? } else { administered };
     let waits = |submission: &SubmissionSummary| {
-        submission.state == SubmissionState::Waiting && submission.author_id != actor.person_id
+        submission.state == SubmissionState::Waiting && !submission.contributors.contains(&actor.person_id)
     };
     let to_review = store::list_submissions(&state.database, &reviewed).await?.into_iter().filter(waits).collect();
     let submissions = store::list_submissions(&state.database, &namespaces).await?;

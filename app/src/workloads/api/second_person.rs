@@ -95,8 +95,8 @@ async fn review(
     form: ReviewForm,
 ) -> Result<FormOutcome<ReviewForm>, AppError> {
     let conflict = |message: &str| AppError::Conflict { message: message.to_owned() };
-    if submission.author_id == actor.person_id {
-        return Err(conflict("You submitted this yourself, so somebody else must review it."));
+    if submission.contributors.contains(&actor.person_id) {
+        return Err(conflict("You wrote or submitted this yourself, so somebody else must review it."));
     }
     // Until it is applied, what was approved can still be refused.
     let is_open = matches!(submission.state, SubmissionState::Waiting | SubmissionState::Ready);

@@ -131,7 +131,9 @@ fn peer(drawn: Drawn, side: Side, y: usize, end: usize) -> impl IntoView {
     let path = format!("M{from} {start} C{bend} {start} {bend} {finish} {to} {finish}");
     let arrow = format!("M{to} {finish} l-8 -4 v8 z");
     let text = texts(drawn.lines.clone(), x + 10, middle + 4, "start", "picture__peer");
-    let ports = texts(drawn.ports, bend, (start + finish) / 2 - 4, "middle", "picture__ports");
+    // All of it stands above the line.
+    let raised = 6 + drawn.ports.len().saturating_sub(1) * LINE_HEIGHT / 2;
+    let ports = texts(drawn.ports, bend, ((start + finish) / 2).saturating_sub(raised), "middle", "picture__ports");
     view! {
         <g class=format!("picture__connection picture__connection--{class}")>
             <path class="picture__line" d=path fill="none" stroke=stroke stroke-width=width stroke-dasharray=dashes/>
@@ -217,35 +219,45 @@ pub fn PictureSentences(
 }
 
 /// The most workloads named that do not agree.
-const MOST_NAMED: usize = 8;
+const MOST_NAMED: usize = 3;
 
-/// Who does not agree to what the picture promises, and where to change that.
+/// Who does not agree to what the picture promises.
 #[component]
 pub fn Disagreements(
     /// Them.
     one_sided: Vec<OneSided>,
 ) -> impl IntoView {
-    let count = one_sided.len();
-    (count > 0).then(|| {
-        let items = one_sided
+    (!one_sided.is_empty()).then(|| {
+        let items = [Direction::Ingress, Direction::Egress]
             .into_iter()
-            .take(MOST_NAMED)
-            .map(|one| {
-                let does = match one.direction {
-                    Direction::Ingress => "may not reach it: no policy lets it out to here.",
-                    Direction::Egress => "does not let it in: no policy there allows it.",
-                };
-                view! { <li><strong>{one.closed}</strong>" "{does}</li> }
-            })
+            .filter_map(|direction| disagreement(&one_sided, direction))
+            .map(|text| view! { <li>{text}</li> })
             .collect_view();
-        let more = (count > MOST_NAMED).then(|| view! { <li>"and "{count - MOST_NAMED}" more"</li> });
         view! {
             <Notice tone=Tone::Warn>
                 <p>"Both ends must allow a connection, and these do not yet:"</p>
-                <ul>{items}{more}</ul>
+                <ul>{items}</ul>
             </Notice>
         }
         .into_any()
+    })
+}
+
+/// Those of one direction in a sentence; the first few by name.
+fn disagreement(one_sided: &[OneSided], direction: Direction) -> Option<String> {
+    let closed: Vec<&str> =
+        one_sided.iter().filter(|one| one.direction == direction).map(|one| one.closed.as_str()).collect();
+    let names = closed.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
+    let who = match closed.len() {
+        0 => return None,
+        count if count > MOST_NAMED => format!("{names} and {} more", count - MOST_NAMED),
+        _ => names,
+    };
+    Some(match (direction, closed.len()) {
+        (Direction::Egress, 1) => format!("{who} does not let it in: no policy there allows it."),
+        (Direction::Egress, _) => format!("{who} do not let it in: no policies there allow it."),
+        (Direction::Ingress, 1) => format!("{who} may not reach it: its own policies do not let it out to here."),
+        (Direction::Ingress, _) => format!("{who} may not reach it: their own policies do not let them out to here."),
     })
 }
 
@@ -268,6 +280,22 @@ pub async fn get_picture(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_agree_is_said_in_a_sentence_however_many_there_are() {
+        let of = |count: usize, direction| {
+            let one =
+                |number: usize| OneSided { closed: format!("shop/a{number}[Pod]"), direction, ports: String::new() };
+            disagreement(&(0..count).map(one).collect::<Vec<_>>(), direction)
+        };
+        assert_eq!(of(0, Direction::Egress), None);
+        assert_eq!(of(1, Direction::Egress).unwrap(), "shop/a0[Pod] does not let it in: no policy there allows it.");
+        assert!(
+            of(9, Direction::Ingress)
+                .unwrap()
+                .starts_with("shop/a0[Pod], shop/a1[Pod], shop/a2[Pod] and 6 more may not reach it")
+        );
+    }
 
     #[test]
     fn text_breaks_where_people_would_break_it() {

@@ -90,7 +90,8 @@ fn read<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T, 
 async fn allowed(request: &PageRequest, submission: &Submission) -> Allowed {
     let Ok(actor) = request.actor() else { return Allowed { apply: false, review: false, comment: false } };
     let waits = matches!(submission.state, SubmissionState::Waiting | SubmissionState::Ready);
-    let is_reviewable = waits && !submission.second_person.is_empty() && submission.author_id != actor.person_id;
+    let is_own = submission.contributors.contains(&actor.person_id);
+    let is_reviewable = waits && !submission.second_person.is_empty() && !is_own;
     let review = is_reviewable && may_review(&request.state, actor, &submission.namespace).await.unwrap_or_default();
     let apply = submission.state.may_apply()
         && may_deploy(&request.state, actor, &submission.namespace).await.unwrap_or_default();

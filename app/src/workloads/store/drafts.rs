@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// When the database is away.
 pub async fn insert_draft(database: &PgPool, author: Uuid, form: &DraftForm) -> Result<Uuid, AppError> {
     let row = sqlx::query!(
-        "insert into drafts (author_id, saved_by, namespace, form) values ($1, $1, $2, $3) returning id",
+        "insert into drafts (author_id, saved_by, contributors, namespace, form) values ($1, $1, array[$1]::uuid[], $2, $3) returning id",
         author,
         form.workload.namespace,
         written(form)?,
@@ -35,7 +35,9 @@ pub async fn update_draft(
     form: &DraftForm,
 ) -> Result<bool, AppError> {
     let done = sqlx::query!(
-        "update drafts set form = $4, namespace = $5, saved_by = $2, version = version + 1, updated_at = now() where id = $1 and version = $3",
+        "update drafts set form = $4, namespace = $5, saved_by = $2, version = version + 1, updated_at = now(),
+           contributors = case when $2 = any (contributors) then contributors else contributors || $2 end
+         where id = $1 and version = $3",
         id,
         saved_by,
         version,
@@ -53,13 +55,21 @@ pub async fn update_draft(
 /// [`AppError::NotFound`] where there is none.
 pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> {
     let row = sqlx::query!(
-        r#"select d.id, d.author_id, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
+        r#"select d.id, d.author_id, d.contributors, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
            from drafts d join people p on p.id = d.saved_by where d.id = $1"#,
         id
     )
     .fetch_one(database)
     .await?;
-    draft(row.id, row.author_id, row.saved_by, row.version, row.form, row.updated_at.to_jiff())
+    read(Stored {
+        id: row.id,
+        author_id: row.author_id,
+        contributors: row.contributors,
+        saved_by: row.saved_by,
+        version: row.version,
+        form: row.form,
+        updated_at: row.updated_at.to_jiff(),
+    })
 }
 
 /// A person's drafts and those for these namespaces, the latest first.
@@ -68,7 +78,7 @@ pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> 
 /// When the database is away.
 pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String]) -> Result<Vec<Draft>, AppError> {
     let rows = sqlx::query!(
-        r#"select d.id, d.author_id, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
+        r#"select d.id, d.author_id, d.contributors, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
            from drafts d join people p on p.id = d.saved_by
            where d.author_id = $1 or d.namespace = any($2) order by d.updated_at desc limit 50"#,
         person,
@@ -77,7 +87,17 @@ pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String])
     .fetch_all(database)
     .await?;
     rows.into_iter()
-        .map(|row| draft(row.id, row.author_id, row.saved_by, row.version, row.form, row.updated_at.to_jiff()))
+        .map(|row| {
+            read(Stored {
+                id: row.id,
+                author_id: row.author_id,
+                contributors: row.contributors,
+                saved_by: row.saved_by,
+                version: row.version,
+                form: row.form,
+                updated_at: row.updated_at.to_jiff(),
+            })
+        })
         .collect()
 }
 
@@ -94,17 +114,21 @@ fn written(form: &DraftForm) -> Result<Value, AppError> {
     serde_json::to_value(form).map_err(|_| AppError::Internal)
 }
 
-fn draft(
+struct Stored {
     id: Uuid,
     author_id: Uuid,
+    contributors: Vec<Uuid>,
     saved_by: String,
     version: i32,
     form: Value,
     updated_at: Timestamp,
-) -> Result<Draft, AppError> {
+}
+
+fn read(stored: Stored) -> Result<Draft, AppError> {
+    let Stored { id, author_id, contributors, saved_by, version, form, updated_at } = stored;
     let form = serde_json::from_value(form).map_err(|error| {
         tracing::error!(%error, %id, "a stored draft cannot be read");
         AppError::Internal
     })?;
-    Ok(Draft { id, author_id, saved_by, version, form, updated_at })
+    Ok(Draft { id, author_id, contributors, saved_by, version, form, updated_at })
 }

@@ -17,6 +17,8 @@ pub struct NewSubmission<'a> {
     pub draft: Uuid,
     /// Who submits.
     pub author: Uuid,
+    /// Everyone who wrote it, the author among them.
+    pub contributors: &'a [Uuid],
     /// Where it goes.
     pub namespace: &'a str,
     /// The workload's name.
@@ -39,7 +41,7 @@ pub struct NewSubmission<'a> {
 /// When the database refuses (the digest is not that of the bytes) or is away.
 pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Result<Uuid, AppError> {
     let row = sqlx::query!(
-        "insert into submissions (author_id, namespace, name, manifest, digest, report, dry_run, draft_id, second_person) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id",
+        "insert into submissions (author_id, namespace, name, manifest, digest, report, dry_run, draft_id, second_person, contributors) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
         new.author,
         new.namespace,
         new.name,
@@ -49,6 +51,7 @@ pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Res
         new.dry_run,
         new.draft,
         new.second_person,
+        new.contributors,
     )
     .fetch_one(database)
     .await?;
@@ -72,7 +75,7 @@ pub async fn find_submission_of(database: &PgPool, draft: Uuid) -> Result<Uuid, 
 /// [`AppError::NotFound`] where there is none.
 pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, AppError> {
     let row = sqlx::query!(
-        r#"select s.id, s.author_id, p.name as author_name, s.draft_id, s.namespace, s.name, s.manifest, s.digest as "digest: Digest", s.report, s.dry_run,
+        r#"select s.id, s.author_id, s.contributors, p.name as author_name, s.draft_id, s.namespace, s.name, s.manifest, s.digest as "digest: Digest", s.report, s.dry_run,
              s.second_person, s.created_at as "created_at: jiff_sqlx::Timestamp", apply_succeeded(s.id) as "succeeded!", apply_begun(s.id) as "begun!",
              is_replaced(s.id) as "replaced!"
            from submissions s join people p on p.id = s.author_id where s.id = $1"#,
@@ -93,6 +96,7 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
     Ok(Submission {
         id: row.id,
         author_id: row.author_id,
+        contributors: row.contributors,
         author_name: row.author_name,
         draft_id: row.draft_id,
         namespace: row.namespace,
@@ -116,7 +120,7 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
 /// When the database is away.
 pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> Result<Vec<SubmissionSummary>, AppError> {
     let rows = sqlx::query!(
-        r#"select s.id, s.author_id, p.name as author_name, s.namespace, s.name, s.created_at as "created_at: jiff_sqlx::Timestamp",
+        r#"select s.id, s.contributors, p.name as author_name, s.namespace, s.name, s.created_at as "created_at: jiff_sqlx::Timestamp",
              coalesce((select array_agg(r.outcome order by r.id) from apply_results r where r.submission_id = s.id), '{}') as "objects!: Vec<ApplyOutcome>",
              cardinality(s.second_person) > 0 as "needs_second_person!",
              (select r.verdict from submission_reviews r where r.submission_id = s.id order by r.id desc limit 1) as "verdict: ReviewVerdict",
@@ -131,7 +135,7 @@ pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> Resul
         .into_iter()
         .map(|row| SubmissionSummary {
             id: row.id,
-            author_id: row.author_id,
+            contributors: row.contributors,
             author_name: row.author_name,
             namespace: row.namespace,
             name: row.name,

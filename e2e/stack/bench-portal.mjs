@@ -1,0 +1,77 @@
+// What the portal takes: the time of a live review, and what a step of the wizard transfers. On a stack of its own, with
+// the release build.
+
+import { chromium } from '@playwright/test';
+import { buildPortal, buildSite, site } from './build.mjs';
+import { freePort } from './processes.mjs';
+import { say } from './say.mjs';
+import { startStack } from './stack.mjs';
+import * as tools from './tools.mjs';
+
+const POLICIES = 50;
+const REVIEWS = 200;
+
+/** Milliseconds of the live review (median and the slowest twentieth), and kilobytes of a step, first and again. */
+export async function measurePortal() {
+  say('building the portal for measuring; usually 15 minutes on 2 cores');
+  const binary = buildPortal({ release: true });
+  buildSite();
+  const stack = await startStack({ binary, site, port: await freePort(), onLost: (sentence) => say(sentence) });
+  const browser = await chromium.launch({ executablePath: tools.chromium(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  try {
+    await fillNamespace(stack.cluster.kube);
+    const context = await browser.newContext({ baseURL: stack.url });
+    const page = await context.newPage();
+    await page.goto('/workloads/new?namespace=shop');
+    await page.locator('button[value="dana"]').click();
+    const transferred = await watchTransfer(page);
+    await page.getByRole('button', { name: 'Start wizard' }).click();
+    await page.waitForLoadState('networkidle');
+    const first = transferred();
+    await page.reload({ waitUntil: 'networkidle' });
+    const again = transferred();
+    const times = await liveReviews(page);
+    return { first, again, median: times[Math.floor(times.length / 2)], slow: times[Math.floor(times.length * 0.95)] };
+  } finally {
+    await browser.close();
+    await stack.stop();
+  }
+}
+
+/** A namespace with as many workloads as policies, each policy for one of them. */
+async function fillNamespace(kube) {
+  for (let number = 0; number < POLICIES; number += 1) {
+    const [name, labels] = [`app-${number}`, { app: `app-${number}` }];
+    await kube.apply({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'shop' }, spec: { podSelector: { matchLabels: labels }, policyTypes: ['Ingress', 'Egress'], ingress: [{ from: [{ podSelector: { matchLabels: { app: `app-${number + 1}` } } }], ports: [{ port: 8080 }] }], egress: [{ to: [{ ipBlock: { cidr: `10.${number}.0.0/16` } }] }] } });
+    const container = { name: 'main', image: 'harbor.example.com/a:1', ports: [{ containerPort: 8080 }], resources: { requests: { cpu: '1m', memory: '4Mi' } } };
+    await kube.apply({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'shop' }, spec: { replicas: 0, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [container] } } } });
+  }
+}
+
+/** Gives a function that says how many kilobytes came over the wire since it was last asked. */
+async function watchTransfer(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Network.enable');
+  let bytes = 0;
+  session.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength));
+  return () => {
+    const kilobytes = bytes / 1000;
+    bytes = 0;
+    return kilobytes;
+  };
+}
+
+/** Asks for reviews as the island does; milliseconds each, sorted. The answers must be reviews. */
+async function liveReviews(page) {
+  const draft = page.url().split('/').at(-2);
+  const form = new URLSearchParams({ namespace: 'shop', name: 'web', kind: 'deployment', replicas: '2', image: 'harbor.example.com/shop/web:1', command: '', ports: '8080', service: 'yes' }).toString();
+  const times = [];
+  for (let number = 0; number < REVIEWS; number += 1) {
+    const began = performance.now();
+    const response = await page.request.post('/api/review-live', { form: { draft, step: 'workload', form } });
+    const text = await response.text();
+    times.push(performance.now() - began);
+    if (!text.includes('Ready: the rules find nothing to fix.')) throw new Error(`no review: ${response.status()} ${text.slice(0, 200)}`);
+  }
+  return times.sort((one, other) => one - other);
+}
