@@ -145,7 +145,7 @@ fn HomePage() -> impl IntoView {
             <ul class="cards">
                 <li class="card"><h2><a href="/access">"Access"</a></h2><p>"What you may do, in which namespace, and which group gives it to you."</p></li>
                 <li class="card"><h2><a href="/namespaces">"Namespaces"</a></h2><p>"Have one, or make one for your team."</p></li>
-                <li class="card"><h2><a href="/workloads">"Workloads"</a></h2><p>"Four questions instead of two hundred lines of YAML."</p></li>
+                <li class="card"><h2><a href="/workloads">"Workloads"</a></h2><p>"A few questions and a picture instead of two hundred lines of YAML."</p></li>
                 <li class="card"><h2><a href="/preview-features">"Preview features"</a></h2><p>"Read the risks, accept them, have it approved."</p></li>
                 <li class="card"><h2><a href="/faq">"FAQ"</a></h2><p>"Paste a message you do not understand, and read what to do."</p></li>
             </ul>

@@ -3,7 +3,7 @@
 import { expect, stack, test as base, unique } from './portal.mjs';
 import { freePort } from '../stack/processes.mjs';
 import { startStack } from '../stack/stack.mjs';
-import { rows } from './truth.mjs';
+import { holdTable, rows } from './truth.mjs';
 import { reviewed } from './wizard.mjs';
 
 const test = base.extend({
@@ -78,6 +78,29 @@ test('with the cluster away pages say so, nothing is applied, and the draft wait
   await page.getByRole('link', { name }).click();
   await page.getByRole('button', { name: 'Apply workload' }).click();
   await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
+});
+
+test('with the cluster away in the middle of an apply the record says which objects are there, and applying again is safe', async ({ open, own }) => {
+  const page = await open('dana');
+  const name = await reviewed(page, 'shop', { name: unique('half') });
+  // The first answer waits for the record, and meanwhile the cluster goes.
+  const release = await holdTable('apply_results', own.database.owner);
+  const applied = page.getByRole('button', { name: 'Apply workload' }).click();
+  await expect.poll(() => rows(`select 1 from pg_locks where not granted and relation = 'apply_results'::regclass`, own.database.owner).length).toBeGreaterThan(0);
+  await own.processes.stop(own.cluster.entry, 'SIGKILL');
+  release();
+  await applied;
+  await expect(page.getByText('Not everything was applied.')).toBeVisible();
+  const objects = page.getByRole('region', { name: 'Objects' });
+  await expect(objects.getByRole('row').filter({ hasText: `NetworkPolicy/shop/${name}` })).toContainText('Applied');
+  await expect(objects.getByRole('row').filter({ hasText: `Service/shop/${name}` })).toContainText(/nothing was sent|it is not known/);
+  expect(rows(`select o.phase from audit_events i join audit_events o on o.intent_id = i.id where i.object = 'Submission/shop/${name}' and i.action = 'workload.apply'`, own.database.owner)).not.toContainEqual({ phase: 'succeeded' });
+  own.cluster.entry = own.cluster.entry.again();
+  await expect.poll(async () => (await (await page.request.get('/readyz')).json()).cluster, { timeout: 40_000 }).toBe('ready');
+  await page.reload();
+  await page.getByRole('button', { name: 'Apply again' }).click();
+  await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
+  expect((await own.cluster.kube.get(`/apis/apps/v1/namespaces/shop/deployments/${name}`)).spec.replicas).toBe(2);
 });
 
 test('with the provider away those who are signed in go on, and signing in says what is wrong', async ({ open, own }) => {

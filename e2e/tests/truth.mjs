@@ -22,6 +22,14 @@ export async function holdRecord() {
   return () => psql.stdin.end('rollback;\n');
 }
 
+/** Keeps everyone from writing to a table until what it gives is called. */
+export async function holdTable(table, database = stack.database) {
+  const psql = spawn(join(tools.postgres(), 'psql'), ['-qAt', '-d', database], { stdio: ['pipe', 'pipe', 'inherit'] });
+  psql.stdin.write(`begin; lock table ${table} in exclusive mode; select 'held';\n`);
+  for await (const chunk of psql.stdout) if (String(chunk).includes('held')) break;
+  return () => psql.stdin.end('rollback;\n');
+}
+
 /** The cluster, with all rights. */
 export const kube = Kube.fromConfig(stack.kubeconfig);
 

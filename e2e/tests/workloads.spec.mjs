@@ -383,3 +383,85 @@ test('a conflict that comes between approval and apply names field and manager, 
   await expect(author.getByText('Applied exactly as reviewed.')).toBeVisible();
   expect((await kube.get(path)).spec.podSelector.matchLabels).toEqual({ 'app.kubernetes.io/name': name });
 });
+
+test('the whole wizard is gone through by keyboard alone', async ({ open }) => {
+  const page = await open('dana');
+  const name = unique('keys');
+  await page.goto('/workloads/new?namespace=shop');
+  const tabTo = async (target) => {
+    for (let presses = 0; presses < 60; presses += 1) {
+      if (await target.evaluate((element) => element === document.activeElement)) return;
+      await page.keyboard.press('Tab');
+    }
+    throw new Error(`${target} is not reached by Tab`);
+  };
+  const press = async (target, key = 'Enter') => {
+    await tabTo(target);
+    await page.keyboard.press(key);
+  };
+  await press(page.getByRole('button', { name: 'Start wizard' }));
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('What runs');
+  await tabTo(page.getByLabel('Name', { exact: true }).first());
+  await page.keyboard.type(name);
+  await tabTo(page.getByLabel('Ports it listens on'));
+  await page.keyboard.type('8080');
+  await tabTo(page.getByLabel('Image'));
+  await page.keyboard.type('harbor.example.com/shop/web:1');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Who may reach it');
+  await press(page.getByLabel('The ingress controller'), 'Space');
+  await press(page.getByRole('button', { name: 'Save and continue' }));
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('What it may reach');
+  await press(page.getByRole('button', { name: 'Add another destination' }));
+  await tabTo(page.getByLabel('Destination 1'));
+  await page.keyboard.type('Addr');
+  await tabTo(page.locator('#rows').getByLabel('Which'));
+  await page.keyboard.type('203.0.113.7');
+  await tabTo(page.locator('#rows').getByLabel('On ports'));
+  await page.keyboard.type('443');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Resources and safety');
+  await press(page.getByRole('button', { name: 'Save and review' }).or(page.getByRole('button', { name: 'Save and continue' })));
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+  await press(page.getByText('The picture as a table'));
+  await expect(page.getByRole('region', { name: 'Who may talk with it' })).toContainText('203.0.113.7/32');
+  await press(page.getByRole('button', { name: 'Apply workload' }));
+  await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
+});
+
+test('five hundred workloads stay usable: searched, paged, and drawn one by one', async ({ open }) => {
+  test.setTimeout(120_000);
+  const namespace = unique('shop-many');
+  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'admins', namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-shop' }] });
+  const made = async (number) => {
+    const one = deployment(`app-${String(number).padStart(3, '0')}`);
+    one.metadata.namespace = namespace;
+    one.spec.replicas = 0;
+    await kube.apply(one);
+  };
+  for (let first = 0; first < 500; first += 25) await Promise.all(Array.from({ length: 25 }, (_, place) => made(first + place)));
+  const page = await open('dana');
+  await expect(async () => {
+    await page.goto(`/workloads?namespace=${namespace}`);
+    await expect(page.getByText('100 of 500')).toBeVisible({ timeout: 500 });
+  }).toPass({ timeout: 30_000 });
+  await page.getByLabel('Name holds').fill('app-49');
+  await page.getByRole('button', { name: 'Show workloads' }).click();
+  await expect(page.getByRole('region', { name: 'What runs' }).getByRole('row')).toHaveCount(11);
+  await page.goto(`/namespaces/${namespace}/connections`);
+  await expect(page.getByRole('heading', { name: '500 workloads' })).toBeVisible();
+  await page.getByLabel('Workloads whose name holds').fill('app-12');
+  await page.getByRole('button', { name: 'Show connections' }).click();
+  await expect(page.getByRole('region', { name: 'Matrix' }).getByRole('row')).toHaveCount(11);
+  await page.getByRole('region', { name: 'Matrix' }).getByRole('link', { name: 'app-123' }).click();
+  await expect(page.getByRole('heading', { level: 2, name: 'app-123' })).toBeVisible();
+  await begin(page, namespace);
+  await describe(page);
+  await goOn(page, 'Who may reach it');
+  await expect(page.getByText('And 490 more: search for a part of the name.')).toBeVisible();
+  await page.getByLabel('Search what runs').fill('app-377');
+  await page.getByRole('button', { name: 'Search workloads' }).click();
+  await page.getByRole('button', { name: `Add ${namespace}/app-377[Deployment]` }).click();
+  await expect(page.locator('#rows').getByLabel('Which')).toHaveValue(`${namespace}/app-377[Deployment]`);
+});

@@ -44,6 +44,25 @@ pub const ARTICLES: &[Article] = &[
     article!("resource-requests", "What are resource requests, and why are they needed?", ["has no resource requests"]),
     article!("replicas", "Why two replicas?", ["The provided number of replicas is too low"]),
     article!("pod-security", "What does the restricted standard ask for?", ["violates PodSecurity"]),
+    article!(
+        "pods-do-not-start",
+        "Why do my pods not start?",
+        [
+            "exceeded quota",
+            "Insufficient cpu",
+            "Insufficient memory",
+            "ImagePullBackOff",
+            "ErrImagePull",
+            "CreateContainerConfigError",
+            "CrashLoopBackOff"
+        ]
+    ),
+    article!("second-person", "Why does a second person have to approve this?", []),
+    article!(
+        "field-conflicts",
+        "Somebody else manages this field. What now?",
+        ["Apply failed with", "conflict with \""]
+    ),
     article!("forbidden", "The cluster says forbidden. What now?", ["is forbidden: User"]),
     article!("redirect-uri", "kubectl says: Unregistered redirect_uri", ["Unregistered redirect_uri"]),
     article!(

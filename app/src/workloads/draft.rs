@@ -129,7 +129,11 @@ impl DraftForm {
     /// What the draft is called, once its workload has a name.
     #[must_use]
     pub fn name(&self) -> Option<String> {
-        let name = if self.is_manifests_alone() { "" } else { self.workload.name.trim() };
+        if self.is_manifests_alone() {
+            let pasted = decode("text", &self.manifests.text).unwrap_or_default();
+            return pasted.last().map(|manifest| manifest.object().name.clone());
+        }
+        let name = self.workload.name.trim();
         let name = name.split('[').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
         (!name.is_empty()).then(|| name.to_owned())
     }

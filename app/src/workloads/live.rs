@@ -163,7 +163,7 @@ mod watching {
     /// Puts new content into the panel; what the person opened stays open.
     fn replace(panel: &Element, html: &str) {
         let is_open = |id: &str| panel.query_selector(&format!("details[open]#{id}")).ok().flatten().is_some();
-        let open: Vec<&str> = ["live-yaml", "live-table"].into_iter().filter(|id| is_open(id)).collect();
+        let open: Vec<&str> = ["live-yaml", "picture-table"].into_iter().filter(|id| is_open(id)).collect();
         panel.set_inner_html(html);
         for id in open {
             if let Ok(Some(details)) = panel.query_selector(&format!("details#{id}")) {

@@ -5,7 +5,8 @@ use crate::error::AppError;
 use crate::namespaces::load_namespace;
 use crate::state::AppState;
 use crate::workloads::known::{Known, RunningWorkload};
-use review::{Connection, Manifest, Picture, Workload, World, connections, picture};
+use crate::workloads::submission::Submission;
+use review::{Connection, Context, Manifest, Picture, Workload, World, connections, decode, picture};
 
 /// The workloads of a namespace, and what may pass between them and addresses outside.
 #[derive(Debug, Clone)]
@@ -51,6 +52,22 @@ pub async fn load_connections(
         tracing::error!(%error, "connections were not worked out");
         AppError::Internal
     })
+}
+
+/// The picture of what a submission would change, as far as the person may list what is there now.
+pub async fn draw_submission(state: &AppState, actor: &Actor, submission: &Submission) -> Option<Picture> {
+    let manifests = decode("submission", &submission.manifest).ok()?;
+    // Without what is there now, the picture still shows what is asked for.
+    let around = state.cluster.objects_in(&actor.kube, &submission.namespace).await.unwrap_or_default();
+    let running: Vec<RunningWorkload> = around.objects.iter().filter_map(RunningWorkload::of).collect();
+    let names = Known::new(submission.namespace.clone(), running, state.policy.places.clone(), None).names();
+    let context = Context { existing: around.objects, every_workload: around.unread.is_empty() };
+    // A policy alone has the name of the workload that it is for.
+    let mut running = context.existing.iter().filter_map(Workload::of);
+    let runs = running.find(|workload| workload.manifest.object().name == submission.name);
+    let workload = manifests.iter().find_map(Workload::of).or(runs)?;
+    let drawn = picture(&workload, &context.existing, context.afterwards(&manifests));
+    Some(drawn.named(|words| names.get(words).cloned()))
 }
 
 fn among(objects: &[Manifest], search: &str) -> NamespaceConnections {

@@ -11,7 +11,7 @@ mod second_person;
 mod take_away;
 
 pub use apply::{load_submission, post_apply};
-pub use connections::{NamespaceConnections, load_connections};
+pub use connections::{NamespaceConnections, draw_submission, load_connections};
 pub use drafts::{
     delete_path, load_draft, load_targets, may_deploy, post_delete, post_new, post_step, step_path, submission_of,
     with_step,

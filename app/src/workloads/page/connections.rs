@@ -1,6 +1,6 @@
 //! `/namespaces/{name}/connections`: who may talk to whom.
 
-use super::picture::{PictureDrawing, PictureSentences, PictureTable};
+use super::picture::Pictured;
 use super::query;
 use super::review::end;
 use crate::error::AppError;
@@ -38,9 +38,7 @@ pub fn ConnectionsPage() -> impl IntoView {
         let picture = found.picture.clone().map(|picture| {
             view! {
                 <h2>{picture.workload.clone()}</h2>
-                <PictureSentences picture=picture.clone()/>
-                <div class="picture-scroll" role="region" aria-label="Picture" tabindex="0"><PictureDrawing picture=picture.clone()/></div>
-                <details><summary>"The picture as a table"</summary><PictureTable picture=picture/></details>
+                <Pictured picture=picture/>
             }
         });
         let title = format!("Connections in {namespace}");

@@ -196,7 +196,7 @@ pub fn Conflicts(
             .collect_view();
         view! {
             <ul>{items}</ul>
-            <p>"Change these where they are managed, or have that tool let go of them. Fairway overwrites nothing that is not its own."</p>
+            <p>"Change these where they are managed, or have that tool let go of them. Fairway overwrites nothing that is not its own. "<a href="/faq/field-conflicts">"What to do"</a></p>
         }
     })
 }

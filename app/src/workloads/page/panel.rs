@@ -1,7 +1,7 @@
 //! The panel beside the wizard's form: the review so far.
 
 use super::findings::{Readiness, headline};
-use super::picture::{Disagreements, PictureDrawing, PictureSentences, PictureTable};
+use super::picture::{Disagreements, Pictured};
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::form::FormErrors;
@@ -58,11 +58,7 @@ fn SoFar(reviewed: Reviewed) -> impl IntoView {
     let findings = findings.collect_view();
     let none = findings.is_empty();
     let picture = reviewed.picture.clone().map(|picture| {
-        view! {
-            <PictureSentences picture=picture.clone()/>
-            <div class="picture-scroll" role="region" aria-label="Picture" tabindex="0"><PictureDrawing picture=picture.clone()/></div>
-            <details id="live-table"><summary>"The picture as a table"</summary><PictureTable picture=picture/></details>
-        }
+        view! { <Pictured picture=picture/> }
     });
     let second =
         (!reviewed.second_person.is_empty()).then(|| view! { <p>"A second person will have to approve this."</p> });

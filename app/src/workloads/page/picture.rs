@@ -52,7 +52,7 @@ fn named(change: Change) -> (&'static str, &'static str) {
 
 /// Who may reach the workload on the left, what it may reach on the right.
 #[component]
-pub fn PictureDrawing(
+fn PictureDrawing(
     /// What is drawn.
     picture: Picture,
 ) -> impl IntoView {
@@ -184,9 +184,24 @@ fn wrapped(text: &str, width: usize, most: usize) -> Vec<String> {
     lines.into_iter().map(|line| shortened(line.trim(), width)).collect()
 }
 
+/// A picture with the sentences and the table that say the same.
+#[component]
+pub fn Pictured(
+    /// What is told.
+    picture: Picture,
+) -> impl IntoView {
+    let [ingress, egress] = picture.sentences();
+    view! {
+        <p class="sentences">{ingress}" "{egress}</p>
+        <div class="picture-scroll" role="region" aria-label="Picture" tabindex="0"><PictureDrawing picture=picture.clone()/></div>
+        <details id="picture-table"><summary>"The picture as a table"</summary><PictureTable picture=picture/></details>
+    }
+    .into_any()
+}
+
 /// The same as a table.
 #[component]
-pub fn PictureTable(
+fn PictureTable(
     /// What is told.
     picture: Picture,
 ) -> impl IntoView {
@@ -206,16 +221,6 @@ pub fn PictureTable(
         <Table label="Who may talk with it" columns=&["Direction", "Who or what", "Ports", "Allowed by", "Change"]>{ingress}{egress}</Table>
     }
     .into_any()
-}
-
-/// The same in two sentences.
-#[component]
-pub fn PictureSentences(
-    /// What is told.
-    picture: Picture,
-) -> impl IntoView {
-    let [ingress, egress] = picture.sentences();
-    view! { <p class="sentences">{ingress}" "{egress}</p> }
 }
 
 /// The most workloads named that do not agree.

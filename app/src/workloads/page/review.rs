@@ -2,7 +2,7 @@
 
 use super::findings::{DryRuns, Findings, FixForm, Headline, Readiness, things};
 use super::panel::marks;
-use super::picture::{Disagreements, PictureDrawing, PictureSentences, PictureTable};
+use super::picture::{Disagreements, Pictured};
 use super::wizard::{DraftFooter, Head, Steps};
 use crate::error::AppError;
 use crate::form::FormErrors;
@@ -60,9 +60,7 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
         <Existing dry_run=dry_run.clone()/>
         <SecondPersonNotice reasons=reviewed.second_person.clone()/>
         {reviewed.picture.clone().map(|picture| view! {
-            <PictureSentences picture=picture.clone()/>
-            <div class="picture-scroll" role="region" aria-label="Picture" tabindex="0"><PictureDrawing picture=picture.clone()/></div>
-            <details><summary>"The picture as a table"</summary><PictureTable picture=picture/></details>
+            <Pictured picture=picture/>
             <p><a href=format!("/workloads/drafts/{id}/picture.svg") download="">"Download the picture (SVG)"</a></p>
         })}
         <Disagreements one_sided=reviewed.one_sided.clone()/>
@@ -116,7 +114,7 @@ pub fn SecondPersonNotice(
         let items = reasons.into_iter().map(|reason| view! { <li>{reason}</li> }).collect_view();
         view! {
             <Notice tone=Tone::Info>
-                <p>{lead}</p>
+                <p>{lead}" "<a href="/faq/second-person">"Why"<span class="visually-hidden">" a second person"</span></a></p>
                 <ul>{items}</ul>
             </Notice>
         }

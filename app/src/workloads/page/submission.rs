@@ -2,6 +2,7 @@
 
 use super::findings::{Conflicts, DryRuns, Findings, Headline, Readiness};
 use super::panel::marks;
+use super::picture::Pictured;
 use super::review::SecondPersonNotice;
 use crate::error::AppError;
 use crate::faq::{Article, diagnose};
@@ -10,7 +11,9 @@ use crate::ui::{
     Badge, Breadcrumb, ErrorSummary, Fact, Field, Notice, OnEnter, Page, PageRequest, Section, Submit, Table, TextArea,
     Time, Tone, Yaml, page_with,
 };
-use crate::workloads::api::{DryRun, ReviewForm, load_submission, may_comment, may_deploy, may_review};
+use crate::workloads::api::{
+    DryRun, ReviewForm, draw_submission, load_submission, may_comment, may_deploy, may_review,
+};
 use crate::workloads::live::CopyButton;
 use crate::workloads::rollout::{Rollout, Stage, rollout};
 use crate::workloads::second_person::ReviewVerdict;
@@ -20,9 +23,10 @@ use review::{Manifest, Report, Workload};
 use uuid::Uuid;
 
 /// What the person may do with the submission.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Allowed {
-    apply: bool,
+    /// Or why it cannot be said.
+    apply: Result<bool, AppError>,
     review: bool,
     comment: bool,
 }
@@ -38,6 +42,12 @@ pub fn SubmissionPage() -> impl IntoView {
         let readiness = Readiness::of(&report, &dry_run);
         let allowed = allowed(&request, &submission).await;
         let rollouts = rollouts(&request, &submission).await;
+        let picture = match submission.state {
+            SubmissionState::Waiting | SubmissionState::Ready => {
+                draw_submission(&request.state, request.actor()?, &submission).await
+            }
+            _ => None,
+        };
         let failed = rejected.is_some();
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
         let marks = marks(&report);
@@ -52,7 +62,7 @@ pub fn SubmissionPage() -> impl IntoView {
             <h1>{title.clone()}</h1>
             {reviewed}
             <State state=state/>
-            <Next id=submission.id draft=submission.draft_id state=state allowed=allowed/>
+            <Next id=submission.id draft=submission.draft_id state=state allowed=allowed.clone()/>
             <Rollouts rollouts=rollouts/>
             <Results results=submission.results/>
             <dl class="facts">
@@ -66,6 +76,7 @@ pub fn SubmissionPage() -> impl IntoView {
             {allowed.review.then(|| view! { <ReviewFields id=submission.id digest=digest form=form.clone() errors=errors.clone()/> })}
             <h2>"What was reviewed"</h2>
             <Headline report=report.clone() readiness=readiness/>
+            {picture.map(|picture| view! { <Pictured picture=picture/> })}
             <Findings report=report/>
             <h2>"What the cluster said beforehand"</h2>
             <DryRuns dry_run=dry_run/>
@@ -88,13 +99,16 @@ fn read<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T, 
 
 /// What cannot be asked is not allowed.
 async fn allowed(request: &PageRequest, submission: &Submission) -> Allowed {
-    let Ok(actor) = request.actor() else { return Allowed { apply: false, review: false, comment: false } };
+    let Ok(actor) = request.actor() else { return Allowed { apply: Ok(false), review: false, comment: false } };
     let waits = matches!(submission.state, SubmissionState::Waiting | SubmissionState::Ready);
     let is_own = submission.contributors.contains(&actor.person_id);
     let is_reviewable = waits && !submission.second_person.is_empty() && !is_own;
     let review = is_reviewable && may_review(&request.state, actor, &submission.namespace).await.unwrap_or_default();
-    let apply = submission.state.may_apply()
-        && may_deploy(&request.state, actor, &submission.namespace).await.unwrap_or_default();
+    let apply = if submission.state.may_apply() {
+        may_deploy(&request.state, actor, &submission.namespace).await
+    } else {
+        Ok(false)
+    };
     let comment = review || may_comment(&request.state, actor, submission).await.unwrap_or_default();
     Allowed { apply, review, comment }
 }
@@ -182,10 +196,15 @@ fn Next(id: Uuid, draft: Uuid, state: SubmissionState, allowed: Allowed) -> impl
             | SubmissionState::ChangesRequested
             | SubmissionState::Stopped(_)
     );
-    let apply = allowed.apply.then(|| {
-        let label = if state == SubmissionState::Ready { "Apply workload" } else { "Apply again" };
-        view! { <form method="post" action=format!("/workloads/{id}/apply")><Submit label=label/></form> }
-    });
+    let apply = match allowed.apply {
+        Ok(true) => {
+            let label = if state == SubmissionState::Ready { "Apply workload" } else { "Apply again" };
+            view! { <form method="post" action=format!("/workloads/{id}/apply")><Submit label=label/></form> }
+                .into_any()
+        }
+        Ok(false) => ().into_any(),
+        Err(error) => view! { <p>{error.to_string()}" Then reload this page to apply it."</p> }.into_any(),
+    };
     let change = change.then(|| view! { <a class="button button--secondary" href=format!("/workloads/drafts/{draft}/review")>"Open the draft"</a> });
     let undo = (state == SubmissionState::Applied).then(|| {
         view! { <form method="post" action=format!("/workloads/{id}/undo")><Submit label="Undo this change" secondary=true/></form> }
