@@ -210,6 +210,14 @@ impl Rule {
         FAMILIES.into_iter().any(|family| self.held(family).is_some_and(|held| held >= family.last() / 2))
     }
 
+    /// Whether the blocks of several rules together hold at least half of the addresses of a family.
+    pub(crate) fn hold_most_addresses<'a>(rules: impl Iterator<Item = &'a Self> + Clone) -> bool {
+        FAMILIES.into_iter().any(|family| {
+            let ranges = rules.clone().flat_map(|rule| &rule.peers).flat_map(|peer| peer.ranges(family)).collect();
+            last_of_union(ranges).is_some_and(|held| held >= family.last() / 2)
+        })
+    }
+
     /// How many addresses of a family its blocks hold, less one.
     fn held(&self, family: Family) -> Option<u128> {
         last_of_union(self.peers.iter().flat_map(|peer| peer.ranges(family)).collect())

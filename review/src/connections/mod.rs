@@ -142,6 +142,16 @@ impl<'a> View<'a> {
     }
 }
 
+impl View<'_> {
+    /// What it lets through to or from one other endpoint.
+    fn allows_one(&self, world: &World, direction: Direction, other: &View<'_>) -> PortSet {
+        let Some(rules) = self.rules(direction) else { return PortSet::all() };
+        let receiver = if direction == Direction::Ingress { self.endpoint } else { other.endpoint };
+        let named = rules.iter().filter(|(namespace, rule)| world.names(namespace, rule, other.endpoint));
+        named.fold(PortSet::default(), |all, (_, rule)| all.union(&ports_of(rule, Some(receiver))))
+    }
+}
+
 /// Which endpoints a rule names. Many rules name the same peers, so each list is looked up once.
 struct PeerIndex<'a> {
     world: &'a World,
@@ -286,7 +296,7 @@ pub fn one_sided(world: &World, subject: &str) -> Vec<OneSided> {
         for (other, ports) in wanted.filter(|(other, ports)| *other != own && !ports.is_empty()) {
             // An open end agrees to everything; only then need the other's rules be looked at.
             if views[other].rules(back).is_some() {
-                let agreed = views[other].allows(&mut peers, back)[own].intersection(&ports);
+                let agreed = views[other].allows_one(world, back, &views[own]).intersection(&ports);
                 if agreed.is_empty() {
                     let closed = world.endpoints()[other].to_string();
                     found.push(OneSided { closed, direction, ports: ports.to_string() });

@@ -1,6 +1,6 @@
 //! The way back: from manifests to answers, and what answers cannot say kept beside them.
 
-use super::kept::Kept;
+use super::kept::{Kept, with_kept};
 use super::{
     Answers, Cidr, KeyedObject, Kind, Opening, Peer, PodAnswers, PodLabels, Port, Variable, VariableValue, Volume,
     VolumeSource, dns, generate, peers,
@@ -25,7 +25,7 @@ pub struct Expressed {
 }
 
 /// Why manifests have no answers. They can still be reviewed and applied as they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExpressError {
     /// Not exactly one Deployment, Job or Pod.
     #[error("The wizard writes one Deployment, Job or Pod at a time, and here is none or more than one.")]
@@ -36,6 +36,9 @@ pub enum ExpressError {
     /// No container, or an image that cannot be read.
     #[error("The workload has no container whose image can be read.")]
     NoImage,
+    /// Something would get lost on the way through the answers.
+    #[error("The wizard cannot write {0} as it stands here.")]
+    Lossy(String),
 }
 
 /// Finds the answers that make these manifests. What comes of them again, with what is kept, holds every field that
@@ -63,7 +66,7 @@ pub fn express(manifests: &[Manifest], settings: &Settings) -> Result<Expressed,
         pods: Some(pods(&workload)?),
     };
     let mut taken: Vec<&Manifest> = vec![manifest];
-    if let Some(service) = manifests.iter().find(|manifest| is_service_of(manifest, &answers)) {
+    if let Some(service) = manifests.iter().find(|manifest| is_service_of(manifest, &answers, settings)) {
         taken.push(service);
         set_service(&mut answers);
     }
@@ -79,9 +82,54 @@ pub fn express(manifests: &[Manifest], settings: &Settings) -> Result<Expressed,
         .filter(|manifest| !taken.iter().any(|taken| std::ptr::eq(*taken, *manifest)))
         .cloned()
         .collect();
-    let mut kept = kept(&generate(&answers, settings), &taken, &answers);
+    let generated = generate(&answers, settings);
+    let mut kept = kept(&generated, &taken, &answers);
+    nothing_lost(generated, &kept, &taken, &answers)?;
     kept.extend(renamed_policy(&answers, &others));
     Ok(Expressed { answers, kept, others })
+}
+
+/// Makes the objects again, and compares them with the given ones field by field.
+fn nothing_lost(
+    generated: Vec<Manifest>,
+    kept: &[Kept],
+    taken: &[&Manifest],
+    answers: &Answers,
+) -> Result<(), ExpressError> {
+    let lossy = |path: String| ExpressError::Lossy(path);
+    let made = with_kept(generated, kept).map_err(|error| lossy(error.to_string()))?;
+    for given in taken {
+        let kind = &given.object().kind;
+        let found = made.iter().find(|made| made.object().kind == *kind).ok_or_else(|| lossy(kind.clone()))?;
+        if let Some(path) = missing(&comparable(given, answers), found.value(), kind.clone()) {
+            return Err(lossy(path));
+        }
+    }
+    Ok(())
+}
+
+/// The path of the first field that `given` has and `made` has not, or has otherwise. Lists may be in another order,
+/// but an item of one stands for no more than one of the other.
+fn missing(given: &Value, made: &Value, path: String) -> Option<String> {
+    match (given, made) {
+        (Value::Null, _) => None,
+        (Value::Object(given), Value::Object(_)) => {
+            given.iter().find_map(|(key, value)| missing(value, &made[key], format!("{path}.{key}")))
+        }
+        (Value::Array(given), Value::Array(made)) => {
+            let mut left: Vec<&Value> = made.iter().collect();
+            given.iter().enumerate().find_map(|(place, item)| {
+                match left.iter().position(|other| missing(item, other, String::new()).is_none()) {
+                    Some(found) => {
+                        left.remove(found);
+                        None
+                    }
+                    None => Some(format!("{path}[{place}]")),
+                }
+            })
+        }
+        (given, made) => (given != made).then_some(path),
+    }
 }
 
 fn set_service(answers: &mut Answers) {
@@ -108,13 +156,16 @@ fn selects(manifest: &Manifest, workload: &Workload<'_>) -> bool {
     NetworkPolicy::of(manifest).is_some_and(|policy| policy.selects_workload(workload))
 }
 
-fn is_service_of(manifest: &Manifest, answers: &Answers) -> bool {
-    let value = manifest.value();
+/// Whether it is the Service that the wizard would write: another one stays as it is.
+fn is_service_of(manifest: &Manifest, answers: &Answers, settings: &Settings) -> bool {
+    let mut with_service = answers.clone();
+    set_service(&mut with_service);
+    let made = generate(&with_service, settings);
+    let written = made.iter().find(|made| made.object().kind == "Service");
     manifest.api_version() == "v1"
-        && manifest.object().kind == "Service"
-        && manifest.object().name == answers.name
-        && !answers.ports.is_empty()
-        && value["spec"]["selector"] == json!(answers.labels)
+        && written.is_some_and(|written| {
+            written.object() == manifest.object() && missing(manifest.value(), written.value(), String::new()).is_none()
+        })
 }
 
 /// Ports of the first container: those of others are kept.
@@ -141,8 +192,8 @@ fn pods(workload: &Workload<'_>) -> Result<PodAnswers, ExpressError> {
         kind,
         image: image_text.parse().map_err(|_| ExpressError::NoImage)?,
         image_text,
-        command: texts(&container["command"]),
-        environment: list(&container["env"]).iter().filter_map(variable).collect(),
+        command: typed(&container["command"]),
+        environment: variables(list(&container["env"])),
         volumes: mounted(workload.spec(), container),
         service: false,
         cpu_millis: cpu_millis(&container["resources"]["requests"]["cpu"]).unwrap_or(100),
@@ -156,8 +207,15 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn texts(value: &Value) -> Vec<String> {
-    list(value).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+/// A command that can be typed in one line; another one is kept.
+fn typed(command: &Value) -> Vec<String> {
+    let words: Option<Vec<String>> = list(command).iter().map(|word| word.as_str().map(str::to_owned)).collect();
+    words.filter(|words| !words.iter().any(|word| word.contains(char::is_control))).unwrap_or_default()
+}
+
+/// Variables refer to those before them: where one cannot be said, all are kept, in their order.
+fn variables(given: &[Value]) -> Vec<Variable> {
+    given.iter().map(variable).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
 fn variable(value: &Value) -> Option<Variable> {
@@ -176,8 +234,9 @@ fn variable(value: &Value) -> Option<Variable> {
     };
     let variable = Variable { name, value: read };
     // What would be written in another way, or cannot be typed in one line, is kept.
-    let says_the_same = variable.written() == *value && variable.to_string().parse() == Ok(variable.clone());
-    says_the_same.then_some(variable)
+    let line = variable.to_string();
+    let says_the_same = variable.written() == *value && line.parse() == Ok(variable.clone());
+    (says_the_same && !line.contains(char::is_control) && !line.starts_with('#')).then_some(variable)
 }
 
 /// Volumes that the first container mounts once, as a whole.
@@ -247,6 +306,10 @@ fn openings(policy: &Manifest, answers: &Answers, settings: &Settings) -> Option
             ingress.push(Opening { peer, ports: ports.clone() });
         }
     }
+    let is_internet = |opening: &Opening| matches!(opening.peer, Peer::Internet { .. });
+    if ingress.iter().any(is_internet) {
+        return None;
+    }
     let (names, others): (Vec<&Value>, Vec<&Value>) = list(&spec["egress"]).iter().partition(|rule| **rule == dns());
     let mut egress = Vec::new();
     for rule in others {
@@ -254,6 +317,9 @@ fn openings(policy: &Manifest, answers: &Answers, settings: &Settings) -> Option
         for peer in peers_of(&rule["to"], reason.as_deref())? {
             egress.push(Opening { peer, ports: ports.clone() });
         }
+    }
+    if egress.iter().filter(|opening| is_internet(opening)).count() > 1 {
+        return None;
     }
     Some((ingress, egress, !names.is_empty()))
 }
@@ -321,12 +387,25 @@ fn kept(generated: &[Manifest], given: &[&Manifest], answers: &Answers) -> Vec<K
         .iter()
         .filter_map(|made| {
             let given = given.iter().find(|given| given.object().kind == made.object().kind)?;
-            let mut operations = Vec::new();
+            let mut operations = left_out(given);
             beyond(&comparable(given, answers), made.value(), String::new(), &mut operations);
             let kind = made.object().kind.clone();
             (!operations.is_empty()).then_some(Kept { kind, operations })
         })
         .collect()
+}
+
+/// What the wizard would add and what could keep the workload from running as it does: a limit of memory where there is
+/// none, and taking away the token of an account of its own.
+fn left_out(given: &Manifest) -> Vec<Operation> {
+    let Some(workload) = Workload::of(given) else { return Vec::new() };
+    let pointer = workload.path("").replace('.', "/");
+    let spec = workload.spec();
+    let limit = &spec["containers"][0]["resources"]["limits"]["memory"];
+    let uses_account = spec["serviceAccountName"].is_string() && spec.get("automountServiceAccountToken").is_none();
+    let remove = |field: &str| Operation::Remove { path: format!("/{pointer}{field}") };
+    let no_limit = limit.is_null().then(|| remove("containers/0/resources/limits/memory"));
+    no_limit.into_iter().chain(uses_account.then(|| remove("automountServiceAccountToken"))).collect()
 }
 
 /// The object with what its answers say in their way, so that only the rest differs from what they make.
@@ -342,13 +421,16 @@ fn comparable(given: &Manifest, answers: &Answers) -> Value {
         }
     }
     let spec = if value["spec"]["template"].is_object() { "/spec/template/spec" } else { "/spec" };
+    let pod_user = value.pointer(&format!("{spec}/securityContext/runAsUser")).cloned().unwrap_or_default();
     let Some(container) = value.pointer_mut(&format!("{spec}/containers/0")) else { return value };
+    // A request that is no whole number of MiB is kept with its limit, or the two would not fit.
+    let is_said = memory_mib(&container["resources"]["requests"]["memory"]).is_some();
     for (kind, fields) in [("requests", ["cpu", "memory"]), ("limits", ["cpu", "memory"])] {
         for field in fields {
             let read = &container["resources"][kind][field];
             let written = match field {
                 "cpu" => cpu_millis(read).map(|millis| format!("{millis}m")),
-                _ => memory_mib(read).map(|mib| format!("{mib}Mi")),
+                _ => memory_mib(read).filter(|_| is_said).map(|mib| format!("{mib}Mi")),
             };
             if let Some(written) = written {
                 container["resources"][kind][field] = written.into();
@@ -361,7 +443,7 @@ fn comparable(given: &Manifest, answers: &Answers) -> Value {
         }
     }
     // The wizard sets the user for the whole pod.
-    let user = answers.pods.as_ref().map(|pods| pods.run_as_user);
+    let user = answers.pods.as_ref().map(|pods| pods.run_as_user).filter(|_| pod_user.is_null());
     if let Some(context) = container["securityContext"].as_object_mut()
         && user.is_some_and(|user| context.get("runAsUser").and_then(Value::as_u64) == Some(user.into()))
     {
@@ -387,10 +469,14 @@ fn beyond(given: &Value, made: &Value, path: String, operations: &mut Vec<Operat
         }
         (Value::Array(given), Value::Array(made)) if given.iter().chain(made).all(Value::is_object) => {
             for (place, item) in given.iter().enumerate() {
-                let first_container = path.ends_with("/containers") && place == 0;
-                let found = if first_container { Some(0) } else { made.iter().position(|other| are_one(item, other)) };
-                match found.and_then(|found| Some((found, made.get(found)?))) {
-                    Some((found, there)) => beyond(item, there, format!("{path}/{found}"), operations),
+                let is_own = path.ends_with("/containers") && place == 0;
+                let is_other = path.ends_with("/containers") && place > 0;
+                let found = if is_own { made.first() } else { made.iter().find(|other| are_one(item, other)) };
+                match found.filter(|_| !is_other) {
+                    Some(there) => {
+                        let step = if is_own { "0".to_owned() } else { naming(item) };
+                        beyond(item, there, format!("{path}/{step}"), operations);
+                    }
                     None => operations.push(Operation::Add { path: format!("{path}/-"), value: item.clone() }),
                 }
             }
@@ -399,22 +485,33 @@ fn beyond(given: &Value, made: &Value, path: String, operations: &mut Vec<Operat
     }
 }
 
-/// Whether two items of a list are about the same thing (Kubernetes API, list map keys).
+/// The fields by which items of the lists of a workload are told apart (Kubernetes API, list map keys).
+const NAMING: [&str; 4] = ["mountPath", "containerPort", "port", "name"];
+
+/// The field that names an item, and what it says there.
+fn named(item: &Value) -> Option<(&'static str, &Value)> {
+    NAMING.into_iter().find_map(|field| Some((field, item.get(field)?)))
+}
+
+/// Whether two items of a list are about the same thing.
 fn are_one(one: &Value, other: &Value) -> bool {
-    let same = |field: &str| one.get(field).is_some() && one.get(field) == other.get(field);
-    match () {
-        () if one.get("mountPath").is_some() => same("mountPath"),
-        () if one.get("containerPort").is_some() => same("containerPort") && same("protocol"),
-        () if one.get("port").is_some() => same("port") && same("protocol"),
-        () => same("name"),
-    }
+    named(one).is_some() && named(one) == named(other) && one.get("protocol") == other.get("protocol")
+}
+
+/// An item as a step of a path.
+fn naming(item: &Value) -> String {
+    let text = match named(item) {
+        Some((field, Value::String(text))) => format!("{field}={text}"),
+        Some((field, other)) => format!("{field}={other}"),
+        None => String::new(),
+    };
+    text.replace('~', "~0").replace('/', "~1")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::generate::tests::any_answers;
-    use crate::generate::with_kept;
     use crate::manifest::decode;
     use proptest::prelude::*;
 
@@ -429,33 +526,6 @@ mod tests {
         let mut made = with_kept(generate(&expressed.answers, &settings), &expressed.kept).unwrap();
         made.extend(expressed.others);
         made
-    }
-
-    /// Fields of `given` that `made` does not have, or has otherwise.
-    fn lost(given: &[Manifest], made: &[Manifest]) -> Vec<String> {
-        given
-            .iter()
-            .flat_map(|one| match made.iter().find(|other| other.object() == one.object()) {
-                Some(other) => missing(one.value(), other.value(), one.object().to_string()),
-                None => vec![one.object().to_string()],
-            })
-            .collect()
-    }
-
-    fn missing(given: &Value, made: &Value, path: String) -> Vec<String> {
-        match (given, made) {
-            (Value::Object(given), Value::Object(_)) => {
-                given.iter().flat_map(|(key, value)| missing(value, &made[key], format!("{path}/{key}"))).collect()
-            }
-            (Value::Array(given), Value::Array(made)) => given
-                .iter()
-                .enumerate()
-                .filter(|(_, item)| !made.iter().any(|other| missing(item, other, String::new()).is_empty()))
-                .map(|(place, _)| format!("{path}/{place}"))
-                .collect(),
-            (given, made) if given == made => Vec::new(),
-            _ => vec![path],
-        }
     }
 
     proptest! {
@@ -509,7 +579,7 @@ spec:
         assert_eq!(pods.kind, Kind::Deployment { replicas: 3 });
         assert_eq!((pods.cpu_millis, pods.memory_mib, pods.run_as_user), (1000, 1024, 1000));
         let variables: Vec<String> = pods.environment.iter().map(ToString::to_string).collect();
-        assert_eq!(variables, ["LEVEL=info", "PASSWORD from secret db/password"]);
+        assert_eq!(variables, Vec::<String>::new(), "one of them cannot be said");
         assert_eq!(pods.volumes.len(), 1);
     }
 
@@ -526,10 +596,51 @@ spec:
         assert_eq!(spec["containers"][1]["name"], "sidecar");
         assert_eq!(deployment["spec"]["strategy"]["type"], "Recreate");
         assert_eq!(deployment["metadata"]["annotations"]["note"], "mine");
-        // Said in another way, with the same meaning.
-        let said_otherwise = |path: &String| path.contains("/resources/") || path.ends_with("/runAsUser");
-        let lost: Vec<String> = lost(&given, &made).into_iter().filter(|path| !said_otherwise(path)).collect();
-        assert_eq!(lost, ["Deployment/shop/shop/spec/template/spec/containers/0"]);
+        let names: Vec<&Value> = list(&spec["containers"][0]["env"]).iter().map(|variable| &variable["name"]).collect();
+        assert_eq!(names, ["LEVEL", "NODE", "PASSWORD"], "variables refer to those before them");
+    }
+
+    #[test]
+    fn a_second_container_that_is_called_like_the_workload_is_not_taken_for_the_first() {
+        let yaml = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: [{name: proxy, image: 'a/p:1'}, {name: web, image: 'a/w:1'}]}}";
+        let made = again(&read(yaml));
+        let pod = made.iter().find(|made| made.object().kind == "Pod").unwrap();
+        let images: Vec<&Value> =
+            list(&pod.value()["spec"]["containers"]).iter().map(|container| &container["image"]).collect();
+        assert_eq!(images, ["a/p:1", "a/w:1"]);
+    }
+
+    #[test]
+    fn values_of_several_lines_are_kept_and_not_torn_apart() {
+        let yaml = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: [{name: web, image: 'a/w:1', command: [sh, -c, \"a\\nb\"], env: [{name: A, value: \"a=1\\n#b=2\"}]}]}}";
+        let expressed = express(&read(yaml), &Settings::default()).unwrap();
+        let pods = expressed.answers.pods.as_ref().unwrap();
+        assert!(pods.environment.is_empty() && pods.command.is_empty());
+        let made = again(&read(yaml));
+        let container = &made.last().unwrap().value()["spec"]["containers"][0];
+        assert_eq!((&container["env"][0]["value"], &container["command"][2]), (&json!("a=1\n#b=2"), &json!("a\nb")));
+    }
+
+    #[test]
+    fn limits_users_and_services_keep_their_meaning() {
+        let pod = |resources: &str, context: &str| {
+            format!(
+                "{{apiVersion: v1, kind: Pod, metadata: {{name: web, labels: {{app: web}}}}, spec: {{securityContext: {{runAsUser: 2000}}, containers: [{{name: web, image: 'a/w:1', ports: [{{containerPort: 8080}}], resources: {resources}, securityContext: {context}}}]}}}}"
+            )
+        };
+        let made = again(&read(&pod("{requests: {cpu: 1500m, memory: 512M}}", "{runAsUser: 1000}")));
+        let spec = &made.last().unwrap().value()["spec"];
+        assert_eq!(spec["containers"][0]["resources"]["requests"]["memory"], "512M");
+        assert_eq!(spec["containers"][0]["resources"]["limits"].get("memory"), None);
+        assert_eq!(
+            (&spec["securityContext"]["runAsUser"], &spec["containers"][0]["securityContext"]["runAsUser"]),
+            (&json!(2000), &json!(1000))
+        );
+        let service = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}";
+        let given = read(&format!("{}\n---\n{service}", pod("{}", "{}")));
+        let expressed = express(&given, &Settings::default()).unwrap();
+        assert!(!expressed.answers.pods.unwrap().service);
+        assert_eq!(expressed.others[0].object().to_string(), "Service//web");
     }
 
     #[test]

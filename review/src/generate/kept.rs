@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 pub struct Kept {
     /// Of the object of this kind.
     pub kind: String,
-    /// What is set, removed, or added to a list (`-`), in order.
+    /// What is set, removed, or added to a list (`-`), in order. An item of a list is named by what identifies it, as in
+    /// `/ports/containerPort=8080/name`, so that it is found again when the list has changed; the first container is 0.
     pub operations: Vec<Operation>,
 }
 
@@ -61,8 +62,7 @@ fn place(object: &mut Value, operation: &Operation) -> Option<()> {
     match (operation, at) {
         (Operation::Remove { .. }, Value::Object(fields)) => drop(fields.remove(last)),
         (Operation::Remove { .. }, Value::Array(items)) => {
-            let index: usize = last.parse().ok()?;
-            if index < items.len() {
+            if let Some(index) = position(items, last) {
                 items.remove(index);
             }
         }
@@ -70,9 +70,9 @@ fn place(object: &mut Value, operation: &Operation) -> Option<()> {
             fields.insert(last.clone(), value.clone());
         }
         (Operation::Add { value, .. } | Operation::Replace { value, .. }, Value::Array(items)) => {
-            match last.parse::<usize>() {
-                Ok(index) if index < items.len() => items[index] = value.clone(),
-                _ => items.push(value.clone()),
+            match position(items, last) {
+                Some(index) => items[index] = value.clone(),
+                None => items.push(value.clone()),
             }
         }
         _ => return None,
@@ -80,12 +80,27 @@ fn place(object: &mut Value, operation: &Operation) -> Option<()> {
     Some(())
 }
 
+/// Where an item of a list is: by its place, or by a field that names it.
+fn position(items: &[Value], step: &str) -> Option<usize> {
+    match step.split_once('=') {
+        None => step.parse().ok().filter(|index| *index < items.len()),
+        Some((field, text)) => items.iter().position(|item| match &item[field] {
+            Value::String(found) => found == text,
+            Value::Number(found) => found.to_string() == text,
+            _ => false,
+        }),
+    }
+}
+
 /// The value behind a step, made where it is missing.
 fn entered<'a>(at: &'a mut Value, step: &str, is_list: bool) -> Option<&'a mut Value> {
     let made = || if is_list { Value::Array(Vec::new()) } else { Value::Object(Map::new()) };
     let found = match at {
         Value::Object(fields) => fields.entry(step.to_owned()).or_insert_with(made),
-        Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?)?,
+        Value::Array(items) => {
+            let index = position(items, step)?;
+            &mut items[index]
+        }
         _ => return None,
     };
     if found.is_null() {
@@ -120,6 +135,19 @@ mod tests {
         assert_eq!(made[0].annotation("a.example/b"), Some("1"));
         assert_eq!(made[0].value()["spec"]["containers"][1]["name"], "sidecar");
         assert_eq!(made[0].value()["spec"]["tolerations"][0]["key"], "x");
+    }
+
+    #[test]
+    fn an_item_of_a_list_is_found_again_by_what_names_it() {
+        let spec =
+            json!({ "containers": [{ "name": "a", "ports": [{ "containerPort": 9090 }, { "containerPort": 8080 }] }] });
+        let path = "/spec/containers/0/ports/containerPort=8080/name";
+        let operations = json!([{ "op": "add", "path": path, "value": "http" }]);
+        let made = with_kept(pod(spec), &kept(operations.clone())).unwrap();
+        let ports = &made[0].value()["spec"]["containers"][0]["ports"];
+        assert_eq!((&ports[0]["name"], &ports[1]["name"]), (&Value::Null, &json!("http")));
+        let gone = json!({ "containers": [{ "name": "a", "ports": [{ "containerPort": 9090 }] }] });
+        assert_eq!(with_kept(pod(gone), &kept(operations)).unwrap_err(), KeptError::NoPlace(path.into()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Egress to the whole world.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::network_policy::{Direction, NetworkPolicy};
+use crate::network_policy::{Direction, NetworkPolicy, Peer, Rule as PolicyRule};
 
 pub(super) const RULE: Rule = Rule {
     id: "netpol/internet-egress",
@@ -12,25 +12,71 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Policy(check),
 };
 
-/// Leaving out some of all addresses makes little difference.
-fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
-    policy
+/// Leaving out some of all addresses makes little difference, and so does writing them as several rules or policies.
+fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
+    let whole: Vec<Problem> = policy
         .placed_rules()
         .filter(|placed| placed.direction == Direction::Egress && !placed.rule.allows_everything())
         .filter(|placed| placed.rule.peers.is_empty() || placed.rule.holds_most_addresses())
         .map(|placed| {
-            Problem::warn(
+            problem(
                 placed.path(),
                 "These pods may reach most addresses on the internet, and can carry data to any of them.",
-                "Name the addresses that are really needed.",
             )
         })
-        .collect()
+        .collect();
+    let own = policy.rules(Direction::Egress).unwrap_or_default();
+    let has_blocks =
+        |rules: &[PolicyRule]| rules.iter().flat_map(|rule| &rule.peers).any(|peer| matches!(peer, Peer::Block { .. }));
+    if !whole.is_empty() || own.iter().any(PolicyRule::allows_everything) || !has_blocks(own) {
+        return whole;
+    }
+    let together = scope.world.endpoints_in(&policy.namespace).iter().any(|endpoint| {
+        let governing: Vec<&NetworkPolicy> = scope.world.governing(endpoint, Direction::Egress).collect();
+        let narrow = governing.iter().flat_map(|policy| policy.rules(Direction::Egress).unwrap_or_default());
+        governing.iter().any(|other| other.name == policy.name) && PolicyRule::hold_most_addresses(narrow)
+    });
+    if together || PolicyRule::hold_most_addresses(own.iter()) {
+        return vec![problem(
+            "spec.egress".to_owned(),
+            "All rules for these pods together let them reach most addresses on the internet, and carry data to any of them.",
+        )];
+    }
+    Vec::new()
+}
+
+fn problem(path: String, message: &str) -> Problem {
+    Problem::warn(path, message, "Name the addresses that are really needed.")
 }
 
 #[cfg(test)]
 mod tests {
     use crate::rules::testing::{paths_of, policy};
+
+    #[test]
+    fn the_world_in_several_pieces_is_the_world() {
+        let quarters = ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2"]
+            .map(|cidr| format!("{{to: [{{ipBlock: {{cidr: {cidr}}}}}], ports: [{{port: 443}}]}}"));
+        let one = policy("p", &format!("{{podSelector: {{}}, egress: [{}]}}", quarters.join(", ")));
+        assert_eq!(paths_of("netpol/internet-egress", &one), ["spec.egress"]);
+        let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {app: a, tier: b}}, spec: {containers: []}}\n---\n";
+        let first = policy(
+            "p",
+            &format!("{{podSelector: {{matchLabels: {{app: a}}}}, policyTypes: [Egress], egress: [{}]}}", quarters[0]),
+        );
+        let rest = policy(
+            "q",
+            &format!(
+                "{{podSelector: {{matchLabels: {{tier: b}}}}, policyTypes: [Egress], egress: [{}]}}",
+                quarters[1..].join(", ")
+            ),
+        );
+        assert_eq!(
+            paths_of("netpol/internet-egress", &format!("{pod}{first}---\n{rest}")),
+            ["spec.egress", "spec.egress"]
+        );
+        assert!(paths_of("netpol/internet-egress", &format!("{pod}{first}")).is_empty());
+    }
 
     #[test]
     fn egress_to_the_world_on_one_port_is_egress_to_the_world() {
