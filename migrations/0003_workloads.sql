@@ -5,8 +5,8 @@ create table drafts (
   saved_by uuid not null references people,
   -- Everyone who ever saved it: none of them is a second person.
   contributors uuid[] not null check (saved_by = any (contributors)),
-  -- Who may run workloads there shares the draft; empty until it is chosen.
-  namespace text not null,
+  -- The namespace whose people share it, if whoever saved it may run workloads there; otherwise empty.
+  shared_with text not null,
   -- Grows with every save, so that nobody undoes unseen what another person typed.
   version integer not null default 1 check (version > 0),
   form jsonb not null check (jsonb_typeof(form) = 'object'),
@@ -14,7 +14,7 @@ create table drafts (
   updated_at timestamptz not null default now()
 );
 create index drafts_by_author on drafts (author_id, updated_at desc);
-create index drafts_by_namespace on drafts (namespace, updated_at desc);
+create index drafts_by_namespace on drafts (shared_with, updated_at desc);
 grant select, insert, update, delete on drafts to fairway_app;
 
 -- Frozen bytes with the verdicts on exactly those bytes.
@@ -24,6 +24,7 @@ create table submissions (
   contributors uuid[] not null check (author_id = any (contributors)),
   -- Drafts are deleted once they are applied, so this refers to nothing.
   draft_id uuid not null,
+  draft_version integer not null,
   namespace text not null,
   name text not null,
   manifest text not null,
@@ -110,18 +111,28 @@ grant select, insert on apply_results to fairway_app;
 -- Whether the record holds that a submission was applied as a whole.
 create function apply_succeeded(submission uuid) returns boolean stable language sql as $$
   select exists (
-    select from apply_results result
-    join audit_events outcome on outcome.intent_id = result.intent_id
-    where result.submission_id = submission and outcome.phase = 'succeeded'
+    select from audit_events intent
+    join audit_events outcome on outcome.intent_id = intent.id
+    where intent.action = 'workload.apply' and intent.detail ->> 'submission' = submission::text and outcome.phase = 'succeeded'
   )
 $$;
 
--- Whether the record holds that somebody set out to apply a submission.
+-- When that was; null where it was not.
+create function applied_at(submission uuid) returns timestamptz stable language sql as $$
+  select max(outcome.occurred_at) from audit_events intent
+  join audit_events outcome on outcome.intent_id = intent.id
+  where intent.action = 'workload.apply' and intent.detail ->> 'submission' = submission::text and outcome.phase = 'succeeded'
+$$;
+
+-- The intent of the latest apply of a submission; null where nobody set out to.
+create function latest_apply(submission uuid) returns uuid stable language sql as $$
+  select intent.id from audit_events intent
+  where intent.phase = 'intent' and intent.action = 'workload.apply' and intent.detail ->> 'submission' = submission::text
+  order by intent.sequence desc limit 1
+$$;
+
 create function apply_begun(submission uuid) returns boolean stable language sql as $$
-  select exists (
-    select from audit_events intent
-    where intent.phase = 'intent' and intent.action = 'workload.apply' and intent.detail ->> 'submission' = submission::text
-  )
+  select latest_apply(submission) is not null
 $$;
 create index audit_events_by_submission on audit_events ((detail ->> 'submission')) where action = 'workload.apply';
 

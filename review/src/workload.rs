@@ -184,16 +184,9 @@ impl<'a> Workload<'a> {
         namespace_or_default(&self.manifest.object().namespace)
     }
 
-    /// Whether its pods have all of these labels.
-    #[must_use]
-    pub fn has_labels(&self, wanted: &PodLabels) -> bool {
-        let own = self.labels();
-        Labels::from(wanted.clone()).iter().all(|(key, value)| own.get(key) == Some(value))
-    }
-
     /// The pod's labels: the template's for a controller.
     #[must_use]
-    pub(crate) fn labels(&self) -> Labels {
+    pub fn labels(&self) -> Labels {
         labels(&self.template["metadata"]["labels"])
     }
 

@@ -26,11 +26,11 @@ async fn a_draft_is_saved_only_over_the_version_that_was_seen(options: PgPoolOpt
     let (dana, devin) = (actor(&portal, "dana", &[]).await, actor(&portal, "devin", &[]).await);
     let mut form = DraftForm::default();
     form.workload.namespace = "shop".into();
-    let id = insert_draft(&portal, dana.person_id, &form).await.unwrap();
+    let id = insert_draft(&portal, dana.person_id, "shop", &form).await.unwrap();
     form.workload.name = "web".into();
-    assert!(update_draft(&portal, devin.person_id, id, 1, &form).await.unwrap());
+    assert!(update_draft(&portal, devin.person_id, id, 1, "shop", &form).await.unwrap());
     let unseen = DraftForm::default();
-    assert!(!update_draft(&portal, dana.person_id, id, 1, &unseen).await.unwrap());
+    assert!(!update_draft(&portal, dana.person_id, id, 1, "shop", &unseen).await.unwrap());
     let draft = find_draft(&portal, id).await.unwrap();
     assert_eq!((draft.version, draft.saved_by.as_str(), &draft.form), (2, "DEVIN", &form));
     assert_eq!(draft.contributors, [dana.person_id, devin.person_id]);
@@ -38,13 +38,16 @@ async fn a_draft_is_saved_only_over_the_version_that_was_seen(options: PgPoolOpt
     assert_eq!(listed(devin.person_id, &[]).await, 0);
     assert_eq!(listed(devin.person_id, &["shop".into()]).await, 1);
     assert_eq!(listed(dana.person_id, &[]).await, 1);
-    delete_draft(&portal, id).await.unwrap();
+    delete_draft(&portal, id, 1).await.unwrap();
+    assert!(find_draft(&portal, id).await.is_ok(), "what was saved since is not deleted unseen");
+    delete_draft(&portal, id, 2).await.unwrap();
     assert_eq!(find_draft(&portal, id).await.err(), Some(AppError::NotFound));
 }
 
 fn submission<'a>(author: &'a Uuid, manifest: &'a str, digest: Digest) -> NewSubmission<'a> {
     NewSubmission {
         draft: Uuid::nil(),
+        draft_version: 1,
         author: *author,
         contributors: std::slice::from_ref(author),
         namespace: "shop",
@@ -100,9 +103,9 @@ async fn a_submission_counts_as_applied_only_once_the_record_says_so(
     assert_eq!(state().await, SubmissionState::Unknown);
     append(&portal, event(Some(intent), Phase::Succeeded)).await.unwrap();
     assert_eq!(state().await, SubmissionState::Applied);
-    let listed = list_submissions(&portal, &["shop".into()]).await.unwrap();
+    let listed = list_submissions(&portal, &["shop".into()], false).await.unwrap();
     assert_eq!(listed[0].state, SubmissionState::Applied);
-    assert!(list_submissions(&portal, &["pay".into()]).await.unwrap().is_empty());
+    assert!(list_submissions(&portal, &["pay".into()], false).await.unwrap().is_empty());
 }
 
 fn review(
@@ -112,7 +115,16 @@ fn review(
     digest: Digest,
     verdict: ReviewVerdict,
 ) -> NewReview<'static> {
-    NewReview { submission, submitted_by, digest, reviewer, verdict, comment: "because", request_id: "request" }
+    NewReview {
+        submission,
+        submitted_by,
+        digest,
+        after: 0,
+        reviewer,
+        verdict,
+        comment: "because",
+        request_id: "request",
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -69,6 +69,8 @@ pub struct Draft {
     pub id: Uuid,
     /// Who began it.
     pub author_id: Uuid,
+    /// The namespace whose people share it; empty while it is its author's alone.
+    pub shared_with: String,
     /// Everyone who ever saved it.
     pub contributors: Vec<Uuid>,
     /// Who saved it last.
@@ -300,6 +302,7 @@ mod tests {
             name: "api".into(),
             kind: "Deployment".into(),
             labels,
+            pod_labels: std::collections::BTreeMap::default(),
             ports: Vec::new(),
         };
         let known = Known::new("shop".into(), [running], Vec::new(), None);

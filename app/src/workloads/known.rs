@@ -16,6 +16,8 @@ pub struct Known {
     places: Vec<Place>,
     /// Addresses of the API server, and its port.
     api_server: Option<(Vec<Cidr>, Port)>,
+    /// Whether these are all workloads that there are.
+    all_workloads: bool,
 }
 
 /// A workload that runs, as far as policies look at it.
@@ -29,6 +31,8 @@ pub struct RunningWorkload {
     pub kind: String,
     /// What selects its pods, if they have labels.
     pub labels: Option<PodLabels>,
+    /// All labels of its pods.
+    pub pod_labels: BTreeMap<String, String>,
     /// Ports its containers say they listen on.
     pub ports: Vec<Port>,
 }
@@ -43,8 +47,15 @@ impl RunningWorkload {
             name: manifest.object().name.clone(),
             kind: manifest.object().kind.clone(),
             labels: workload.selecting_labels(),
+            pod_labels: workload.labels(),
             ports: workload.declared_ports(),
         })
+    }
+
+    /// Whether a policy that selects these labels in a namespace means its pods.
+    fn is_meant_by(&self, labels: &PodLabels, namespace: &str) -> bool {
+        self.namespace == namespace
+            && BTreeMap::from(labels.clone()).iter().all(|(key, value)| self.pod_labels.get(key) == Some(value))
     }
 
     /// As connections write it, `namespace/name[Kind]`.
@@ -64,7 +75,13 @@ impl Known {
         api_server: Option<(Vec<Cidr>, Port)>,
     ) -> Self {
         let workloads = workloads.into_iter().map(|workload| (workload.reference(), workload)).collect();
-        Self { namespace, workloads, places, api_server }
+        Self { namespace, workloads, places, api_server, all_workloads: true }
+    }
+
+    /// The same, saying whether workloads may be missing.
+    #[must_use]
+    pub fn with_all_workloads(self, all_workloads: bool) -> Self {
+        Self { all_workloads, ..self }
     }
 
     /// The workload that a text means: `namespace/name[Kind]`, without a kind where only one has that name, and
@@ -123,8 +140,12 @@ impl Known {
     pub fn names(&self) -> BTreeMap<String, String> {
         let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut call = |words: String, name: String| names.entry(words).or_default().push(name);
-        for workload in self.workloads.values() {
+        let named = self.workloads.values().filter(|_| self.all_workloads);
+        for workload in named {
             let Some(labels) = &workload.labels else { continue };
+            if self.workloads.values().filter(|other| other.is_meant_by(labels, &workload.namespace)).count() > 1 {
+                continue;
+            }
             let is_here = workload.namespace == self.namespace;
             let name =
                 if is_here { workload.name.clone() } else { format!("{} in {}", workload.name, workload.namespace) };
@@ -165,8 +186,17 @@ mod tests {
     use crate::workloads::places::usual_places;
 
     fn running(namespace: &str, name: &str, kind: &str) -> RunningWorkload {
-        let labels = Some(PodLabels::named(name));
-        RunningWorkload { namespace: namespace.into(), name: name.into(), kind: kind.into(), labels, ports: Vec::new() }
+        let labels = PodLabels::named(name);
+        let pod_labels = labels.clone().into();
+        let labels = Some(labels);
+        RunningWorkload {
+            namespace: namespace.into(),
+            name: name.into(),
+            kind: kind.into(),
+            labels,
+            pod_labels,
+            ports: Vec::new(),
+        }
     }
 
     fn known() -> Known {
@@ -206,6 +236,19 @@ mod tests {
         assert_eq!(called("pods with app.kubernetes.io/name=backup in shop"), None);
         let ingress = "pods with app.kubernetes.io/name=ingress-nginx in ingress-nginx";
         assert_eq!(called(ingress), Some("the ingress controller"));
+    }
+
+    #[test]
+    fn a_workload_is_not_named_where_another_has_its_labels_too_or_where_some_are_hidden() {
+        let mut canary = running("shop", "api-canary", "Deployment");
+        canary.pod_labels = [("app.kubernetes.io/name", "api"), ("track", "canary")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        canary.labels = Some("track=canary".parse().unwrap());
+        let words = "pods with app.kubernetes.io/name=api in shop";
+        let with_canary = Known::new("shop".into(), [running("shop", "api", "Deployment"), canary], Vec::new(), None);
+        assert_eq!(with_canary.names().get(words), None);
+        assert_eq!(known().with_all_workloads(false).names().get(words), None);
     }
 
     #[test]

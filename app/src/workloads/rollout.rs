@@ -32,27 +32,29 @@ pub enum Stage {
     Waiting,
     /// Pods have a node and are not ready.
     Starting,
-    /// As many as wanted are ready.
+    /// It makes pods when their time comes.
+    Planned,
+    /// As many as wanted are ready, or have done their work.
     Running,
 }
 
 /// The latest problems that are shown.
 const MOST_PROBLEMS: usize = 5;
 
-/// Judges a workload by its pods and by what was said about them.
+/// Judges a workload by the pods of its newest version and by what was said about any of them.
 #[must_use]
 pub fn rollout(family: &Family) -> Rollout {
     let Some(workload) = &family.workload else {
         return Rollout { stage: Stage::NotThere, pods: 0, scheduled: 0, ready: 0, wanted: 0, problems: Vec::new() };
     };
-    let is_pod = |object: &&Manifest| object.object().kind == "Pod";
-    let pods: Vec<&Manifest> = family.made.iter().chain([workload]).filter(is_pod).collect();
+    let pods = newest_pods(workload, &family.made);
     let scheduled = pods.iter().filter(|pod| pod.value()["spec"]["nodeName"].is_string()).count();
     let ready = pods.iter().filter(|pod| is_ready(pod.value())).count();
     let wanted = wanted(workload);
-    let enough = u64::try_from(ready).is_ok_and(|ready| ready >= wanted);
+    let enough = is_observed(workload) && u64::try_from(ready).is_ok_and(|ready| ready >= wanted);
     let problems = problems(family, &pods);
     let stage = match () {
+        () if workload.object().kind == "CronJob" => Stage::Planned,
         () if enough => Stage::Running,
         () if pods.is_empty() && !problems.is_empty() => Stage::Refused,
         () if scheduled == 0 => Stage::Waiting,
@@ -61,10 +63,41 @@ pub fn rollout(family: &Family) -> Rollout {
     Rollout { stage, pods: pods.len(), scheduled, ready, wanted, problems: if enough { Vec::new() } else { problems } }
 }
 
+/// Whether its controller has looked at what was applied last; kinds without a controller have no such number.
+fn is_observed(workload: &Manifest) -> bool {
+    let number = |path: &str| workload.value().pointer(path).and_then(Value::as_u64);
+    match (number("/metadata/generation"), number("/status/observedGeneration")) {
+        (Some(applied), Some(observed)) => observed >= applied,
+        _ => true,
+    }
+}
+
+/// The pods of what was applied last: while a Deployment changes over, those of the version before are still there.
+fn newest_pods<'a>(workload: &'a Manifest, made: &'a [Manifest]) -> Vec<&'a Manifest> {
+    let pods = made.iter().chain([workload]).filter(|object| object.object().kind == "Pod");
+    let label = |object: &Manifest, key: &str| object.value()["metadata"]["labels"][key].as_str().map(str::to_owned);
+    let revision = |set: &&Manifest| {
+        let text = set.annotation("deployment.kubernetes.io/revision").unwrap_or_default();
+        text.parse::<u64>().unwrap_or_default()
+    };
+    let sets = made.iter().filter(|object| object.object().kind == "ReplicaSet");
+    let (key, newest) = match workload.object().kind.as_str() {
+        "Deployment" => {
+            ("pod-template-hash", sets.max_by_key(revision).and_then(|set| label(set, "pod-template-hash")))
+        }
+        "StatefulSet" => {
+            ("controller-revision-hash", workload.value()["status"]["updateRevision"].as_str().map(str::to_owned))
+        }
+        _ => ("", None),
+    };
+    pods.filter(|pod| newest.is_none() || label(pod, key) == newest).collect()
+}
+
 fn wanted(workload: &Manifest) -> u64 {
     match workload.object().kind.as_str() {
         "Deployment" | "StatefulSet" | "ReplicaSet" => workload.value()["spec"]["replicas"].as_u64().unwrap_or(1),
         "DaemonSet" => workload.value()["status"]["desiredNumberScheduled"].as_u64().unwrap_or(1),
+        "Job" => workload.value()["spec"]["completions"].as_u64().unwrap_or(1),
         _ => 1,
     }
 }
@@ -169,6 +202,44 @@ mod tests {
             events: vec![warning("old")],
         });
         assert_eq!((done.stage, done.problems.len()), (Stage::Running, 0));
+    }
+
+    #[test]
+    fn while_a_deployment_changes_over_the_pods_of_the_version_before_do_not_count() {
+        let set = |revision: &str, hash: &str| {
+            let metadata = json!({ "name": hash, "annotations": { "deployment.kubernetes.io/revision": revision }, "labels": { "pod-template-hash": hash } });
+            object("ReplicaSet", json!({ "metadata": metadata }))
+        };
+        let of = |hash: &str, ready: bool| {
+            let conditions = json!([{ "type": "Ready", "status": if ready { "True" } else { "False" } }]);
+            let waiting =
+                json!([{ "state": { "waiting": { "reason": "ImagePullBackOff", "message": "no such image" } } }]);
+            let status =
+                json!({ "conditions": conditions, "containerStatuses": if ready { json!([]) } else { waiting } });
+            object(
+                "Pod",
+                json!({ "metadata": { "name": "p", "labels": { "pod-template-hash": hash } }, "spec": { "nodeName": "n" }, "status": status }),
+            )
+        };
+        let made = vec![set("1", "old"), set("2", "new"), of("old", true), of("old", true), of("new", false)];
+        let found = rollout(&Family { workload: deployment(), made, events: Vec::new() });
+        assert_eq!((found.stage, found.pods, found.ready), (Stage::Starting, 1, 0));
+        assert_eq!(found.problems, ["ImagePullBackOff: no such image"]);
+    }
+
+    #[test]
+    fn a_change_that_no_controller_has_seen_yet_does_not_run() {
+        let metadata = json!({ "name": "a", "generation": 2 });
+        let deployment = object(
+            "Deployment",
+            json!({ "metadata": metadata, "spec": { "replicas": 1 }, "status": { "observedGeneration": 1 } }),
+        );
+        let found = rollout(&Family {
+            workload: Some(deployment),
+            made: vec![pod("Running", Some("n"), true)],
+            events: Vec::new(),
+        });
+        assert_eq!(found.stage, Stage::Starting);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Submission {
     pub author_name: String,
     /// The draft it was made of, which may be gone.
     pub draft_id: Uuid,
+    /// Which version of the draft.
+    pub draft_version: i32,
     /// Where it goes.
     pub namespace: String,
     /// The workload's name.

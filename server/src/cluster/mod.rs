@@ -13,7 +13,6 @@ use self::objects::ObjectIndex;
 use self::request::{ApiRequest, As, Sent};
 use self::resource::{collection_path, resource_path, segment};
 use self::served::kinds_of_a_namespace;
-use self::surroundings::as_manifest;
 use app::access::{Binding, KubeIdentity};
 use app::namespaces::{Namespace, NamespaceName};
 use app::ports::{Applied, Cluster, ClusterError, Family, Right, Run, Surroundings};
@@ -227,9 +226,6 @@ impl Cluster for KubeCluster {
 
     async fn surroundings(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
         let (mut found, policies) = futures::try_join!(self.of_namespace(who, namespace), self.policies())?;
-        found
-            .objects
-            .extend(self.namespaces.get(&reflector::ObjectRef::new(namespace)).and_then(|found| as_manifest(&found)));
         found.objects.extend(policies.objects);
         found.unread.extend(policies.unread);
         Ok(found)

@@ -11,6 +11,7 @@ use review::Manifest;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 /// Objects by namespace, kind and name.
 #[derive(Default)]
@@ -22,6 +23,8 @@ pub(super) struct ObjectIndex {
 struct Inner {
     by_namespace: HashMap<String, BTreeMap<Key, Manifest>>,
     states: HashMap<String, KindState>,
+    /// Since when the watch of a kind is broken.
+    broken: HashMap<String, Instant>,
     /// Seen since a watch began anew; the others of that kind are gone when it is done.
     seen: HashMap<String, HashSet<(String, String)>>,
 }
@@ -38,7 +41,12 @@ pub(super) enum KindState {
     NotServed,
     /// The portal's own account may not watch it.
     NotAllowed,
+    /// The watch has been broken for so long that nobody knows what is there now.
+    Stale,
 }
+
+/// How long a watch may be broken before what it told is old.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl ObjectIndex {
     /// Begins to watch; goes on as long as the process.
@@ -64,6 +72,7 @@ impl ObjectIndex {
 
     fn take(&self, kind: &Served, event: Event<DynamicObject>) {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        inner.broken.remove(&kind.kind);
         match event {
             Event::Init => drop(inner.seen.insert(kind.kind.clone(), HashSet::new())),
             Event::InitApply(object) => {
@@ -94,6 +103,8 @@ impl ObjectIndex {
             403 => KindState::NotAllowed,
             _ => {
                 tracing::warn!(%error, kind = kind.kind, "watch of objects interrupted");
+                let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+                inner.broken.entry(kind.kind.clone()).or_insert_with(Instant::now);
                 return;
             }
         };
@@ -105,7 +116,10 @@ impl ObjectIndex {
 
     /// What is known of a kind; nothing until it was listed once.
     pub(super) fn state(&self, kind: &Served) -> Option<KindState> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).states.get(&kind.kind).copied()
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let state = inner.states.get(&kind.kind).copied()?;
+        let is_old = inner.broken.get(&kind.kind).is_some_and(|since| since.elapsed() > PATIENCE);
+        Some(if is_old && state == KindState::Filled { KindState::Stale } else { state })
     }
 
     /// The objects of a kind in a namespace, by name.

@@ -9,6 +9,7 @@ use app::access::KubeIdentity;
 use app::ports::{Cluster, ClusterError, Family, Right, Surroundings};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
+use kube::runtime::reflector;
 use review::{Manifest, ObjectRef};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -39,6 +40,10 @@ impl KubeCluster {
                 None => return Err(super::not_yet()),
                 Some(KindState::NotServed) => {}
                 Some(KindState::NotAllowed) => unread.push(in_words(&kind, namespace)),
+                Some(KindState::Stale) => {
+                    unread.push(format!("{} since a minute or more", in_words(&kind, namespace)));
+                    questions.push(kind);
+                }
                 Some(KindState::Filled) => questions.push(kind),
             }
         }
@@ -64,8 +69,12 @@ impl KubeCluster {
 
     pub(super) async fn of_namespace(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
         let (shown, unread) = self.shown(who, namespace).await?;
+        let own = self.namespaces.get(&reflector::ObjectRef::new(namespace)).and_then(|found| as_manifest(&found));
         let objects = shown.iter().flat_map(|kind| self.objects.of(kind, namespace));
-        Ok(Surroundings { objects: objects.filter(|object| !is_made_by_another(object.value())).collect(), unread })
+        let objects = objects.filter(|object| !is_made_by_another(object.value()));
+        // Policies mean namespaces by their labels. Who may list nothing in it need not know them.
+        let own = own.filter(|_| !shown.is_empty());
+        Ok(Surroundings { objects: objects.chain(own).collect(), unread })
     }
 
     /// Replica sets, jobs and pods that were made for a workload, through however many owners.
@@ -90,7 +99,12 @@ impl KubeCluster {
             uids.extend(next.iter().filter_map(uid));
             made.extend(next);
         }
-        let events = self.events_about(who, &workload.namespace, &uids).await?;
+        // Uids come from the API server, which takes them as they are.
+        let controllers =
+            std::iter::once(&found).chain(made.iter().filter(|object| object.object().kind != "Pod").rev());
+        let pods = made.iter().filter(|object| object.object().kind == "Pod");
+        let told: Vec<String> = controllers.chain(pods).filter_map(uid).collect();
+        let events = self.events_about(who, &workload.namespace, &told).await?;
         Ok(Family { workload: Some(found), made, events })
     }
 

@@ -1,7 +1,7 @@
 //! Submitting exactly the bytes that were reviewed, and applying them.
 
 use super::drafts::{may_deploy, step_path};
-use super::review::{Depth, DryRun, Reviewed, document, dry_run, may_apply, review_draft};
+use super::review::{Depth, DryRun, Reviewed, document, dry_run, may_apply, review_draft, review_frozen};
 use crate::actor::Actor;
 use crate::audit::{Action, audited};
 use crate::error::{AppError, Part};
@@ -12,7 +12,7 @@ use crate::workloads::store::{self, NewSubmission};
 use crate::workloads::submission::{ApplyOutcome, ApplyResult, Submission};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use review::Manifest;
+use review::{Manifest, Verdict};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -56,6 +56,7 @@ async fn submit(
     let contributors: Vec<Uuid> = draft.contributors.iter().copied().chain(is_new.then_some(actor.person_id)).collect();
     let new = NewSubmission {
         draft: draft.id,
+        draft_version: draft.version,
         author: actor.person_id,
         contributors: &contributors,
         namespace,
@@ -93,6 +94,7 @@ async fn apply_submission(state: &AppState, actor: &Actor, submission: &Submissi
         return Err(AppError::Conflict { message: "This submission cannot be applied: it waits for a second person, was refused, was replaced by a later one, or is applied already.".to_owned() });
     }
     let manifests = frozen(submission)?;
+    still_right(state, actor, submission, &manifests).await?;
     let object = format!("Submission/{}/{}", submission.namespace, submission.name);
     let approval = submission.reviews.last().map(|review| review.id.to_string()).unwrap_or_default();
     let detail = json!({ "submission": submission.id, "digest": submission.digest.to_string(), "approval": approval });
@@ -104,7 +106,9 @@ async fn apply_submission(state: &AppState, actor: &Actor, submission: &Submissi
     match applied {
         Ok(()) => {
             // It is applied: a draft that stays is no reason to say otherwise.
-            if let Err(error) = store::delete_draft(&state.database, submission.draft_id).await {
+            if let Err(error) =
+                store::delete_draft(&state.database, submission.draft_id, submission.draft_version).await
+            {
                 tracing::warn!(%error, id = %submission.draft_id, "the draft of an applied workload could not be deleted");
             }
             Ok(Redirect::to(&path).into_response())
@@ -118,6 +122,35 @@ async fn apply_submission(state: &AppState, actor: &Actor, submission: &Submissi
         ) => Ok(Redirect::to(&path).into_response()),
         Err(error) => Err(error),
     }
+}
+
+/// What was reviewed may be old: today's rules must not refuse it, nor ask for a second person who has not looked, and
+/// it must not undo what was applied for the same workload since.
+async fn still_right(
+    state: &AppState,
+    actor: &Actor,
+    submission: &Submission,
+    manifests: &[Manifest],
+) -> Result<(), AppError> {
+    let conflict = |message: &str| Err(AppError::Conflict { message: message.to_owned() });
+    if store::is_overtaken(&state.database, submission).await? {
+        return conflict(
+            "Something else was applied for this workload after this was submitted. Submit it anew, so that its effect on what runs now is reviewed.",
+        );
+    }
+    let report = review_frozen(state, actor, &submission.namespace, manifests.to_vec()).await?;
+    if report.verdict == Verdict::Deny {
+        return conflict(
+            "The rules refuse this today, though they did not when it was submitted. Open the draft and review it again.",
+        );
+    }
+    let is_new = |reason: &String| !submission.second_person.contains(reason);
+    if state.policy.second_person.reasons(&report).iter().any(is_new) {
+        return conflict(
+            "A second person has to look at this today, for a reason that was none when it was submitted. Submit it anew.",
+        );
+    }
+    Ok(())
 }
 
 /// The objects of a submission. What is sent is written from them, so they must be exactly its bytes.
@@ -147,11 +180,23 @@ async fn apply_all(
             return stopped(state, submission, intent, object, Err(error)).await;
         }
     }
+    // Somebody may have refused it while the cluster was asked.
+    if !may_begin(state, submission).await? {
+        return Err(AppError::Conflict {
+            message: "It was refused or replaced just now, so nothing was applied.".to_owned(),
+        });
+    }
     for object in manifests {
         let answer = state.cluster.apply(&actor.kube, object, &document(object), Run::Real).await;
         stopped(state, submission, intent, object, answer).await?;
     }
     Ok(())
+}
+
+/// Whether a submission may still be applied by whoever has just begun to: nobody refused it, and none replaced it.
+async fn may_begin(state: &AppState, submission: Uuid) -> Result<bool, AppError> {
+    let found = store::find_submission(&state.database, submission).await?.state;
+    Ok(found.may_apply())
 }
 
 /// Stores the answer about an object; an error where it was not applied.

@@ -6,7 +6,7 @@ use super::review::load_known;
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode, ticked};
-use crate::namespaces::{deploy_right, load_namespace, namespaces_where};
+use crate::namespaces::{deploy_right, is_dns_label, load_namespace, namespaces_where};
 use crate::state::AppState;
 use crate::workloads::draft::{Draft, DraftForm, Step};
 use crate::workloads::forms::{DestinationsForm, ManifestsForm, ResourcesForm, SourcesForm, WorkloadForm};
@@ -19,18 +19,32 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A draft, for its author and for everyone who may run workloads in its namespace.
+/// A draft, for everyone who may run workloads in its namespace; until it has one that its author may run workloads in,
+/// for its author.
 ///
 /// # Errors
 /// [`AppError::NotFound`] for everyone else.
 pub async fn load_draft(state: &AppState, actor: &Actor, id: Uuid) -> Result<Draft, AppError> {
     let draft = store::find_draft(&state.database, id).await?;
-    let namespace = draft.form.workload.namespace.trim();
-    if draft.author_id == actor.person_id || (!namespace.is_empty() && may_deploy(state, actor, namespace).await?) {
-        Ok(draft)
-    } else {
-        Err(AppError::NotFound)
+    let is_author = draft.author_id == actor.person_id;
+    if draft.shared_with.is_empty() {
+        return if is_author { Ok(draft) } else { Err(AppError::NotFound) };
     }
+    match may_deploy(state, actor, &draft.shared_with).await {
+        Ok(true) => Ok(draft),
+        Ok(false) => Err(AppError::NotFound),
+        // What the author typed is theirs to see while nobody can be asked.
+        Err(AppError::Away { .. }) if is_author => Ok(draft),
+        Err(error) => Err(error),
+    }
+}
+
+/// The namespace whose people share a draft: the one it names, if who saves it may run workloads there. Otherwise
+/// anybody could put drafts before other teams.
+async fn shared_with(state: &AppState, actor: &Actor, form: &DraftForm) -> Result<String, AppError> {
+    let namespace = form.workload.namespace.trim();
+    let may = is_dns_label(namespace) && may_deploy(state, actor, namespace).await?;
+    Ok(if may { namespace.to_owned() } else { String::new() })
 }
 
 /// Where the submission is that a draft became.
@@ -90,10 +104,11 @@ pub async fn post_new(State(state): State<AppState>, actor: Actor, body: String)
     let is_old = |draft: &&Draft| now.as_second() - draft.updated_at.as_second() > LEFT_ALONE;
     for draft in store::list_drafts(&state.database, actor.person_id, &[]).await?.iter().filter(is_old) {
         if draft.form.is_untouched() {
-            store::delete_draft(&state.database, draft.id).await?;
+            store::delete_draft(&state.database, draft.id, draft.version).await?;
         }
     }
-    let id = store::insert_draft(&state.database, actor.person_id, &form).await?;
+    let shared_with = shared_with(&state, &actor, &form).await?;
+    let id = store::insert_draft(&state.database, actor.person_id, &shared_with, &form).await?;
     Ok(Redirect::to(&step_path(id, Step::Workload)).into_response())
 }
 
@@ -131,8 +146,8 @@ struct Pressed {
     search: String,
     /// Of the review.
     digest: String,
-    /// A finding to mend, by its place in the report.
-    fix: Option<usize>,
+    /// A finding to mend: its rule, object and path.
+    fix: Option<String>,
 }
 
 /// `POST /workloads/drafts/{id}/{step}`: a step of a draft, or its submission.
@@ -155,7 +170,7 @@ pub async fn post_step(
     let pressed: Pressed = decode(&body)?;
     if step == Step::Review {
         return match pressed.fix {
-            Some(place) => super::fixing::fix_draft(&state, &actor, draft, place, &pressed.digest).await,
+            Some(finding) => super::fixing::fix_draft(&state, &actor, draft, &finding, &pressed.digest).await,
             None => submit_draft(&state, &actor, &draft, &pressed.digest).await,
         };
     }
@@ -170,7 +185,7 @@ pub async fn post_step(
 /// When it is not a form of that step.
 pub fn with_step(mut draft: DraftForm, step: Step, body: &str) -> Result<DraftForm, AppError> {
     match step {
-        Step::Workload => draft.workload = WorkloadForm { service: ticked(body, "service"), ..decode(body)? },
+        Step::Workload => draft.workload = workload_of(draft.workload, body)?,
         Step::Sources => draft.sources = SourcesForm { rows: decode(body)?, ..decode(body)? },
         Step::Destinations => {
             draft.destinations = DestinationsForm { rows: decode(body)?, dns: ticked(body, "dns"), ..decode(body)? };
@@ -182,6 +197,18 @@ pub fn with_step(mut draft: DraftForm, step: Step, body: &str) -> Result<DraftFo
         Step::Review => {}
     }
     Ok(draft)
+}
+
+/// The first step as sent. For what runs already, the fields of a new workload are not on the page: they stay as they
+/// were, for whoever changes their mind.
+fn workload_of(saved: WorkloadForm, body: &str) -> Result<WorkloadForm, AppError> {
+    let sent = WorkloadForm { service: ticked(body, "service"), ..decode(body)? };
+    let has_pod_fields = url::form_urlencoded::parse(body.as_bytes()).any(|(name, _)| name == "image");
+    if has_pod_fields {
+        return Ok(sent);
+    }
+    let WorkloadForm { namespace, name, kind, ports, .. } = sent;
+    Ok(WorkloadForm { namespace, name, kind, ports, ..saved })
 }
 
 /// Where a step of a draft is.
@@ -206,13 +233,11 @@ async fn save_step(
     step: Step,
     pressed: &Pressed,
 ) -> Result<FormOutcome<DraftForm>, AppError> {
-    if pressed.version != draft.version {
-        return Ok(FormOutcome::again(form, changed_meanwhile(draft)));
-    }
     let moved = rows_changed(state, actor, &mut form, step, pressed).await?;
     form.set_done(step, false);
-    if !store::update_draft(&state.database, actor.person_id, draft.id, draft.version, &form).await? {
-        return Ok(FormOutcome::again(form, changed_meanwhile(draft)));
+    let mut saving = Saving { state, actor, draft, version: pressed.version };
+    if !saving.save(&form).await? {
+        return saving.overtaken(form, step).await;
     }
     if let Some(place) = moved {
         return Ok(FormOutcome::Done(format!("{}{place}", step_path(draft.id, step))));
@@ -222,17 +247,53 @@ async fn save_step(
         return Ok(FormOutcome::again(form, errors));
     }
     form.set_done(step, true);
-    // Someone who came from the review to change one thing goes back to it.
-    let next = if form.may_open(Step::Review) { Step::Review } else { form.after(step) };
-    if !store::update_draft(&state.database, actor.person_id, draft.id, draft.version + 1, &form).await? {
-        return Ok(FormOutcome::again(form, changed_meanwhile(draft)));
+    if !saving.save(&form).await? {
+        return saving.overtaken(form, step).await;
     }
-    Ok(FormOutcome::Done(step_path(draft.id, next)))
+    Ok(FormOutcome::Done(step_path(draft.id, next(&form, step))))
+}
+
+/// Someone who came from the review to change one thing goes back to it.
+fn next(form: &DraftForm, step: Step) -> Step {
+    if form.may_open(Step::Review) { Step::Review } else { form.after(step) }
+}
+
+/// Saves of one draft, each over the one before.
+struct Saving<'a> {
+    state: &'a AppState,
+    actor: &'a Actor,
+    draft: &'a Draft,
+    /// What is expected to be stored.
+    version: i32,
+}
+
+impl Saving<'_> {
+    /// Says whether it was saved, or somebody else was first.
+    async fn save(&mut self, form: &DraftForm) -> Result<bool, AppError> {
+        // With the cluster away it stays shared with whom it was; nothing typed may be lost.
+        let shared_with =
+            shared_with(self.state, self.actor, form).await.unwrap_or_else(|_| self.draft.shared_with.clone());
+        let person = self.actor.person_id;
+        let saved =
+            store::update_draft(&self.state.database, person, self.draft.id, self.version, &shared_with, form).await?;
+        self.version += 1;
+        Ok(saved)
+    }
+
+    /// Somebody saved another version meanwhile. Pressed twice, it is the very same.
+    async fn overtaken(&self, mut form: DraftForm, step: Step) -> Result<FormOutcome<DraftForm>, AppError> {
+        let stored = load_draft(self.state, self.actor, self.draft.id).await?;
+        form.done.clone_from(&stored.form.done);
+        if stored.form == form && stored.form.is_done(step) {
+            return Ok(FormOutcome::Done(step_path(self.draft.id, next(&stored.form, step))));
+        }
+        Ok(FormOutcome::again(form, changed_meanwhile(&stored)))
+    }
 }
 
 fn changed_meanwhile(draft: &Draft) -> FormErrors {
     let mut errors = FormErrors::default();
-    errors.add("version", format!("{} saved this draft after you opened this page. What you typed stands below and is not saved yet: open the draft in another window to compare, and save again to put yours in its place.", draft.saved_by));
+    errors.add("step", format!("{} saved this draft after you opened this page. What you typed stands below and is not saved yet: open the draft in another window to compare, and save again to put yours in its place.", draft.saved_by));
     errors
 }
 
@@ -248,6 +309,11 @@ async fn rows_changed(
         let query: String =
             url::form_urlencoded::Serializer::new(String::new()).append_pair("search", pressed.search.trim()).finish();
         return Ok(Some(format!("?{query}#find")));
+    }
+    if step == Step::Manifests {
+        let Some(number) = pressed.remove else { return Ok(None) };
+        form.manifests = std::mem::take(&mut form.manifests).without_kept(number);
+        return Ok(Some("#kept".to_owned()));
     }
     if step == Step::Workload {
         let workload = std::mem::take(&mut form.workload);
@@ -331,7 +397,7 @@ pub async fn post_delete(
     actor: Actor,
     Path(id): Path<Uuid>,
 ) -> Result<Response, AppError> {
-    load_draft(&state, &actor, id).await?;
-    store::delete_draft(&state.database, id).await?;
+    let draft = load_draft(&state, &actor, id).await?;
+    store::delete_draft(&state.database, id, draft.version).await?;
     Ok(Redirect::to("/workloads?deleted=yes").into_response())
 }

@@ -10,12 +10,18 @@ use crate::workloads::store;
 use axum::response::{IntoResponse, Redirect, Response};
 use review::{Finding, Kept, Manifest, Patch, decode, rewrite, to_yaml};
 
-/// Applies the patch of the finding at `place` of the review that the person saw.
+/// What a finding is about, for the button that mends it.
+#[must_use]
+pub fn finding_key(finding: &Finding) -> String {
+    format!("{} {} {}", finding.rule, finding.object, finding.path)
+}
+
+/// Applies the patch of a finding of the review that the person saw.
 pub(super) async fn fix_draft(
     state: &AppState,
     actor: &Actor,
     draft: Draft,
-    place: usize,
+    key: &str,
     seen: &str,
 ) -> Result<Response, AppError> {
     let back = Redirect::to(&step_path(draft.id, Step::Review)).into_response();
@@ -26,9 +32,12 @@ pub(super) async fn fix_draft(
     if reviewed.digest.to_string() != seen {
         return Err(changed());
     }
-    let finding = reviewed.report.findings.get(place).filter(|finding| !finding.patch.is_empty());
-    let form = mended(draft.form, finding.ok_or(AppError::NotFound)?);
-    if store::update_draft(&state.database, actor.person_id, draft.id, draft.version, &form).await? {
+    // Findings also depend on the cluster, which may have changed: the one that was pressed, or none.
+    let is_meant = |finding: &&Finding| !finding.patch.is_empty() && finding_key(finding) == key;
+    let finding = reviewed.report.findings.iter().find(is_meant).ok_or_else(changed)?;
+    let (shared_with, form) = (draft.shared_with, mended(draft.form, finding));
+    let (id, version) = (draft.id, draft.version);
+    if store::update_draft(&state.database, actor.person_id, id, version, &shared_with, &form).await? {
         Ok(back)
     } else {
         Err(changed())

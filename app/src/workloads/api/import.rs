@@ -8,6 +8,7 @@ use crate::form::{FormErrors, FormOutcome, decode as decode_form};
 use crate::state::AppState;
 use crate::workloads::draft::{DraftForm, Step};
 use crate::workloads::forms::{ManifestsForm, WorkloadForm, draft_of};
+use crate::workloads::known::Known;
 use crate::workloads::store;
 use crate::workloads::submission::SubmissionState;
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
@@ -27,6 +28,9 @@ pub struct ImportForm {
     pub text: String,
     /// `wizard` where the wizard should take over what it can say.
     pub into: String,
+    /// A file that is not UTF-8, which YAML in Kubernetes must be.
+    #[serde(skip)]
+    pub is_no_text: bool,
 }
 
 /// `POST /workloads/import`: begins a draft with manifests.
@@ -56,8 +60,10 @@ async fn read_form(parts: &Parts, request: Request) -> Result<ImportForm, AppErr
     while let Some(field) = fields.next_field().await.map_err(|error| broken(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
         let bytes = field.bytes().await.map_err(|error| broken(&error))?;
-        // What is no text is no YAML either, and is said to be none once it is read.
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Ok(text) = String::from_utf8(bytes.to_vec()) else {
+            form.is_no_text = true;
+            continue;
+        };
         match name.as_str() {
             "namespace" => form.namespace = text,
             "into" => form.into = text,
@@ -84,7 +90,7 @@ async fn import(state: &AppState, actor: &Actor, form: ImportForm) -> Result<For
     };
     let Some(draft) = draft else { return Ok(FormOutcome::again(form, errors)) };
     let step = draft.furthest();
-    let id = store::insert_draft(&state.database, actor.person_id, &draft).await?;
+    let id = store::insert_draft(&state.database, actor.person_id, &namespace, &draft).await?;
     Ok(FormOutcome::Done(step_path(id, step)))
 }
 
@@ -134,8 +140,14 @@ pub async fn post_undo(
     let earlier = store::applied_before(&state.database, &submission).await?;
     let earlier = earlier.ok_or_else(|| AppError::Conflict { message: format!("Fairway applied nothing named {} to {} before this, so there is no earlier state to bring back. To take the workload away, delete it with kubectl; its policy should go last.", submission.name, submission.namespace) })?;
     let manifests = decode("submission", &earlier).map_err(|_| AppError::Internal)?;
-    let draft = draft_from(&state, &submission.namespace, &manifests)
-        .unwrap_or_else(|_| as_they_are(&submission.namespace, earlier));
-    let id = store::insert_draft(&state.database, actor.person_id, &draft).await?;
+    // As answers only if these give back the very same bytes.
+    let known = Known::new(submission.namespace.clone(), [], state.policy.places.clone(), None);
+    let gives_back = |draft: &DraftForm| {
+        let written = draft.written(&known, &state.policy.review);
+        written.is_ok_and(|written| to_yaml(&written.manifests) == earlier)
+    };
+    let answers = draft_from(&state, &submission.namespace, &manifests).ok().filter(gives_back);
+    let draft = answers.unwrap_or_else(|| as_they_are(&submission.namespace, earlier.clone()));
+    let id = store::insert_draft(&state.database, actor.person_id, &submission.namespace, &draft).await?;
     Ok(Redirect::to(&step_path(id, Step::Review)).into_response())
 }

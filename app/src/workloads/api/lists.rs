@@ -2,17 +2,18 @@
 
 use super::apply::look_right;
 use super::drafts::load_targets;
+use super::review::{blocking, objects_of};
 use super::second_person::administer_right;
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::namespaces::{load_namespace, load_namespaces, namespaces_where};
-use crate::state::AppState;
+use crate::ports::Surroundings;
+use crate::state::{AppState, Policy};
 use crate::workloads::draft::Draft;
 use crate::workloads::known::{Known, RunningWorkload};
 use crate::workloads::store;
-use crate::workloads::submission::{SubmissionState, SubmissionSummary};
-use futures::future::try_join_all;
-use review::{Context, Report, Selection, Severity, World, coverage, review};
+use crate::workloads::submission::SubmissionSummary;
+use review::{Context, Manifest, PodSecurityVersion, Report, Selection, Severity, World, coverage, review};
 use std::collections::BTreeMap;
 
 /// What a person has to do with workloads.
@@ -37,15 +38,22 @@ pub async fn load_overview(state: &AppState, actor: &Actor) -> Result<Overview, 
         namespaces_where(state, actor, administer_right),
         load_targets(state, actor),
     )?;
-    let drafts = store::list_drafts(&state.database, actor.person_id, &targets).await?;
-    let drafts = drafts.into_iter().filter(|draft| !draft.form.is_untouched()).collect();
+    let drafts = drafts_of(state, actor, &targets).await?;
     let reviewed = if actor.administrator().is_ok() { state.cluster.namespace_names()? } else { administered };
-    let waits = |submission: &SubmissionSummary| {
-        submission.state == SubmissionState::Waiting && !submission.contributors.contains(&actor.person_id)
-    };
-    let to_review = store::list_submissions(&state.database, &reviewed).await?.into_iter().filter(waits).collect();
-    let submissions = store::list_submissions(&state.database, &namespaces).await?;
+    let is_for_them = |submission: &SubmissionSummary| !submission.contributors.contains(&actor.person_id);
+    let waiting = store::list_submissions(&state.database, &reviewed, true).await?;
+    let to_review = waiting.into_iter().filter(is_for_them).collect();
+    let submissions = store::list_submissions(&state.database, &namespaces, false).await?;
     Ok(Overview { drafts, submissions, to_review, namespaces })
+}
+
+/// A person's drafts, and those shared with these namespaces; not those that nobody typed anything into.
+///
+/// # Errors
+/// When the database is away.
+pub async fn drafts_of(state: &AppState, actor: &Actor, namespaces: &[String]) -> Result<Vec<Draft>, AppError> {
+    let drafts = store::list_drafts(&state.database, actor.person_id, namespaces).await?;
+    Ok(drafts.into_iter().filter(|draft| !draft.form.is_untouched()).collect())
 }
 
 /// A namespace's workloads.
@@ -87,38 +95,41 @@ pub async fn list_workloads(
 ) -> Result<Listed, AppError> {
     load_namespace(state, actor, namespace)?;
     let around = state.cluster.surroundings(&actor.kube, namespace).await?;
-    let (settings, search) = (state.policy.clone(), search.to_lowercase());
-    let listed = tokio::task::spawn_blocking(move || {
-        let world = World::new(&around.objects);
-        let covered: BTreeMap<String, (bool, bool)> = coverage(&world)
-            .into_iter()
-            .map(|coverage| (coverage.workload, (coverage.ingress, coverage.egress)))
-            .collect();
-        let running: Vec<RunningWorkload> = around.objects.iter().filter_map(RunningWorkload::of).collect();
-        let context = Context { existing: around.objects, every_workload: around.unread.is_empty() };
-        let report = review(&context.existing, &context, &settings.review, Selection::default());
-        let fits = |workload: &&RunningWorkload| workload.name.to_lowercase().contains(&search);
-        let mut workloads: Vec<ListedWorkload> =
-            running.iter().filter(fits).map(|workload| as_it_runs(workload, &covered, &report)).collect();
-        workloads.sort_by(|one, other| one.workload.name.cmp(&other.workload.name));
-        let all = workloads.len();
-        workloads.truncate(MOST_LISTED);
-        Listed { workloads, all, unread: around.unread }
-    });
-    listed.await.map_err(|error| {
-        tracing::error!(%error, "a list of workloads did not end");
-        AppError::Internal
-    })
+    let (settings, search, place) = (state.policy.clone(), search.to_lowercase(), namespace.to_owned());
+    blocking(move || listed(&settings, around, &search, &place)).await
 }
 
-fn as_it_runs(workload: &RunningWorkload, covered: &BTreeMap<String, (bool, bool)>, report: &Report) -> ListedWorkload {
+fn listed(policy: &Policy, around: Surroundings, search: &str, namespace: &str) -> Listed {
+    let covered: BTreeMap<String, (bool, bool)> = coverage(&World::new(&around.objects))
+        .into_iter()
+        .map(|coverage| (coverage.workload, (coverage.ingress, coverage.egress)))
+        .collect();
+    let context = Context { existing: around.objects, every_workload: around.unread.is_empty() };
+    let mut found: Vec<(RunningWorkload, Manifest)> = context
+        .existing
+        .iter()
+        .filter_map(|manifest| Some((RunningWorkload::of(manifest)?, manifest.clone())))
+        .filter(|(workload, _)| workload.name.to_lowercase().contains(search))
+        .collect();
+    found.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    let all = found.len();
+    found.truncate(MOST_LISTED);
+    let (workloads, manifests): (Vec<RunningWorkload>, Vec<Manifest>) = found.into_iter().unzip();
+    let pod_security_version = PodSecurityVersion::enforced_in(namespace, &context.existing);
+    let selection = Selection { pod_security_version, ..Selection::default() };
+    let report = review(&manifests, &context, &policy.review, selection);
+    let workloads = workloads.into_iter().map(|workload| as_it_runs(workload, &covered, &report)).collect();
+    Listed { workloads, all, unread: around.unread }
+}
+
+fn as_it_runs(workload: RunningWorkload, covered: &BTreeMap<String, (bool, bool)>, report: &Report) -> ListedWorkload {
     let (ingress, egress) = covered.get(&workload.reference()).copied().unwrap_or_default();
     let count = |severity| {
         let is_about_it = |object: &review::ObjectRef| object.kind == workload.kind && object.name == workload.name;
         report.findings.iter().filter(|finding| finding.severity == severity && is_about_it(&finding.object)).count()
     };
     let (denied, warned) = (count(Severity::Deny), count(Severity::Warn));
-    ListedWorkload { workload: workload.clone(), ingress, egress, denied, warned }
+    ListedWorkload { workload, ingress, egress, denied, warned }
 }
 
 /// Workloads to pick from.
@@ -134,7 +145,7 @@ pub struct Found {
 const MOST_OFFERED: usize = 10;
 
 /// The most namespaces that are searched.
-const MOST_SEARCHED: usize = 50;
+pub const MOST_SEARCHED: usize = 50;
 
 /// Workloads whose name, or namespace and name, hold what is searched for; without that, those of the namespace. Only
 /// those that the person may list.
@@ -148,10 +159,7 @@ pub async fn find_picks(state: &AppState, actor: &Actor, namespace: &str, search
         let reachable = load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name);
         namespaces.extend(reachable.filter(|name| name != namespace).take(MOST_SEARCHED));
     }
-    let lists = try_join_all(
-        namespaces.iter().filter(|name| !name.is_empty()).map(|name| state.cluster.objects_in(&actor.kube, name)),
-    )
-    .await?;
+    let lists = objects_of(state, actor, namespaces.iter().map(String::as_str).filter(|name| !name.is_empty())).await?;
     let fits = |workload: &RunningWorkload| workload.reference().to_lowercase().contains(&search);
     let mut workloads: Vec<RunningWorkload> =
         lists.iter().flat_map(|found| &found.objects).filter_map(RunningWorkload::of).filter(fits).collect();

@@ -16,8 +16,11 @@ pub use drafts::{
     delete_path, load_draft, load_targets, may_deploy, post_delete, post_new, post_step, step_path, submission_of,
     with_step,
 };
+pub use fixing::finding_key;
 pub use import::{ImportForm, post_import, post_undo};
-pub use lists::{Found, Listed, ListedWorkload, Overview, find_picks, list_workloads, load_overview};
+pub use lists::{
+    Found, Listed, ListedWorkload, MOST_SEARCHED, Overview, drafts_of, find_picks, list_workloads, load_overview,
+};
 pub use review::{Depth, DryRun, DryRunAnswer, Reviewed, dry_run, load_known, may_apply, review_draft};
-pub use second_person::{ReviewForm, may_comment, may_review, post_review};
+pub use second_person::{ReviewForm, is_reviewable, may_comment, may_review, post_review};
 pub use take_away::{file, get_kustomize, get_manifest, load_picture};

@@ -1,15 +1,17 @@
 //! Reviewing a draft: our rules, the cluster's policies, the picture, and a dry run.
 
+use super::drafts::may_deploy;
 use crate::access::KubeIdentity;
 use crate::actor::Actor;
 use crate::digest::Digest;
 use crate::error::AppError;
 use crate::form::FormErrors;
+use crate::namespaces::{is_dns_label, load_namespaces};
 use crate::ports::{ClusterError, FieldConflict, Run, Surroundings};
 use crate::state::{AppState, Policy};
 use crate::workloads::draft::{DraftForm, Written};
 use crate::workloads::known::{Known, RunningWorkload};
-use futures::future::{join_all, try_join_all};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use review::{
     Answers, Context, Effect, Manifest, OneSided, Picture, PodSecurityVersion, Report, Selection, Verdict, Workload,
     World, effect, one_sided, picture,
@@ -92,13 +94,29 @@ pub enum DryRunAnswer {
 /// When the cluster is away.
 pub async fn load_known(state: &AppState, actor: &Actor, form: &DraftForm) -> Result<Known, AppError> {
     let own = form.workload.namespace.trim().to_owned();
-    let others: BTreeSet<&str> = form.other_namespaces().collect();
-    let namespaces = std::iter::once(own.as_str()).filter(|name| !name.is_empty()).chain(others);
-    let found = try_join_all(namespaces.map(|name| state.cluster.objects_in(&actor.kube, name))).await?;
+    let reachable = load_namespaces(state, actor)?;
+    let is_reachable = |name: &str| reachable.iter().any(|reachable| reachable.namespace.name == name);
+    let named: BTreeSet<&str> =
+        form.other_namespaces().chain([own.as_str()]).filter(|name| is_reachable(name)).collect();
+    let found = objects_of(state, actor, named).await?;
+    let is_complete = found.iter().all(|found| found.unread.is_empty());
     let workloads = found.iter().flat_map(|found| &found.objects).filter_map(RunningWorkload::of);
     let needs_api_server = form.destinations.kubernetes_api == "yes";
     let api_server = if needs_api_server { state.cluster.api_server().await? } else { None };
-    Ok(Known::new(own, workloads, state.policy.places.clone(), api_server))
+    Ok(Known::new(own, workloads, state.policy.places.clone(), api_server).with_all_workloads(is_complete))
+}
+
+/// Namespaces looked into, and objects tried, at the same time: the API server limits what it takes at once.
+const AT_ONCE: usize = 8;
+
+/// What is in these namespaces, as far as the person may list it.
+pub(super) async fn objects_of(
+    state: &AppState,
+    actor: &Actor,
+    namespaces: impl IntoIterator<Item = &str>,
+) -> Result<Vec<Surroundings>, AppError> {
+    let asked = namespaces.into_iter().map(|name| state.cluster.objects_in(&actor.kube, name));
+    Ok(stream::iter(asked.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await?)
 }
 
 /// Reviews what a draft makes: our rules and the cluster's own policies, over the new manifests and what is there
@@ -112,24 +130,48 @@ pub async fn review_draft(
     form: &DraftForm,
     depth: Depth,
 ) -> Result<Result<Reviewed, FormErrors>, AppError> {
+    let namespace = form.workload.namespace.trim().to_owned();
+    // Findings would tell what a namespace is like to somebody who has no business there.
+    if is_dns_label(&namespace) && !may_deploy(state, actor, &namespace).await? {
+        let mut errors = FormErrors::default();
+        errors.add("namespace", "Choose a namespace from the list: you cannot run workloads in this one.");
+        return Ok(Err(errors));
+    }
     let known = load_known(state, actor, form).await?;
-    let written = match form.written(&known, &state.policy.review) {
+    let (settings, form) = (state.policy.clone(), form.clone());
+    let names = known.names();
+    let written = blocking(move || form.written(&known, &settings.review)).await?;
+    let written = match written {
         Ok(written) => written,
         Err(errors) => return Ok(Err(errors)),
     };
-    let namespace = form.workload.namespace.trim().to_owned();
     let surroundings = state.cluster.surroundings(&actor.kube, &namespace).await?;
     let policy = state.policy.clone();
-    // The cluster's own policies may compute for a while, one after the other: not on a thread that serves others.
-    let reviewed =
-        tokio::task::spawn_blocking(move || review_written(&policy, written, &namespace, surroundings, depth)).await;
-    let names = known.names();
+    let reviewed = blocking(move || review_written(&policy, written, &namespace, surroundings, depth)).await?;
     let named = |picture: Picture| picture.named(|words| names.get(words).cloned());
-    let reviewed = reviewed.map(|reviewed| Reviewed { picture: reviewed.picture.map(named), ..reviewed });
-    reviewed.map(Ok).map_err(|error| {
-        tracing::error!(%error, "a review did not end");
+    Ok(Ok(Reviewed { picture: reviewed.picture.map(named), ..reviewed }))
+}
+
+/// Computes on a thread that serves nobody else.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a computation did not end");
         AppError::Internal
     })
+}
+
+/// What the rules say today of bytes that were reviewed before.
+pub(super) async fn review_frozen(
+    state: &AppState,
+    actor: &Actor,
+    namespace: &str,
+    manifests: Vec<Manifest>,
+) -> Result<Report, AppError> {
+    let surroundings = state.cluster.surroundings(&actor.kube, namespace).await?;
+    let (policy, namespace) = (state.policy.clone(), namespace.to_owned());
+    let written = Written { answers: None, manifests };
+    let reviewed = blocking(move || review_written(&policy, written, &namespace, surroundings, Depth::Live)).await?;
+    Ok(reviewed.report)
 }
 
 fn review_written(policy: &Policy, written: Written, namespace: &str, around: Surroundings, depth: Depth) -> Reviewed {
@@ -178,7 +220,8 @@ fn subject<'a>(answers: Option<&Answers>, manifests: &'a [Manifest], context: &'
 /// a Deployment's own dry run never meets the checks on Pods.
 pub async fn dry_run(state: &AppState, who: &KubeIdentity, manifests: &[Manifest]) -> Vec<DryRun> {
     let rendered: Vec<Manifest> = manifests.iter().filter_map(rendered_pod).collect();
-    join_all(manifests.iter().chain(&rendered).map(|object| try_object(state, who, object))).await
+    let tried: Vec<_> = manifests.iter().chain(&rendered).map(|object| try_object(state, who, object)).collect();
+    stream::iter(tried).buffered(AT_ONCE).collect().await
 }
 
 async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest) -> DryRun {

@@ -33,12 +33,21 @@ pub(super) fn administer_right(namespace: String) -> Right {
     Right::within(namespace, "create", "rbac.authorization.k8s.io", "rolebindings")
 }
 
+/// Whether a review still counts: what was approved can be refused until all of it is applied.
+#[must_use]
+pub fn is_reviewable(submission: &Submission) -> bool {
+    let is_open = submission.state == SubmissionState::Waiting || submission.state.may_apply();
+    is_open && !submission.second_person.is_empty()
+}
+
 /// The forms on the page of a submission, as typed.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReviewForm {
     /// What the reviewer looked at.
     pub digest: String,
+    /// How many reviews there were then.
+    pub after: i64,
     /// The button.
     pub verdict: String,
     /// Why.
@@ -98,9 +107,7 @@ async fn review(
     if submission.contributors.contains(&actor.person_id) {
         return Err(conflict("You wrote or submitted this yourself, so somebody else must review it."));
     }
-    // Until it is applied, what was approved can still be refused.
-    let is_open = matches!(submission.state, SubmissionState::Waiting | SubmissionState::Ready);
-    if !is_open || submission.second_person.is_empty() {
+    if !is_reviewable(submission) {
         return Err(conflict("This submission does not wait for a review any more."));
     }
     if form.digest != submission.digest.to_string() {
@@ -119,6 +126,7 @@ async fn review(
         submission: submission.id,
         submitted_by: submission.author_id,
         digest: submission.digest,
+        after: form.after,
         reviewer: actor.person_id,
         verdict,
         comment: form.comment.trim(),

@@ -3,6 +3,10 @@
 use crate::form::FormErrors;
 use review::{Kept, Manifest, Workload, decode, with_kept};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// The most objects of a draft: each is tried by the cluster on every look at the review.
+const MOST_OBJECTS: usize = 100;
 
 /// Beside the answers, as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,20 @@ impl ManifestsForm {
         self.text.trim().is_empty() && self.kept.is_empty()
     }
 
+    /// The same without one of the kept fields; the number counts over all objects.
+    #[must_use]
+    pub fn without_kept(mut self, mut number: usize) -> Self {
+        for kept in &mut self.kept {
+            if number < kept.operations.len() {
+                kept.operations.remove(number);
+                break;
+            }
+            number -= kept.operations.len();
+        }
+        self.kept.retain(|kept| !kept.operations.is_empty());
+        self
+    }
+
     /// Everything that is applied: what was generated with the kept fields, and the other objects. Policies come
     /// first and pods last, so that no pod runs without its policy.
     pub fn check(&self, generated: Vec<Manifest>, namespace: &str, errors: &mut FormErrors) -> Option<Vec<Manifest>> {
@@ -31,12 +49,10 @@ impl ManifestsForm {
             errors.add("text", "Paste at least one object.");
             return None;
         }
-        let duplicate = all
-            .iter()
-            .enumerate()
-            .find(|(place, one)| all[..*place].iter().any(|other| other.object() == one.object()));
-        if let Some((_, object)) = duplicate {
-            errors.add("text", format!("{} is written twice. Rename one of the two, or take it out.", object.object()));
+        let mut seen = HashSet::new();
+        let duplicate = all.iter().map(Manifest::object).find(|object| !seen.insert(*object));
+        if let Some(object) = duplicate {
+            errors.add("text", format!("{object} is written twice. Rename one of the two, or take it out."));
             return None;
         }
         all.sort_by_key(order);
@@ -48,6 +64,11 @@ impl ManifestsForm {
             return Some(Vec::new());
         }
         let found = errors.take("text", decode("what you pasted", &self.text))?;
+        if found.len() > MOST_OBJECTS {
+            let count = found.len();
+            errors.add("text", format!("These are {count} objects; at most {MOST_OBJECTS} can be looked at together."));
+            return None;
+        }
         let placed =
             found.into_iter().map(|manifest| in_namespace(&manifest, namespace)).collect::<Result<Vec<_>, _>>();
         errors.take("text", placed)

@@ -6,6 +6,9 @@ use crate::workloads::known::Known;
 use review::{Cidr, Opening, Peer, PodLabels, Port};
 use serde::{Deserialize, Serialize};
 
+/// The most rows of a list: each may name another namespace, which is then looked into.
+const MOST_ROWS: usize = 50;
+
 /// Rows of a list: other ends that nothing ticked stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -159,6 +162,15 @@ impl PeerRows {
 
     /// Rows without a value are passed over, unless ports were typed for them.
     fn check(&self, known: &Known, errors: &mut FormErrors, needs_ports: bool) -> Vec<Opening> {
+        if self.len() > MOST_ROWS {
+            errors.add(
+                format!("value-{MOST_ROWS}"),
+                format!(
+                    "There can be at most {MOST_ROWS} rows: name a namespace, or labels that several workloads share."
+                ),
+            );
+            return Vec::new();
+        }
         (0..self.len()).filter_map(|row| self.check_row(known, errors, row, needs_ports)).collect()
     }
 

@@ -4,6 +4,10 @@ use crate::form::FormErrors;
 use crate::namespaces::is_dns_label;
 use review::{ImageRef, Kind, MountPath, PodLabels, Port, Variable, Volume, VolumeSource};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// The most volumes of a workload: far more than people type.
+const MOST_VOLUMES: usize = 50;
 
 /// What runs, as typed. Lists run in parallel: one entry a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +170,10 @@ impl WorkloadForm {
     /// Rows without a kind, a source and a path are passed over.
     fn check_volumes(&self, errors: &mut FormErrors) -> Option<Vec<Volume>> {
         let before = errors.all().len();
+        if self.volume_kind.len() > MOST_VOLUMES {
+            errors.add("volume_path-0", format!("There can be at most {MOST_VOLUMES} volumes."));
+            return None;
+        }
         let mut volumes: Vec<Volume> = Vec::new();
         for row in 0..self.volume_kind.len() {
             let Some(volume) = self.check_volume(errors, row) else { continue };
@@ -241,12 +249,13 @@ pub(super) fn parse_ports(text: &str) -> Result<Vec<Port>, review::AnswersError>
 
 /// A variable on each line; empty lines and comments are passed over.
 fn parse_environment(text: &str) -> Result<Vec<Variable>, String> {
+    let mut names = HashSet::new();
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.trim().starts_with('#'));
     let mut found: Vec<Variable> = Vec::new();
     for (index, line) in lines {
         let number = index + 1;
         let variable: Variable = line.parse().map_err(|error| format!("Line {number}: {error}"))?;
-        if found.iter().any(|other| other.name == variable.name) {
+        if !names.insert(variable.name.clone()) {
             return Err(format!("Line {number}: {} is set twice.", variable.name));
         }
         found.push(variable);
@@ -274,7 +283,7 @@ fn split_command(text: &str) -> Result<Vec<String>, &'static str> {
     if quote.is_some() { Err("A quotation mark in the command is not closed.") } else { Ok(words) }
 }
 
-/// Writes words so that [`split_command`] gives them back.
+/// Writes words so that checking the form gives them back.
 #[must_use]
 pub fn join_command(words: &[String]) -> String {
     let quoted = |word: &String| {

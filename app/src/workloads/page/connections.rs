@@ -124,7 +124,7 @@ fn List(connections: Vec<Connection>, all: usize) -> impl IntoView {
     let more = (all > shown)
         .then(|| view! { <p class="quiet">{format!("{shown} of {all}: enter a part of a name to see others.")}</p> });
     view! {
-        <h2>"All connections"</h2>
+        <h2>"Inside this namespace, and with addresses"</h2>
         <Table label="All connections" columns=&["From", "To", "Ports"]>{rows}</Table>
         {more}
     }

@@ -1,12 +1,14 @@
 //! The fields of the wizard's steps.
 
 use super::peers::{PeerRowsFields, Picker};
+use crate::error::AppError;
 use crate::form::FormErrors;
-use crate::ui::{Checkbox, Code, Field, Select, Submit, TextArea};
+use crate::ui::{Checkbox, Field, Select, Submit, TextArea};
 use crate::workloads::api::Found;
 use crate::workloads::forms::{DestinationsForm, ManifestsForm, ResourcesForm, SourcesForm, WorkloadForm};
 use crate::workloads::places::{Place, PlaceDirection};
 use leptos::prelude::*;
+use review::Operation;
 
 pub(super) fn choices(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(value, label)| ((*value).to_owned(), (*label).to_owned())).collect()
@@ -125,7 +127,7 @@ fn PlaceBoxes(places: Vec<Place>, ticked: Vec<String>, direction: PlaceDirection
 pub fn SourcesFields(
     form: SourcesForm,
     places: Vec<Place>,
-    found: Found,
+    found: Result<Found, AppError>,
     search: Option<String>,
     names: Vec<String>,
     errors: FormErrors,
@@ -147,7 +149,7 @@ pub fn SourcesFields(
 pub fn DestinationsFields(
     form: DestinationsForm,
     places: Vec<Place>,
-    found: Found,
+    found: Result<Found, AppError>,
     search: Option<String>,
     names: Vec<String>,
     errors: FormErrors,
@@ -187,12 +189,23 @@ pub fn ResourcesFields(form: ResourcesForm, errors: FormErrors) -> impl IntoView
 #[component]
 pub fn ManifestsFields(form: ManifestsForm, errors: FormErrors) -> impl IntoView {
     let kept = (!form.kept.is_empty()).then(|| {
-        let lines = form.kept.iter().flat_map(|kept| kept.operations.iter().map(|operation| format!("{} {}", kept.kind, operation.path())));
-        let text: String = lines.map(|line| format!("{line}\n")).collect();
+        let operations = form.kept.iter().flat_map(|kept| kept.operations.iter().map(|operation| (kept.kind.clone(), operation)));
+        let items = operations
+            .enumerate()
+            .map(|(number, (kind, operation))| {
+                let what = match operation {
+                    Operation::Remove { path } => format!("{kind} without {path}"),
+                    Operation::Add { path, .. } | Operation::Replace { path, .. } => format!("{kind} {path}"),
+                };
+                view! { <li><code>{what.clone()}</code>" "<button class="button button--quiet" name="remove" value=number.to_string()>"Remove"<span class="visually-hidden">" "{what}</span></button></li> }
+            })
+            .collect_view();
         view! {
-            <h2>"Fields kept from the import"</h2>
-            <p>"The questions have no place for these. They are set again on what the wizard writes, and reviewed with it."</p>
-            <Code label="Fields kept from the import" text=text/>
+            <section aria-labelledby="kept">
+                <h2 id="kept">"Fields kept from the import"</h2>
+                <p>"The questions have no place for these. They are set again on what the wizard writes, and reviewed with it."</p>
+                <ul class="picks">{items}</ul>
+            </section>
         }
     });
     view! {

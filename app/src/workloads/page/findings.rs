@@ -1,7 +1,7 @@
 //! What the rules and the cluster say, as people read it.
 
 use crate::ui::{Badge, Diff, Notice, Tone};
-use crate::workloads::api::{DryRun, DryRunAnswer, may_apply};
+use crate::workloads::api::{DryRun, DryRunAnswer, finding_key, may_apply};
 use leptos::prelude::*;
 use review::{Finding, Report, Severity, Verdict};
 
@@ -88,16 +88,15 @@ pub fn Findings(
         return view! { <p>"None."</p> }.into_any();
     }
     let groups = [(Severity::Deny, "To fix"), (Severity::Warn, "Worth reading"), (Severity::Info, "Good to know")];
-    let numbered: Vec<(usize, Finding)> = report.findings.into_iter().enumerate().collect();
     groups
         .into_iter()
         .filter_map(|(severity, title)| {
-            let of_it: Vec<(usize, Finding)> =
-                numbered.iter().filter(|(_, finding)| finding.severity == severity).cloned().collect();
+            let of_it: Vec<Finding> =
+                report.findings.iter().filter(|finding| finding.severity == severity).cloned().collect();
             (!of_it.is_empty()).then(|| {
                 let items = of_it
                     .into_iter()
-                    .map(|(place, finding)| view! { <FindingItem place=place finding=finding fix=fix.clone()/> })
+                    .map(|finding| view! { <FindingItem finding=finding fix=fix.clone()/> })
                     .collect_view();
                 view! { <section><h3>{title}</h3><ul class="findings">{items}</ul></section> }
             })
@@ -107,13 +106,14 @@ pub fn Findings(
 }
 
 #[component]
-fn FindingItem(place: usize, finding: Finding, fix: Option<FixForm>) -> impl IntoView {
+fn FindingItem(finding: Finding, fix: Option<FixForm>) -> impl IntoView {
     let (tone, word) = match finding.severity {
         _ if finding.exception.is_some() => (Tone::Info, "Accepted"),
         Severity::Deny => (Tone::Bad, "Refused"),
         Severity::Warn => (Tone::Warn, "Warning"),
         Severity::Info => (Tone::Info, "Note"),
     };
+    let key = finding_key(&finding);
     let why = finding.faq.map(|slug| view! { " "<a href=format!("/faq/{slug}")>"Why"<span class="visually-hidden">" " {finding.message.clone()}</span></a> });
     let line = finding.line.map(|line| view! { " "<a href=format!("#line-{line}")>"line "{line}</a> });
     let can_fix = !finding.patch.is_empty() && finding.exception.is_none();
@@ -121,7 +121,7 @@ fn FindingItem(place: usize, finding: Finding, fix: Option<FixForm>) -> impl Int
         view! {
             <form method="post" action=fix.action>
                 <input type="hidden" name="digest" value=fix.digest/>
-                <button class="button button--secondary" name="fix" value=place.to_string()>"Fix it"<span class="visually-hidden">": "{finding.message.clone()}</span></button>
+                <button class="button button--secondary" name="fix" value=key>"Fix it"<span class="visually-hidden">": "{finding.message.clone()}</span></button>
             </form>
         }
     });

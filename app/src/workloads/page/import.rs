@@ -31,6 +31,7 @@ pub fn ImportPage() -> impl IntoView {
                 <TextArea name="text" label="Manifests" hint="YAML or JSON, as for kubectl apply." value=form.text errors=errors.clone()/>
                 <div class="field">
                     <label class="field__label" for="file">"Or a file"</label>
+                    {errors.of("file").map(|text| view! { <p class="field__error" id="file-error">{text.to_owned()}</p> })}
                     <p class="field__hint" id="file-hint">"It counts in place of what is pasted; at most 200 kB."</p>
                     <input class="field__input" type="file" id="file" name="file" accept=".yaml,.yml,.json" aria-describedby="file-hint"/>
                 </div>

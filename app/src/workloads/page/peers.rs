@@ -1,9 +1,10 @@
 //! Rows of other ends, and picking them from what runs.
 
 use super::fields::{RemoveRow, choices};
+use crate::error::AppError;
 use crate::form::FormErrors;
 use crate::ui::{Field, Select, Submit};
-use crate::workloads::api::Found;
+use crate::workloads::api::{Found, MOST_SEARCHED};
 use crate::workloads::forms::PeerRows;
 use leptos::prelude::*;
 
@@ -74,8 +75,9 @@ fn PeerRow(
 
 /// Looks for workloads that run, and adds them as rows.
 #[component]
-pub fn Picker(legend: &'static str, found: Found, search: Option<String>) -> impl IntoView {
-    let Found { workloads, all } = found;
+pub fn Picker(legend: &'static str, found: Result<Found, AppError>, search: Option<String>) -> impl IntoView {
+    let away = found.as_ref().err().map(ToString::to_string);
+    let Found { workloads, all } = found.unwrap_or_default();
     let more = all.saturating_sub(workloads.len());
     let looked = search.clone().unwrap_or_default();
     let nothing = workloads.is_empty();
@@ -94,8 +96,11 @@ pub fn Picker(legend: &'static str, found: Found, search: Option<String>) -> imp
         })
         .collect_view();
     let told = match (nothing, looked.is_empty()) {
+        _ if away.is_some() => away.unwrap_or_default(),
         (true, true) => "Nothing that you can see runs in this namespace yet.".to_owned(),
-        (true, false) => format!("No workload that you can see has {looked} in its name."),
+        (true, false) => format!(
+            "No workload that you can see has {looked} in its name, in this namespace or in the first {MOST_SEARCHED} that you reach."
+        ),
         (false, _) if more > 0 => format!("And {more} more: search for a part of the name."),
         (false, _) => String::new(),
     };

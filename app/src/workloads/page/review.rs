@@ -6,7 +6,7 @@ use super::picture::{Disagreements, Pictured};
 use super::wizard::{DraftFooter, Head, Steps};
 use crate::error::AppError;
 use crate::form::FormErrors;
-use crate::ui::{Code, ErrorSummary, Fact, Notice, Page, PageRequest, Submit, Tone, Yaml};
+use crate::ui::{Code, Fact, Notice, Page, PageRequest, Submit, Tone, Yaml};
 use crate::workloads::api::{Depth, DryRun, DryRunAnswer, Reviewed, dry_run, review_draft, step_path};
 use crate::workloads::draft::{Draft, DraftForm, Step};
 use crate::workloads::live::CopyButton;
@@ -38,11 +38,12 @@ pub(super) async fn show_review(request: &PageRequest, draft: &Draft) -> Result<
 #[component]
 fn Incomplete(id: Uuid, form: DraftForm, errors: FormErrors) -> impl IntoView {
     let first = form.steps().into_iter().next().unwrap_or(Step::Workload);
+    let items = errors.all().iter().map(|error| view! { <li>{error.message.clone()}</li> }).collect_view();
     view! {
-        <ErrorSummary errors=errors/>
         <Head form=form.clone() step=Step::Review/>
         <Steps draft=id form=form current=Step::Review/>
-        <p>"Some answers no longer hold. "<a href=step_path(id, first)>"Go through the steps again"</a>"."</p>
+        <Notice tone=Tone::Bad><p>"Some answers no longer hold:"</p><ul>{items}</ul></Notice>
+        <p><a href=step_path(id, first)>"Go through the steps again"</a></p>
     }
 }
 

@@ -12,7 +12,7 @@ use crate::ui::{
     Time, Tone, Yaml, page_with,
 };
 use crate::workloads::api::{
-    DryRun, ReviewForm, draw_submission, load_submission, may_comment, may_deploy, may_review,
+    DryRun, ReviewForm, draw_submission, is_reviewable, load_submission, may_comment, may_deploy, may_review,
 };
 use crate::workloads::live::CopyButton;
 use crate::workloads::rollout::{Rollout, Stage, rollout};
@@ -27,6 +27,7 @@ use uuid::Uuid;
 struct Allowed {
     /// Or why it cannot be said.
     apply: Result<bool, AppError>,
+    undo: bool,
     review: bool,
     comment: bool,
 }
@@ -52,6 +53,7 @@ pub fn SubmissionPage() -> impl IntoView {
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
         let marks = marks(&report);
         let state = submission.state;
+        let reviews_before = submission.reviews.len();
         let (digest, shown_digest) = (submission.digest.to_string(), submission.digest.to_string());
         let reviewed = request.query("reviewed").map(|_| {
             view! { <Notice tone=Tone::Good><p>"Your review is recorded. The author sees it on this page."</p></Notice> }
@@ -61,7 +63,7 @@ pub fn SubmissionPage() -> impl IntoView {
             <ErrorSummary errors=errors.clone()/>
             <h1>{title.clone()}</h1>
             {reviewed}
-            <State state=state/>
+            <State state=state reviews=reviews_before/>
             <Next id=submission.id draft=submission.draft_id state=state allowed=allowed.clone()/>
             <Rollouts rollouts=rollouts/>
             <Results results=submission.results/>
@@ -73,7 +75,7 @@ pub fn SubmissionPage() -> impl IntoView {
             </dl>
             <SecondPersonNotice reasons=submission.second_person lead="A second person has to look at this submission, because:"/>
             <Reviews reviews=submission.reviews/>
-            {allowed.review.then(|| view! { <ReviewFields id=submission.id digest=digest form=form.clone() errors=errors.clone()/> })}
+            {allowed.review.then(|| view! { <ReviewFields id=submission.id digest=digest after=reviews_before form=form.clone() errors=errors.clone()/> })}
             <h2>"What was reviewed"</h2>
             <Headline report=report.clone() readiness=readiness/>
             {picture.map(|picture| view! { <Pictured picture=picture/> })}
@@ -99,18 +101,22 @@ fn read<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T, 
 
 /// What cannot be asked is not allowed.
 async fn allowed(request: &PageRequest, submission: &Submission) -> Allowed {
-    let Ok(actor) = request.actor() else { return Allowed { apply: Ok(false), review: false, comment: false } };
-    let waits = matches!(submission.state, SubmissionState::Waiting | SubmissionState::Ready);
+    let Ok(actor) = request.actor() else {
+        return Allowed { apply: Ok(false), undo: false, review: false, comment: false };
+    };
     let is_own = submission.contributors.contains(&actor.person_id);
-    let is_reviewable = waits && !submission.second_person.is_empty() && !is_own;
-    let review = is_reviewable && may_review(&request.state, actor, &submission.namespace).await.unwrap_or_default();
+    let review = is_reviewable(submission)
+        && !is_own
+        && may_review(&request.state, actor, &submission.namespace).await.unwrap_or_default();
     let apply = if submission.state.may_apply() {
         may_deploy(&request.state, actor, &submission.namespace).await
     } else {
         Ok(false)
     };
     let comment = review || may_comment(&request.state, actor, submission).await.unwrap_or_default();
-    Allowed { apply, review, comment }
+    let undo = submission.state == SubmissionState::Applied
+        && may_deploy(&request.state, actor, &submission.namespace).await.unwrap_or_default();
+    Allowed { apply, undo, review, comment }
 }
 
 /// How far the workloads of an applied submission have come.
@@ -130,12 +136,15 @@ async fn rollouts(request: &PageRequest, submission: &Submission) -> Vec<(String
 }
 
 #[component]
-fn State(state: SubmissionState) -> impl IntoView {
+fn State(state: SubmissionState, reviews: usize) -> impl IntoView {
     let (tone, text) = match state {
         SubmissionState::Waiting => (
             Tone::Info,
             "Waiting for a second person. Administrators of the namespace and of the platform see it under Workloads.",
         ),
+        SubmissionState::Ready if reviews == 0 => {
+            (Tone::Info, "It was submitted and not applied yet; nobody else need look at it.")
+        }
         SubmissionState::Ready => (Tone::Good, "Approved: it can be applied, exactly as it stands here."),
         SubmissionState::Refused => {
             (Tone::Bad, "A second person refused it. The draft is kept: change it and submit it again.")
@@ -164,7 +173,7 @@ pub fn StateBadge(
 ) -> impl IntoView {
     let (tone, word) = match state {
         SubmissionState::Waiting => (Tone::Info, "Waiting for review"),
-        SubmissionState::Ready => (Tone::Good, "Approved"),
+        SubmissionState::Ready => (Tone::Good, "Ready to apply"),
         SubmissionState::Refused => (Tone::Bad, "Not approved"),
         SubmissionState::ChangesRequested => (Tone::Warn, "Changes asked for"),
         SubmissionState::Replaced => (Tone::Info, "Replaced"),
@@ -206,7 +215,7 @@ fn Next(id: Uuid, draft: Uuid, state: SubmissionState, allowed: Allowed) -> impl
         Err(error) => view! { <p>{error.to_string()}" Then reload this page to apply it."</p> }.into_any(),
     };
     let change = change.then(|| view! { <a class="button button--secondary" href=format!("/workloads/drafts/{draft}/review")>"Open the draft"</a> });
-    let undo = (state == SubmissionState::Applied).then(|| {
+    let undo = allowed.undo.then(|| {
         view! { <form method="post" action=format!("/workloads/{id}/undo")><Submit label="Undo this change" secondary=true/></form> }
     });
     view! { <div class="buttons">{apply}{change}{undo}</div> }
@@ -232,10 +241,12 @@ fn RolloutItem(object: String, rollout: Rollout) -> impl IntoView {
         Stage::Refused => (Tone::Bad, "Pods refused"),
         Stage::Waiting => (Tone::Info, "Waiting for a node"),
         Stage::Starting => (Tone::Info, "Starting"),
+        Stage::Planned => (Tone::Info, "Planned"),
         Stage::Running => (Tone::Good, "Running"),
     };
     let counted = match stage {
         Stage::NotThere => "The cluster does not show it to you, or it is gone.".to_owned(),
+        Stage::Planned => format!("It makes pods when their time comes; {pods} are there now."),
         _ => format!("{wanted} wanted, {pods} admitted, {scheduled} on a node, {ready} ready."),
     };
     let problems = problems.into_iter().map(|problem| view! { <Problem text=problem/> }).collect_view();
@@ -300,7 +311,7 @@ fn Reviews(reviews: Vec<Review>) -> impl IntoView {
 }
 
 #[component]
-fn ReviewFields(id: Uuid, digest: String, form: ReviewForm, errors: FormErrors) -> impl IntoView {
+fn ReviewFields(id: Uuid, digest: String, after: usize, form: ReviewForm, errors: FormErrors) -> impl IntoView {
     view! {
         <section aria-labelledby="your-review">
             <h2 id="your-review">"Your review"</h2>
@@ -308,6 +319,7 @@ fn ReviewFields(id: Uuid, digest: String, form: ReviewForm, errors: FormErrors) 
             <form method="post" action=format!("/workloads/{id}") class="form">
                 <OnEnter sends=false/>
                 <input type="hidden" name="digest" value=digest/>
+                <input type="hidden" name="after" value=after.to_string()/>
                 <TextArea name="comment" label="Comment" hint="Needed where you do not approve: what should change, and why." value=form.comment errors=errors/>
                 <div class="buttons">
                     <Submit label="Approve" sends=("verdict", "approved")/>

@@ -8,9 +8,7 @@ use crate::form::{FormErrors, Rejected};
 use crate::ui::{
     Breadcrumb, Empty, ErrorSummary, Notice, OnEnter, Page, PageRequest, Section, Submit, Time, Tone, page, page_with,
 };
-use crate::workloads::api::{
-    delete_path, find_picks, load_draft, load_overview, load_targets, step_path, submission_of,
-};
+use crate::workloads::api::{delete_path, drafts_of, find_picks, load_draft, load_targets, step_path, submission_of};
 use crate::workloads::draft::{Draft, DraftForm, Step};
 use crate::workloads::live::LivePanel;
 use leptos::prelude::*;
@@ -21,10 +19,11 @@ use uuid::Uuid;
 pub fn NewWorkloadPage() -> impl IntoView {
     page(Section::Workloads, |request| async move {
         let actor = request.actor()?;
-        if load_targets(&request.state, actor).await?.is_empty() {
+        let targets = load_targets(&request.state, actor).await?;
+        if targets.is_empty() {
             return Ok(Page::new("Add workload", view! { <NoTarget/> }));
         }
-        let drafts = load_overview(&request.state, actor).await?.drafts;
+        let drafts = drafts_of(&request.state, actor, &targets).await?;
         let namespace = request.query("namespace").unwrap_or_default();
         let import = format!("/workloads/import?{}", super::query(&[("namespace", &namespace)]));
         let running = format!("/workloads?{}#running", super::query(&[("namespace", &namespace)]));
@@ -127,7 +126,7 @@ async fn show_step(
         Step::Sources | Step::Destinations => {
             let query = search.clone().unwrap_or_default();
             // What cannot be offered can still be typed.
-            let found = find_picks(state, actor, &namespace, &query).await.unwrap_or_default();
+            let found = find_picks(state, actor, &namespace, &query).await;
             let names = namespace_names(request).await;
             let places = state.policy.places.clone();
             if step == Step::Sources {

@@ -11,11 +11,16 @@ use uuid::Uuid;
 ///
 /// # Errors
 /// When the database is away.
-pub async fn insert_draft(database: &PgPool, author: Uuid, form: &DraftForm) -> Result<Uuid, AppError> {
+pub async fn insert_draft(
+    database: &PgPool,
+    author: Uuid,
+    shared_with: &str,
+    form: &DraftForm,
+) -> Result<Uuid, AppError> {
     let row = sqlx::query!(
-        "insert into drafts (author_id, saved_by, contributors, namespace, form) values ($1, $1, array[$1]::uuid[], $2, $3) returning id",
+        "insert into drafts (author_id, saved_by, contributors, shared_with, form) values ($1, $1, array[$1]::uuid[], $2, $3) returning id",
         author,
-        form.workload.namespace,
+        shared_with,
         written(form)?,
     )
     .fetch_one(database)
@@ -32,17 +37,18 @@ pub async fn update_draft(
     saved_by: Uuid,
     id: Uuid,
     version: i32,
+    shared_with: &str,
     form: &DraftForm,
 ) -> Result<bool, AppError> {
     let done = sqlx::query!(
-        "update drafts set form = $4, namespace = $5, saved_by = $2, version = version + 1, updated_at = now(),
+        "update drafts set form = $4, shared_with = $5, saved_by = $2, version = version + 1, updated_at = now(),
            contributors = case when $2 = any (contributors) then contributors else contributors || $2 end
          where id = $1 and version = $3",
         id,
         saved_by,
         version,
         written(form)?,
-        form.workload.namespace,
+        shared_with,
     )
     .execute(database)
     .await?;
@@ -55,7 +61,7 @@ pub async fn update_draft(
 /// [`AppError::NotFound`] where there is none.
 pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> {
     let row = sqlx::query!(
-        r#"select d.id, d.author_id, d.contributors, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
+        r#"select d.id, d.author_id, d.contributors, d.shared_with, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
            from drafts d join people p on p.id = d.saved_by where d.id = $1"#,
         id
     )
@@ -65,6 +71,7 @@ pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> 
         id: row.id,
         author_id: row.author_id,
         contributors: row.contributors,
+        shared_with: row.shared_with,
         saved_by: row.saved_by,
         version: row.version,
         form: row.form,
@@ -72,15 +79,15 @@ pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> 
     })
 }
 
-/// A person's drafts and those for these namespaces, the latest first.
+/// A person's drafts and then those shared with these namespaces, the latest first.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String]) -> Result<Vec<Draft>, AppError> {
     let rows = sqlx::query!(
-        r#"select d.id, d.author_id, d.contributors, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
+        r#"select d.id, d.author_id, d.contributors, d.shared_with, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
            from drafts d join people p on p.id = d.saved_by
-           where d.author_id = $1 or d.namespace = any($2) order by d.updated_at desc limit 50"#,
+           where d.author_id = $1 or d.shared_with = any($2) order by d.author_id = $1 desc, d.updated_at desc limit 100"#,
         person,
         namespaces
     )
@@ -92,6 +99,7 @@ pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String])
                 id: row.id,
                 author_id: row.author_id,
                 contributors: row.contributors,
+                shared_with: row.shared_with,
                 saved_by: row.saved_by,
                 version: row.version,
                 form: row.form,
@@ -101,12 +109,12 @@ pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String])
         .collect()
 }
 
-/// Deletes a draft.
+/// Deletes a draft, unless it was saved again since this version.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn delete_draft(database: &PgPool, id: Uuid) -> Result<(), AppError> {
-    sqlx::query!("delete from drafts where id = $1", id).execute(database).await?;
+pub async fn delete_draft(database: &PgPool, id: Uuid, version: i32) -> Result<(), AppError> {
+    sqlx::query!("delete from drafts where id = $1 and version = $2", id, version).execute(database).await?;
     Ok(())
 }
 
@@ -118,6 +126,7 @@ struct Stored {
     id: Uuid,
     author_id: Uuid,
     contributors: Vec<Uuid>,
+    shared_with: String,
     saved_by: String,
     version: i32,
     form: Value,
@@ -125,10 +134,10 @@ struct Stored {
 }
 
 fn read(stored: Stored) -> Result<Draft, AppError> {
-    let Stored { id, author_id, contributors, saved_by, version, form, updated_at } = stored;
+    let Stored { id, author_id, contributors, shared_with, saved_by, version, form, updated_at } = stored;
     let form = serde_json::from_value(form).map_err(|error| {
         tracing::error!(%error, %id, "a stored draft cannot be read");
         AppError::Internal
     })?;
-    Ok(Draft { id, author_id, contributors, saved_by, version, form, updated_at })
+    Ok(Draft { id, author_id, contributors, shared_with, saved_by, version, form, updated_at })
 }

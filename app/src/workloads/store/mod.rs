@@ -8,5 +8,5 @@ pub use drafts::{delete_draft, find_draft, insert_draft, list_drafts, update_dra
 pub use reviews::{NewReview, insert_comment, insert_review};
 pub use submissions::{
     NewSubmission, applied_before, find_submission, find_submission_of, insert_apply_result, insert_submission,
-    list_submissions,
+    is_overtaken, list_submissions,
 };

@@ -15,6 +15,8 @@ pub struct NewReview<'a> {
     pub submitted_by: Uuid,
     /// The bytes that were looked at.
     pub digest: Digest,
+    /// How many reviews there were then.
+    pub after: i64,
     /// Who reviews.
     pub reviewer: Uuid,
     /// What.
@@ -28,8 +30,23 @@ pub struct NewReview<'a> {
 /// Stores what a reviewer says. The database refuses a reviewer who is the author, and a digest of other bytes.
 ///
 /// # Errors
-/// [`AppError::Conflict`] for the author, and for other bytes; otherwise when the database is away.
+/// [`AppError::Conflict`] for the author, for other bytes, and where somebody else reviewed it meanwhile; otherwise when
+/// the database is away.
 pub async fn insert_review(database: &PgPool, new: NewReview<'_>) -> Result<(), AppError> {
+    let mut transaction = database.begin().await?;
+    // One after the other, so that nobody overrules unseen what somebody else said.
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", new.submission.to_string())
+        .execute(&mut *transaction)
+        .await?;
+    let before =
+        sqlx::query!(r#"select count(*) as "count!" from submission_reviews where submission_id = $1"#, new.submission)
+            .fetch_one(&mut *transaction)
+            .await?;
+    if before.count != new.after {
+        return Err(AppError::Conflict {
+            message: "Somebody else reviewed this after you opened it, so yours was not taken. Look at what they said, and review it then.".to_owned(),
+        });
+    }
     let inserted = sqlx::query!(
         "insert into submission_reviews (submission_id, submitted_by, digest, reviewer_id, verdict, comment, request_id) values ($1, $2, $3, $4, $5, $6, $7)",
         new.submission,
@@ -40,10 +57,10 @@ pub async fn insert_review(database: &PgPool, new: NewReview<'_>) -> Result<(), 
         new.comment,
         new.request_id,
     )
-    .execute(database)
+    .execute(&mut *transaction)
     .await;
     match inserted {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(transaction.commit().await?),
         Err(sqlx::Error::Database(error)) if error.constraint().is_some() => Err(AppError::Conflict {
             message: "This review does not fit the submission, so it was not taken: nobody reviews what they wrote themselves, and a review counts for exactly the bytes that were looked at.".to_owned(),
         }),

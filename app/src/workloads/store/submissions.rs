@@ -15,6 +15,8 @@ use uuid::Uuid;
 pub struct NewSubmission<'a> {
     /// The draft it is made of.
     pub draft: Uuid,
+    /// Which version of it.
+    pub draft_version: i32,
     /// Who submits.
     pub author: Uuid,
     /// Everyone who wrote it, the author among them.
@@ -41,7 +43,7 @@ pub struct NewSubmission<'a> {
 /// When the database refuses (the digest is not that of the bytes) or is away.
 pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Result<Uuid, AppError> {
     let row = sqlx::query!(
-        "insert into submissions (author_id, namespace, name, manifest, digest, report, dry_run, draft_id, second_person, contributors) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id",
+        "insert into submissions (author_id, namespace, name, manifest, digest, report, dry_run, draft_id, second_person, contributors, draft_version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id",
         new.author,
         new.namespace,
         new.name,
@@ -52,6 +54,7 @@ pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Res
         new.draft,
         new.second_person,
         new.contributors,
+        new.draft_version,
     )
     .fetch_one(database)
     .await?;
@@ -75,7 +78,7 @@ pub async fn find_submission_of(database: &PgPool, draft: Uuid) -> Result<Uuid, 
 /// [`AppError::NotFound`] where there is none.
 pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, AppError> {
     let row = sqlx::query!(
-        r#"select s.id, s.author_id, s.contributors, p.name as author_name, s.draft_id, s.namespace, s.name, s.manifest, s.digest as "digest: Digest", s.report, s.dry_run,
+        r#"select s.id, s.author_id, s.contributors, p.name as author_name, s.draft_id, s.draft_version, s.namespace, s.name, s.manifest, s.digest as "digest: Digest", s.report, s.dry_run,
              s.second_person, s.created_at as "created_at: jiff_sqlx::Timestamp", apply_succeeded(s.id) as "succeeded!", apply_begun(s.id) as "begun!",
              is_replaced(s.id) as "replaced!"
            from submissions s join people p on p.id = s.author_id where s.id = $1"#,
@@ -99,6 +102,7 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
         contributors: row.contributors,
         author_name: row.author_name,
         draft_id: row.draft_id,
+        draft_version: row.draft_version,
         namespace: row.namespace,
         name: row.name,
         manifest: row.manifest,
@@ -114,20 +118,27 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
     })
 }
 
-/// Submissions into these namespaces, the latest first.
+/// Submissions into these namespaces, the latest first; with `waiting`, only those that wait for a second person.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> Result<Vec<SubmissionSummary>, AppError> {
+pub async fn list_submissions(
+    database: &PgPool,
+    namespaces: &[String],
+    waiting: bool,
+) -> Result<Vec<SubmissionSummary>, AppError> {
     let rows = sqlx::query!(
         r#"select s.id, s.contributors, p.name as author_name, s.namespace, s.name, s.created_at as "created_at: jiff_sqlx::Timestamp",
-             coalesce((select array_agg(r.outcome order by r.id) from apply_results r where r.submission_id = s.id), '{}') as "objects!: Vec<ApplyOutcome>",
+             coalesce((select array_agg(r.outcome order by r.id) from apply_results r where r.intent_id = latest_apply(s.id)), '{}') as "objects!: Vec<ApplyOutcome>",
              cardinality(s.second_person) > 0 as "needs_second_person!",
              (select r.verdict from submission_reviews r where r.submission_id = s.id order by r.id desc limit 1) as "verdict: ReviewVerdict",
              apply_succeeded(s.id) as "succeeded!", apply_begun(s.id) as "begun!", is_replaced(s.id) as "replaced!"
            from submissions s join people p on p.id = s.author_id
-           where s.namespace = any($1) order by s.created_at desc limit 100"#,
-        namespaces
+           where s.namespace = any($1) and (not $2 or (cardinality(s.second_person) > 0 and not is_replaced(s.id)
+             and not exists (select from submission_reviews r where r.submission_id = s.id)))
+           order by s.created_at desc limit 100"#,
+        namespaces,
+        waiting
     )
     .fetch_all(database)
     .await?;
@@ -152,21 +163,39 @@ pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> Resul
         .collect())
 }
 
-/// The manifest of the latest submission for the same workload that was applied as a whole before this one was made;
-/// nothing where there is none.
+/// The manifest of what was applied for the same workload before this submission was; nothing where there is none.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn applied_before(database: &PgPool, submission: &Submission) -> Result<Option<String>, AppError> {
     let row = sqlx::query!(
-        "select s.manifest from submissions s join submissions this on this.id = $1
-         where s.namespace = this.namespace and s.name = this.name and s.created_at < this.created_at and apply_succeeded(s.id)
-         order by s.created_at desc limit 1",
-        submission.id
+        "select s.manifest from submissions s
+         where s.namespace = $2 and s.name = $3 and s.id <> $1 and applied_at(s.id) < applied_at($1)
+         order by applied_at(s.id) desc limit 1",
+        submission.id,
+        submission.namespace,
+        submission.name
     )
     .fetch_optional(database)
     .await?;
     Ok(row.map(|row| row.manifest))
+}
+
+/// Whether something else was applied for the same workload since this submission was made.
+///
+/// # Errors
+/// When the database is away.
+pub async fn is_overtaken(database: &PgPool, submission: &Submission) -> Result<bool, AppError> {
+    let row = sqlx::query!(
+        r#"select exists (
+             select from submissions s join submissions this on this.id = $1
+             where s.namespace = this.namespace and s.name = this.name and s.id <> this.id and applied_at(s.id) > this.created_at
+           ) as "overtaken!""#,
+        submission.id
+    )
+    .fetch_one(database)
+    .await?;
+    Ok(row.overtaken)
 }
 
 /// Stores what the cluster said.
@@ -198,7 +227,7 @@ pub async fn insert_apply_result(
 async fn list_apply_results(database: &PgPool, submission: Uuid) -> Result<Vec<ApplyResult>, AppError> {
     let rows = sqlx::query!(
         r#"select object, outcome as "outcome: ApplyOutcome", message, conflicts, resource_version from apply_results
-           where submission_id = $1 order by id"#,
+           where intent_id = latest_apply($1) order by id"#,
         submission
     )
     .fetch_all(database)
