@@ -35,6 +35,17 @@ test('at 320 pixels nothing scrolls sideways but tables and code in their own fr
       await fits(page, path);
     }
   }
+  const page = await open('dana', { viewport: { width: 320, height: 700 } });
+  await begin(page);
+  await describe(page, { name: unique('narrow'), image: 'nginx:1.27' });
+  for (const heading of ['Who may reach it', 'What it may reach', 'Resources and safety', 'Review']) {
+    await fits(page, page.url());
+    await goOn(page, heading);
+  }
+  await fits(page, page.url());
+  await page.getByRole('button', { name: 'Send to a second person' }).click();
+  await expect(page.getByText('Waiting for a second person.')).toBeVisible();
+  await fits(page, page.url());
 });
 
 test('only pages with an island ship WASM', async ({ open }) => {

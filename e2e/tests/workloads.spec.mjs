@@ -159,11 +159,13 @@ test('a change is undone through the same review, and the first one says that th
   await page.goto(first);
   await page.getByRole('button', { name: 'Undo this change' }).click();
   await expect(page.locator('main')).toContainText('there is no earlier state to bring back');
-  await submitted(page, { name, ports: '9090', replicas: '4' });
+  // The second time it also gets a Service.
+  await submitted(page, { name, ports: '9090', replicas: '4', service: 'yes' });
   await page.goto('/workloads');
   await page.getByRole('link', { name }).first().click();
   await page.getByRole('button', { name: 'Undo this change' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+  await expect(page.getByText('applying deletes nothing')).toContainText(`Service/shop/${name}`);
   await expect(page.getByRole('region', { name: `Changes of Deployment/shop/${name}` })).toContainText('+  replicas: 2');
   await page.getByRole('button', { name: 'Apply workload' }).click();
   await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
@@ -364,6 +366,16 @@ test('what RBAC refuses is said before anything is sent, and a warning of a webh
   await expect(page.getByRole('listitem').filter({ hasText: `Deployment/pay/${warned}` }).filter({ hasText: 'Admitted with warnings' })).toContainText('does not have an allowed image registry');
 });
 
+test('what a webhook refuses is said in its words before anything is sent', async ({ open }) => {
+  const page = await open('dana');
+  const name = unique('latest');
+  await reviewed(page, 'shop', { name, image: 'harbor.example.com/shop/web:latest' });
+  const said = page.getByRole('listitem').filter({ hasText: `Pod/shop/${name}-pod` }).filter({ hasText: 'admission webhook' });
+  await expect(said).toContainText(`The container named <${name}> uses the :latest tag.`);
+  await expect(page.getByText('It cannot be applied like this.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Apply workload' })).toHaveCount(0);
+});
+
 test('a conflict that comes between approval and apply names field and manager, and the apply can be repeated', async ({ open }) => {
   const author = await open('dana');
   const name = await reviewed(author, 'shop', { name: unique('late'), image: 'docker.io/library/nginx:1.27' });
@@ -450,7 +462,9 @@ test('five hundred workloads stay usable: searched, paged, and drawn one by one'
   await page.getByRole('button', { name: 'Show workloads' }).click();
   await expect(page.getByRole('region', { name: 'What runs' }).getByRole('row')).toHaveCount(11);
   await page.goto(`/namespaces/${namespace}/connections`);
-  await expect(page.getByRole('heading', { name: '500 workloads' })).toBeVisible();
+  await expect(page.getByRole('region', { name: 'Matrix' }).getByRole('row')).toHaveCount(2);
+  await expect(page.getByRole('rowheader', { name: 'app-000[Deployment] and 499 like it' })).toBeVisible();
+  await page.getByText('500 workloads', { exact: true }).click();
   await page.getByLabel('Workloads whose name holds').fill('app-12');
   await page.getByRole('button', { name: 'Show connections' }).click();
   await expect(page.getByRole('region', { name: 'Matrix' }).getByRole('row')).toHaveCount(11);

@@ -14,6 +14,7 @@ mod finding;
 mod fixes;
 mod gatekeeper;
 mod generate;
+mod groups;
 mod image;
 mod manifest;
 mod names;
@@ -44,6 +45,7 @@ pub use generate::{
     MountPathError, Opening, Peer, PodAnswers, PodLabels, Port, Protocol, Variable, VariableError, VariableValue,
     Volume, VolumeSource, express, generate, kubectl_commands, with_kept,
 };
+pub use groups::groups;
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{DecodeError, MAX_BYTES, Manifest, ObjectError, Position, decode, to_yaml};
 pub use network_policy::{Direction, NetworkPolicy};

@@ -161,9 +161,12 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
     assert_eq!(state().await, SubmissionState::Waiting);
     said(lee.person_id, dana.person_id, Digest::of("a")).await.unwrap();
     assert_eq!(state().await, SubmissionState::Ready);
-    insert_review(&portal, review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused))
-        .await
-        .unwrap();
+    let waiting = list_submissions(&portal, &["shop".into()], true).await.unwrap();
+    assert!(waiting.is_empty(), "what was reviewed waits no more");
+    let refusal = || review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused);
+    let unseen = insert_review(&portal, refusal()).await;
+    assert!(matches!(unseen, Err(AppError::Conflict { .. })), "somebody else was first: {unseen:?}");
+    insert_review(&portal, NewReview { after: 1, ..refusal() }).await.unwrap();
     assert_eq!(state().await, SubmissionState::Refused, "the latest counts");
 }
 

@@ -97,6 +97,8 @@ pub struct DraftForm {
     pub resources: ResourcesForm,
     /// What the answers cannot say.
     pub manifests: ManifestsForm,
+    /// Where it undoes a change: objects that the change added, and that stay.
+    pub remains: Vec<String>,
     /// Steps that were sent without an error.
     pub done: Vec<String>,
 }

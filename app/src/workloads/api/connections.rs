@@ -6,13 +6,18 @@ use crate::namespaces::load_namespace;
 use crate::state::AppState;
 use crate::workloads::known::{Known, RunningWorkload};
 use crate::workloads::submission::Submission;
-use review::{Connection, Context, Manifest, Picture, Workload, World, connections, decode, picture};
+use review::{Connection, Context, Manifest, Picture, Workload, World, connections, decode, groups, picture};
+use std::collections::HashMap;
 
 /// The workloads of a namespace, and what may pass between them and addresses outside.
 #[derive(Debug, Clone)]
 pub struct NamespaceConnections {
     /// As connections write them, `namespace/name[Kind]`; those that were looked for.
     pub workloads: Vec<String>,
+    /// The same, those together that every policy treats alike.
+    pub groups: Vec<Vec<String>>,
+    /// What passes from one group to another, or inside one; between any two of their members it is the same.
+    pub between_groups: Vec<(usize, usize, String)>,
     /// Those that begin or end at one of them, the first few thousand.
     pub connections: Vec<Connection>,
     /// How many there are.
@@ -75,11 +80,39 @@ fn among(objects: &[Manifest], search: &str) -> NamespaceConnections {
     let all: Vec<String> = world.endpoints().iter().map(ToString::to_string).collect();
     let workloads: Vec<String> = all.into_iter().filter(|name| name.to_lowercase().contains(search)).collect();
     let is_wanted = |name: &String| workloads.binary_search(name).is_ok();
+    let wanted_groups = groups(&world).into_iter().map(|group| group.into_iter().filter(is_wanted).collect::<Vec<_>>());
+    let groups: Vec<Vec<String>> = wanted_groups.filter(|group| !group.is_empty()).collect();
     let wanted = |connection: &Connection| is_wanted(&connection.from) || is_wanted(&connection.to);
     let mut connections: Vec<Connection> = connections(&world).into_iter().filter(wanted).collect();
     let all_connections = connections.len();
+    let between_groups = between(&groups, &connections);
     connections.truncate(MOST_CONNECTIONS);
-    NamespaceConnections { workloads, connections, all_connections, picture: None, unread: Vec::new() }
+    NamespaceConnections {
+        workloads,
+        groups,
+        between_groups,
+        connections,
+        all_connections,
+        picture: None,
+        unread: Vec::new(),
+    }
+}
+
+/// One member stands for its group; inside a group, its first two.
+fn between(groups: &[Vec<String>], connections: &[Connection]) -> Vec<(usize, usize, String)> {
+    let ports: HashMap<(&str, &str), &str> = connections
+        .iter()
+        .map(|connection| ((connection.from.as_str(), connection.to.as_str()), connection.ports.as_str()))
+        .collect();
+    let pairs = (0..groups.len()).flat_map(|from| (0..groups.len()).map(move |to| (from, to)));
+    pairs
+        .filter_map(|(from, to)| {
+            let sender = groups[from].first()?;
+            let receiver = if from == to { groups[to].get(1)? } else { groups[to].first()? };
+            let ports = ports.get(&(sender.as_str(), receiver.as_str()))?;
+            Some((from, to, (*ports).to_owned()))
+        })
+        .collect()
 }
 
 fn drawn(objects: &[Manifest], chosen: &str, known: &Known) -> Option<Picture> {

@@ -10,7 +10,7 @@ use crate::workloads::draft::{DraftForm, Step};
 use crate::workloads::forms::{ManifestsForm, WorkloadForm, draft_of};
 use crate::workloads::known::Known;
 use crate::workloads::store;
-use crate::workloads::submission::SubmissionState;
+use crate::workloads::submission::{Submission, SubmissionState};
 use axum::extract::{FromRequest, Multipart, Path, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -113,6 +113,13 @@ fn as_they_are(namespace: &str, text: String) -> DraftForm {
     with_all_steps_done(DraftForm { workload, manifests, ..DraftForm::default() })
 }
 
+/// The objects of a submission that were not there before it. Nothing is deleted by applying.
+fn added_since(earlier: &[Manifest], submission: &Submission) -> Vec<String> {
+    let applied = decode("submission", &submission.manifest).unwrap_or_default();
+    let is_new = |object: &&Manifest| !earlier.iter().any(|other| other.object() == object.object());
+    applied.iter().filter(is_new).map(|object| object.object().to_string()).collect()
+}
+
 /// Every step was answered, by the manifests.
 fn with_all_steps_done(mut draft: DraftForm) -> DraftForm {
     for step in draft.steps() {
@@ -147,7 +154,8 @@ pub async fn post_undo(
         written.is_ok_and(|written| to_yaml(&written.manifests) == earlier)
     };
     let answers = draft_from(&state, &submission.namespace, &manifests).ok().filter(gives_back);
-    let draft = answers.unwrap_or_else(|| as_they_are(&submission.namespace, earlier.clone()));
+    let mut draft = answers.unwrap_or_else(|| as_they_are(&submission.namespace, earlier.clone()));
+    draft.remains = added_since(&manifests, &submission);
     let id = store::insert_draft(&state.database, actor.person_id, &submission.namespace, &draft).await?;
     Ok(Redirect::to(&step_path(id, Step::Review)).into_response())
 }

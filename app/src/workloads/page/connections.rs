@@ -64,53 +64,100 @@ fn short(reference: &str) -> String {
     reference.split_once('/').map_or(reference, |(_, name)| name).to_owned()
 }
 
+/// A head of the matrix: a workload, or several that policies treat alike.
+struct Head {
+    members: Vec<String>,
+}
+
+impl Head {
+    fn named(&self) -> String {
+        match self.members.as_slice() {
+            [first, rest @ ..] if !rest.is_empty() => format!("{} and {} like it", short(first), rest.len()),
+            [first, ..] => short(first),
+            [] => String::new(),
+        }
+    }
+}
+
+/// Workload by workload where there are few, and otherwise those together that policies treat alike.
 #[component]
 fn Matrix(namespace: String, search: String, found: NamespaceConnections) -> impl IntoView {
-    let NamespaceConnections { workloads, connections, .. } = found;
+    let NamespaceConnections { workloads, groups, between_groups, connections, .. } = found;
     if workloads.is_empty() {
         return view! { <p>"No workload that you can see."</p> }.into_any();
     }
-    let link = |reference: &str| {
-        let address =
-            format!("/namespaces/{namespace}/connections?{}", query(&[("search", &search), ("workload", reference)]));
-        view! { <a href=address>{short(reference)}</a> }
-    };
-    if workloads.len() > MOST_IN_MATRIX {
-        let items = workloads.iter().map(|reference| view! { <li>{link(reference)}</li> }).collect_view();
+    let is_grouped = workloads.len() > MOST_IN_MATRIX;
+    let list = is_grouped.then(|| {
+        let items = workloads.iter().take(MOST_LISTED).map(|reference| view! { <li><WorkloadLink namespace=namespace.clone() search=search.clone() reference=reference.clone()/></li> }).collect_view();
+        let more = workloads.len().saturating_sub(MOST_LISTED);
+        let more = (more > 0).then(|| view! { <p class="quiet">{format!("And {more} more: enter a part of their names.")}</p> });
+        view! { <details><summary>{format!("{} workloads", workloads.len())}</summary><ul class="columns">{items}</ul>{more}</details> }
+    });
+    if is_grouped && groups.len() > MOST_IN_MATRIX {
         return view! {
-            <h2>{format!("{} workloads", workloads.len())}</h2>
-            <p>{format!("A matrix is drawn for up to {MOST_IN_MATRIX}: enter a part of their names. Choose one to see its picture.")}</p>
-            <ul class="columns">{items}</ul>
+            <p>{format!("A matrix is drawn for up to {MOST_IN_MATRIX} workloads, or groups that policies treat alike; here are {} groups. Enter a part of the names.", groups.len())}</p>
+            {list}
         }
         .into_any();
     }
-    let ports: HashMap<(&str, &str), &str> = connections
+    let place_of = |reference: &String| workloads.binary_search(reference).ok();
+    let (heads, passing): (Vec<Head>, HashMap<(usize, usize), String>) = if is_grouped {
+        let passing = between_groups.into_iter().map(|(from, to, ports)| ((from, to), ports)).collect();
+        (groups.into_iter().map(|members| Head { members }).collect(), passing)
+    } else {
+        let inside = connections.iter().filter_map(|connection| {
+            Some(((place_of(&connection.from)?, place_of(&connection.to)?), connection.ports.clone()))
+        });
+        let passing = inside.collect();
+        (workloads.iter().map(|reference| Head { members: vec![reference.clone()] }).collect(), passing)
+    };
+    let columns = heads.iter().map(|head| view! { <th scope="col">{head.named()}</th> }).collect_view();
+    let rows = heads
         .iter()
-        .map(|connection| ((connection.from.as_str(), connection.to.as_str()), connection.ports.as_str()))
-        .collect();
-    let heads = workloads.iter().map(|to| view! { <th scope="col">{short(to)}</th> }).collect_view();
-    let rows = workloads
-        .iter()
-        .map(|from| {
-            let cells = workloads
-                .iter()
-                .map(|to| match ports.get(&(from.as_str(), to.as_str())) {
-                    _ if from == to => view! { <td class="quiet">"itself"</td> }.into_any(),
-                    Some(ports) => view! { <td>{(*ports).to_owned()}</td> }.into_any(),
-                    None => view! { <td class="quiet">"no"</td> }.into_any(),
-                })
+        .enumerate()
+        .map(|(from, head)| {
+            let cells = (0..heads.len())
+                .map(|to| cell(from == to && head.members.len() == 1, passing.get(&(from, to))))
                 .collect_view();
-            view! { <tr><th scope="row">{link(from)}</th>{cells}</tr> }
+            let named = match head.members.as_slice() {
+                [only] => {
+                    view! { <WorkloadLink namespace=namespace.clone() search=search.clone() reference=only.clone()/> }
+                        .into_any()
+                }
+                _ => head.named().into_any(),
+            };
+            view! { <tr><th scope="row">{named}</th>{cells}</tr> }
         })
         .collect_view();
+    let told = if is_grouped {
+        "Workloads that every policy treats alike stand together."
+    } else {
+        "Choose a workload to see its picture."
+    };
     view! {
         <h2>"From row to column"</h2>
-        <p>"Choose a workload to see its picture."</p>
+        <p>{told}</p>
         <div class="table-scroll" role="region" aria-label="Matrix" tabindex="0">
-            <table class="matrix"><thead><tr><th scope="col">"From"</th>{heads}</tr></thead><tbody>{rows}</tbody></table>
+            <table class="matrix"><thead><tr><th scope="col">"From"</th>{columns}</tr></thead><tbody>{rows}</tbody></table>
         </div>
+        {list}
     }
     .into_any()
+}
+
+fn cell(is_itself: bool, ports: Option<&String>) -> AnyView {
+    match ports {
+        _ if is_itself => view! { <td class="quiet">"itself"</td> }.into_any(),
+        Some(ports) => view! { <td>{ports.clone()}</td> }.into_any(),
+        None => view! { <td class="quiet">"no"</td> }.into_any(),
+    }
+}
+
+#[component]
+fn WorkloadLink(namespace: String, search: String, reference: String) -> impl IntoView {
+    let address =
+        format!("/namespaces/{namespace}/connections?{}", query(&[("search", &search), ("workload", &reference)]));
+    view! { <a href=address>{short(&reference)}</a> }
 }
 
 #[component]

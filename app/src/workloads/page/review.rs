@@ -29,6 +29,7 @@ pub(super) async fn show_review(request: &PageRequest, draft: &Draft) -> Result<
     let body = view! {
         <Head form=form.clone() step=Step::Review/>
         <Steps draft=draft.id form=form current=Step::Review/>
+        <Remaining objects=draft.form.remains.clone()/>
         <div class="review"><ReviewBody id=draft.id reviewed=reviewed dry_run=dry_run/></div>
         <DraftFooter id=draft.id/>
     };
@@ -118,6 +119,16 @@ pub fn SecondPersonNotice(
                 <p>{lead}" "<a href="/faq/second-person">"Why"<span class="visually-hidden">" a second person"</span></a></p>
                 <ul>{items}</ul>
             </Notice>
+        }
+    })
+}
+
+/// What undoing a change does not take away.
+#[component]
+fn Remaining(objects: Vec<String>) -> impl IntoView {
+    (!objects.is_empty()).then(|| {
+        view! {
+            <Notice tone=Tone::Warn><p>"The change that you undo added these, and applying deletes nothing: "<strong>{objects.join(", ")}</strong>". Delete them with kubectl afterwards if they are not wanted; policies last."</p></Notice>
         }
     })
 }
