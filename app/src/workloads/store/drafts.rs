@@ -2,7 +2,7 @@
 
 use crate::error::AppError;
 use crate::workloads::draft::{Draft, DraftForm};
-use jiff::Timestamp;
+use jiff_sqlx::Timestamp;
 use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -60,23 +60,15 @@ pub async fn update_draft(
 /// # Errors
 /// [`AppError::NotFound`] where there is none.
 pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> {
-    let row = sqlx::query!(
+    let stored = sqlx::query_as!(
+        Stored,
         r#"select d.id, d.author_id, d.contributors, d.shared_with, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
            from drafts d join people p on p.id = d.saved_by where d.id = $1"#,
         id
     )
     .fetch_one(database)
     .await?;
-    read(Stored {
-        id: row.id,
-        author_id: row.author_id,
-        contributors: row.contributors,
-        shared_with: row.shared_with,
-        saved_by: row.saved_by,
-        version: row.version,
-        form: row.form,
-        updated_at: row.updated_at.to_jiff(),
-    })
+    read(stored)
 }
 
 /// A person's drafts and then those shared with these namespaces, the latest first.
@@ -84,7 +76,8 @@ pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> 
 /// # Errors
 /// When the database is away.
 pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String]) -> Result<Vec<Draft>, AppError> {
-    let rows = sqlx::query!(
+    let stored = sqlx::query_as!(
+        Stored,
         r#"select d.id, d.author_id, d.contributors, d.shared_with, p.name as saved_by, d.version, d.form, d.updated_at as "updated_at: jiff_sqlx::Timestamp"
            from drafts d join people p on p.id = d.saved_by
            where d.author_id = $1 or d.shared_with = any($2) order by d.author_id = $1 desc, d.updated_at desc limit 100"#,
@@ -93,20 +86,7 @@ pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String])
     )
     .fetch_all(database)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            read(Stored {
-                id: row.id,
-                author_id: row.author_id,
-                contributors: row.contributors,
-                shared_with: row.shared_with,
-                saved_by: row.saved_by,
-                version: row.version,
-                form: row.form,
-                updated_at: row.updated_at.to_jiff(),
-            })
-        })
-        .collect()
+    stored.into_iter().map(read).collect()
 }
 
 /// Deletes a draft, unless it was saved again since this version.
@@ -139,5 +119,5 @@ fn read(stored: Stored) -> Result<Draft, AppError> {
         tracing::error!(%error, %id, "a stored draft cannot be read");
         AppError::Internal
     })?;
-    Ok(Draft { id, author_id, contributors, shared_with, saved_by, version, form, updated_at })
+    Ok(Draft { id, author_id, contributors, shared_with, saved_by, version, form, updated_at: updated_at.to_jiff() })
 }
