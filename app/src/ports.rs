@@ -24,7 +24,8 @@ pub trait Cluster: Send + Sync {
     /// [`ClusterError::Away`] while the cache has never been filled.
     fn namespace(&self, name: &str) -> Result<Option<Namespace>, ClusterError>;
 
-    /// Whether the cluster lets the person do this.
+    /// Whether the cluster lets the person do this. A yes may be some seconds old; what is then done is decided by the
+    /// cluster itself.
     ///
     /// # Errors
     /// When the cluster cannot be asked.
@@ -167,7 +168,7 @@ pub enum Run {
 }
 
 /// Something a person may or may not do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Right {
     /// For example `create`.
     pub verb: &'static str,

@@ -36,8 +36,8 @@ const FIELD_MANAGER: &str = "fairway";
 /// Annotation on objects that the portal's own account makes: who asked.
 const REQUESTED_BY: &str = "fairway.dev/requested-by";
 
-/// How long an answer about what somebody may list, and the cluster's own policies, are taken to be still true. What
-/// is applied is decided by the API server itself, every time.
+/// How long a yes to a person's right, an answer about what they may list, and the cluster's own policies are taken to
+/// be still true. What is applied is decided by the API server itself, every time.
 const SHORT_MEMORY: Duration = Duration::from_secs(10);
 
 /// How long the addresses of the API server are.
@@ -56,6 +56,8 @@ pub struct KubeCluster {
     namespaces_ready: Arc<AtomicBool>,
     bindings: Arc<BindingIndex>,
     objects: Arc<ObjectIndex>,
+    /// Only what is allowed: somebody who has just been let in is not kept waiting.
+    allowed: Cache<(KubeIdentity, Right), ()>,
     may_list: Cache<ListQuestion, bool>,
     policies: Cache<(), Surroundings>,
     api_server: Cache<(), Option<(Vec<Cidr>, Port)>>,
@@ -91,6 +93,7 @@ impl KubeCluster {
             namespaces_ready,
             bindings,
             objects,
+            allowed: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(SHORT_MEMORY).build(),
             may_list: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(SHORT_MEMORY).build(),
             policies: Cache::builder().max_capacity(1).time_to_live(SHORT_MEMORY).build(),
             api_server: Cache::builder().max_capacity(1).time_to_live(LONG_MEMORY).build(),
@@ -165,6 +168,10 @@ impl Cluster for KubeCluster {
     }
 
     async fn allows(&self, who: &KubeIdentity, right: &Right) -> Result<bool, ClusterError> {
+        let key = (who.clone(), right.clone());
+        if self.allowed.contains_key(&key) {
+            return Ok(true);
+        }
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
             "spec": { "resourceAttributes": { "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace } },
@@ -175,7 +182,11 @@ impl Cluster for KubeCluster {
                     .acting(As::Person(who)),
             )
             .await?;
-        Ok(sent.body["status"]["allowed"] == true)
+        let is_allowed = sent.body["status"]["allowed"] == true;
+        if is_allowed {
+            self.allowed.insert(key, ()).await;
+        }
+        Ok(is_allowed)
     }
 
     async fn serves_hierarchy(&self) -> Result<bool, ClusterError> {
