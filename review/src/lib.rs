@@ -53,7 +53,7 @@ pub use patch::{Operation, Patch};
 pub use picture::{Change, Line, Picture, picture};
 pub use pod_security::{PodSecurityVersion, PodSecurityVersionError, Profile};
 pub use port_set::{PortSet, Transport};
-pub use reach::{Reach, ReachRow, pods_in_words, reach};
+pub use reach::pods_in_words;
 pub use rewrite::{RewriteError, rewrite};
 pub use rules::{Rule, Selection, rules};
 pub use selector::Selector;

@@ -6,12 +6,10 @@ use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
 use crate::selector::Selector;
 use crate::workload::Workload;
 use crate::world::NAMESPACE_NAME;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// What the policies allow in one direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
     /// No policy governs this direction: everything is allowed.
     Open,
@@ -20,7 +18,7 @@ pub enum Reach {
 }
 
 /// One allowed connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReachRow {
     /// The other end, in words.
     pub peer: String,

@@ -1,9 +1,11 @@
 //! Who may talk to whom in a namespace.
 
+use super::review::blocking;
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::namespaces::load_namespace;
-use crate::state::AppState;
+use crate::ports::Surroundings;
+use crate::state::{AppState, Policy};
 use crate::workloads::known::{Known, RunningWorkload};
 use crate::workloads::submission::Submission;
 use review::{Connection, Context, Manifest, Picture, Workload, World, connections, decode, groups, picture};
@@ -45,18 +47,20 @@ pub async fn load_connections(
     load_namespace(state, actor, namespace)?;
     let around = state.cluster.objects_in(&actor.kube, namespace).await?;
     let (namespace, search, chosen) = (namespace.to_owned(), search.to_lowercase(), chosen.to_owned());
-    let places = state.policy.places.clone();
-    let worked_out = tokio::task::spawn_blocking(move || {
-        let running: Vec<RunningWorkload> = around.objects.iter().filter_map(RunningWorkload::of).collect();
-        let known = Known::new(namespace, running, places, None);
+    let policy = state.policy.clone();
+    blocking(move || {
+        let known = known_in(&policy, &namespace, &around);
         let mut found = among(&around.objects, &search);
         found.picture = drawn(&around.objects, &chosen, &known);
         NamespaceConnections { unread: around.unread, ..found }
-    });
-    worked_out.await.map_err(|error| {
-        tracing::error!(%error, "connections were not worked out");
-        AppError::Internal
     })
+    .await
+}
+
+/// What is known of one namespace. Where some of it is hidden, a picture names nobody by what may not be theirs alone.
+fn known_in(policy: &Policy, namespace: &str, around: &Surroundings) -> Known {
+    let running = around.objects.iter().filter_map(RunningWorkload::of);
+    Known::new(namespace.to_owned(), running, policy.places.clone(), None).with_all_workloads(around.unread.is_empty())
 }
 
 /// The picture of what a submission would change, as far as the person may list what is there now.
@@ -64,8 +68,7 @@ pub async fn draw_submission(state: &AppState, actor: &Actor, submission: &Submi
     let manifests = decode("submission", &submission.manifest).ok()?;
     // Without what is there now, the picture still shows what is asked for.
     let around = state.cluster.objects_in(&actor.kube, &submission.namespace).await.unwrap_or_default();
-    let running: Vec<RunningWorkload> = around.objects.iter().filter_map(RunningWorkload::of).collect();
-    let names = Known::new(submission.namespace.clone(), running, state.policy.places.clone(), None).names();
+    let names = known_in(&state.policy, &submission.namespace, &around).names();
     let context = Context { existing: around.objects, every_workload: around.unread.is_empty() };
     // A policy alone has the name of the workload that it is for.
     let mut running = context.existing.iter().filter_map(Workload::of);
