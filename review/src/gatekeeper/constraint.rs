@@ -50,7 +50,7 @@ impl<'a> Constraint<'a> {
     }
 
     /// What the policy is given to judge an object by.
-    pub(super) fn input(&self, admitted: &Admitted, namespace: Option<&Value>) -> Value {
+    pub(super) fn input(&self, admitted: &Admitted<'_>, namespace: Option<&Value>) -> Value {
         let (group, version) = admitted.group_version();
         json!({
             "parameters": self.spec().get("parameters").cloned().unwrap_or_else(|| json!({})),
@@ -67,7 +67,7 @@ impl<'a> Constraint<'a> {
     }
 
     /// Whether it judges an object (`spec.match`; every part that is given must fit).
-    pub(super) fn applies_to(&self, admitted: &Admitted, namespace: Option<&Value>) -> Applies {
+    pub(super) fn applies_to(&self, admitted: &Admitted<'_>, namespace: Option<&Value>) -> Applies {
         let wanted = &self.spec()["match"];
         let fits = fits_kinds(&wanted["kinds"], admitted)
             && fits_scope(&wanted["scope"], admitted)
@@ -105,7 +105,7 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn fits_kinds(kinds: &Value, admitted: &Admitted) -> bool {
+fn fits_kinds(kinds: &Value, admitted: &Admitted<'_>) -> bool {
     let Some(kinds) = kinds.as_array().filter(|kinds| !kinds.is_empty()) else { return true };
     let any_or = |list: &Value, own: &str| {
         let mut all = texts(list).peekable();
@@ -116,7 +116,7 @@ fn fits_kinds(kinds: &Value, admitted: &Admitted) -> bool {
     })
 }
 
-fn fits_scope(scope: &Value, admitted: &Admitted) -> bool {
+fn fits_scope(scope: &Value, admitted: &Admitted<'_>) -> bool {
     match scope.as_str() {
         Some("Cluster") => admitted.is_cluster_scoped(),
         Some("Namespaced") => !admitted.is_cluster_scoped(),
@@ -125,7 +125,7 @@ fn fits_scope(scope: &Value, admitted: &Admitted) -> bool {
 }
 
 /// For a Namespace its own name counts; other objects of the whole cluster are in no list, and fit either way.
-fn fits_namespaces(wanted: &Value, admitted: &Admitted) -> bool {
+fn fits_namespaces(wanted: &Value, admitted: &Admitted<'_>) -> bool {
     let own = if admitted.is_namespace() { admitted.name() } else { &admitted.namespace };
     if own.is_empty() {
         return true;
@@ -135,11 +135,11 @@ fn fits_namespaces(wanted: &Value, admitted: &Admitted) -> bool {
     (!is_limited || is_in("namespaces")) && !is_in("excludedNamespaces")
 }
 
-fn fits_labels(selector: &Value, admitted: &Admitted) -> bool {
+fn fits_labels(selector: &Value, admitted: &Admitted<'_>) -> bool {
     Selector::from_value(Some(selector)).matches(&labels(&admitted.object["metadata"]["labels"]))
 }
 
-fn fits_namespace_labels(selector: &Value, admitted: &Admitted, namespace: Option<&Value>) -> Applies {
+fn fits_namespace_labels(selector: &Value, admitted: &Admitted<'_>, namespace: Option<&Value>) -> Applies {
     if selector.is_null() || (admitted.is_cluster_scoped() && !admitted.is_namespace()) {
         return Applies::Yes;
     }

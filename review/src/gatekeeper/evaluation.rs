@@ -61,7 +61,7 @@ pub(super) struct Evaluator {
 
 impl Evaluator {
     /// Parses the policy and gives it the inventory, if it looks at that.
-    pub(super) fn new(template: &Template, inventory: &Inventory) -> Result<Self, TemplateError> {
+    pub(super) fn new(template: &Template, inventory: &Inventory<'_>) -> Result<Self, TemplateError> {
         // Made outside of what one evaluation may allocate, as all of them share it.
         let data = template.looks_at_inventory().then(|| inventory.as_data());
         bounded(|| Self::parse(template, data)).map_err(|error| TemplateError::Invalid(error.to_string()))

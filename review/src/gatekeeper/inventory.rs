@@ -2,9 +2,11 @@
 
 use crate::manifest::Manifest;
 use crate::workload::{Workload, namespace_or_default};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Kinds without a namespace, of those that manifests of teams and platforms usually hold.
 const CLUSTER_SCOPED: &[&str] = &[
@@ -28,8 +30,8 @@ const CLUSTER_SCOPED: &[&str] = &[
 /// An object as it comes to admission: with its namespace, and with the replicas that the API server fills in.
 /// Other defaults are not filled in.
 #[derive(Debug)]
-pub(super) struct Admitted {
-    pub(super) object: Value,
+pub(super) struct Admitted<'a> {
+    pub(super) object: Cow<'a, Value>,
     /// Empty for objects of the whole cluster.
     pub(super) namespace: String,
     /// Where in the manifest it lies: empty, or the way to a template.
@@ -38,15 +40,15 @@ pub(super) struct Admitted {
     pub(super) is_rendered: bool,
 }
 
-impl Admitted {
+impl<'a> Admitted<'a> {
     /// The object itself, and for a workload a pod of it; nothing for policies, which judge and are not judged.
-    pub(super) fn all_of(manifest: &Manifest) -> Vec<Self> {
+    pub(super) fn all_of(manifest: &'a Manifest) -> Vec<Self> {
         if super::is_policy(manifest) {
             return Vec::new();
         }
         let itself = Self::of(manifest);
         let pod = Workload::of(manifest).filter(|workload| workload.makes_pods()).map(|workload| Self {
-            object: rendered(&workload),
+            object: Cow::Owned(rendered(&workload)),
             namespace: itself.namespace.clone(),
             path: workload.template_path().to_owned(),
             is_rendered: true,
@@ -54,19 +56,20 @@ impl Admitted {
         std::iter::once(itself).chain(pod).collect()
     }
 
-    fn of(manifest: &Manifest) -> Self {
-        let mut object = manifest.value().clone();
+    /// What is there already has all that is filled in here, and is not copied.
+    fn of(manifest: &'a Manifest) -> Self {
+        let mut object = Cow::Borrowed(manifest.value());
         let kind = manifest.object().kind.as_str();
         let namespace = match CLUSTER_SCOPED.contains(&kind) || super::is_policy(manifest) {
             true => String::new(),
             false => namespace_or_default(&manifest.object().namespace).to_owned(),
         };
-        if !namespace.is_empty() {
-            object["metadata"]["namespace"] = namespace.clone().into();
+        if !namespace.is_empty() && object["metadata"]["namespace"] != *namespace {
+            object.to_mut()["metadata"]["namespace"] = namespace.clone().into();
         }
         let is_scaled = matches!(kind, "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController");
         if is_scaled && object["spec"].is_object() && object["spec"]["replicas"].is_null() {
-            object["spec"]["replicas"] = 1.into();
+            object.to_mut()["spec"]["replicas"] = 1.into();
         }
         Self { object, namespace, path: String::new(), is_rendered: false }
     }
@@ -114,16 +117,16 @@ fn rendered(workload: &Workload<'_>) -> Value {
 
 /// Everything that would be there afterwards, as policies look it up in `data.inventory`.
 #[derive(Debug)]
-pub(super) struct Inventory {
-    objects: Vec<Admitted>,
+pub(super) struct Inventory<'a> {
+    objects: Vec<Admitted<'a>>,
     namespaces: HashMap<String, usize>,
     /// All of it for the interpreter; made once, when the first policy asks for it, and shared by all.
     data: OnceCell<regorus::Value>,
 }
 
-impl Inventory {
-    pub(super) fn new(manifests: &[&Manifest]) -> Self {
-        let objects: Vec<Admitted> = manifests.iter().map(|manifest| Admitted::of(manifest)).collect();
+impl<'a> Inventory<'a> {
+    pub(super) fn new(manifests: &[&'a Manifest]) -> Self {
+        let objects: Vec<Admitted<'a>> = manifests.iter().map(|manifest| Admitted::of(manifest)).collect();
         let namespaces = objects.iter().enumerate().filter(|(_, object)| object.is_namespace());
         let namespaces = namespaces.map(|(place, object)| (object.name().to_owned(), place)).collect();
         Self { objects, namespaces, data: OnceCell::new() }
@@ -131,43 +134,45 @@ impl Inventory {
 
     /// The Namespace of that name, where it is known.
     pub(super) fn namespace(&self, name: &str) -> Option<&Value> {
-        self.namespaces.get(name).map(|place| &self.objects[*place].object)
+        self.namespaces.get(name).map(|place| &*self.objects[*place].object)
     }
 
     /// `inventory`, as policies look it up below `data`.
     pub(super) fn as_data(&self) -> regorus::Value {
-        self.data.get_or_init(|| json!({ "inventory": self.tree() }).into()).clone()
+        self.data.get_or_init(|| self.read_data()).clone()
     }
 
     /// `namespace[NAMESPACE][APIVERSION][KIND][NAME]` and `cluster[APIVERSION][KIND][NAME]`.
-    fn tree(&self) -> Value {
-        let mut data = Map::new();
+    fn read_data(&self) -> regorus::Value {
+        let mut tree = Tree::default();
         for object in &self.objects {
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let api_version = text(&object.object["apiVersion"]);
-            let mut way = if object.is_cluster_scoped() {
-                vec!["cluster".to_owned()]
-            } else {
-                vec!["namespace".to_owned(), object.namespace.clone()]
-            };
-            way.extend([api_version, object.kind().to_owned(), object.name().to_owned()]);
-            insert(&mut data, &way, &object.object);
+            let scope = if object.is_cluster_scoped() { vec!["cluster"] } else { vec!["namespace", &object.namespace] };
+            let api_version = object.object["apiVersion"].as_str().unwrap_or_default();
+            let path = scope.into_iter().chain([api_version, object.kind(), object.name()]);
+            path.fold(tree.below("inventory"), Tree::below).object = Some(&*object.object);
         }
-        data.into()
+        tree.into_value()
     }
 }
 
-fn insert(data: &mut Map<String, Value>, way: &[String], object: &Value) {
-    match way {
-        [] => {}
-        [last] => {
-            data.insert(last.clone(), object.clone());
-        }
-        [first, rest @ ..] => {
-            let inner = data.entry(first.clone()).or_insert_with(|| Map::new().into());
-            if let Some(inner) = inner.as_object_mut() {
-                insert(inner, rest, object);
-            }
-        }
+/// Objects by their way from the root.
+#[derive(Default)]
+struct Tree<'a> {
+    object: Option<&'a Value>,
+    branches: BTreeMap<&'a str, Tree<'a>>,
+}
+
+impl<'a> Tree<'a> {
+    fn below(&mut self, key: &'a str) -> &mut Self {
+        self.branches.entry(key).or_default()
+    }
+
+    fn into_value(self) -> regorus::Value {
+        // Whatever is JSON is a value of Rego.
+        let object = self.object.and_then(|object| regorus::Value::deserialize(object).ok());
+        object.unwrap_or_else(|| {
+            let branches = self.branches.into_iter().map(|(key, branch)| (key.into(), branch.into_value()));
+            branches.collect::<BTreeMap<regorus::Value, regorus::Value>>().into()
+        })
     }
 }

@@ -37,7 +37,8 @@ pub(crate) fn findings(manifests: &[Manifest], context: &Context) -> Vec<Vec<Fin
     let inventory = Inventory::new(&everything);
     let mut budget = Budget::for_evaluations(manifests.len() * constraints.len());
     let mut found: Vec<Vec<Finding>> = vec![Vec::new(); manifests.len() + 1];
-    let judged: Vec<(&Manifest, Vec<Admitted>)> = manifests.iter().map(|one| (one, Admitted::all_of(one))).collect();
+    let judged: Vec<(&Manifest, Vec<Admitted<'_>>)> =
+        manifests.iter().map(|one| (one, Admitted::all_of(one))).collect();
     for (kind, manifest) in sorted(&templates) {
         let constraints = constraints.iter().filter(|constraint| constraint.kind() == kind);
         match Template::of(manifest).and_then(|template| Evaluator::new(&template, &inventory)) {
@@ -64,10 +65,10 @@ fn sorted<'a>(templates: &HashMap<&'a str, &'a Manifest>) -> Vec<(&'a str, &'a M
 }
 
 fn judge(
-    judged: &[(&Manifest, Vec<Admitted>)],
+    judged: &[(&Manifest, Vec<Admitted<'_>>)],
     constraint: &Constraint<'_>,
     evaluator: &mut Evaluator,
-    inventory: &Inventory,
+    inventory: &Inventory<'_>,
     budget: &mut Budget,
     found: &mut [Vec<Finding>],
 ) {
@@ -91,9 +92,9 @@ fn judge(
 /// What a constraint says about one object, each with the rule it is found by.
 fn problems(
     constraint: &Constraint<'_>,
-    admitted: &Admitted,
+    admitted: &Admitted<'_>,
     evaluator: &mut Evaluator,
-    inventory: &Inventory,
+    inventory: &Inventory<'_>,
     budget: &mut Budget,
 ) -> Vec<(String, Problem)> {
     let namespace = inventory.namespace(namespace_or_default(&admitted.namespace));
@@ -112,7 +113,7 @@ fn problems(
     }
 }
 
-fn violation(constraint: &Constraint<'_>, admitted: &Admitted, message: String) -> (String, Problem) {
+fn violation(constraint: &Constraint<'_>, admitted: &Admitted<'_>, message: String) -> (String, Problem) {
     let name = &constraint.manifest.object().name;
     let fix =
         format!("This is the cluster's own policy {} {name}; the message says what it asks for.", constraint.kind());
@@ -125,7 +126,7 @@ fn violation(constraint: &Constraint<'_>, admitted: &Admitted, message: String) 
     (format!("policy/{name}"), make(admitted.path.clone(), message, fix))
 }
 
-fn unknown(constraint: &Constraint<'_>, admitted: &Admitted, reason: &str) -> (String, Problem) {
+fn unknown(constraint: &Constraint<'_>, admitted: &Admitted<'_>, reason: &str) -> (String, Problem) {
     let name = &constraint.manifest.object().name;
     let problem =
         Problem::warn(admitted.path.clone(), sentence(&format!("policy {} {name}", constraint.kind()), reason), FIX);
