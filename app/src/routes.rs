@@ -12,7 +12,7 @@ use crate::ui::{Page, Section, failure_page, page};
 use crate::workloads::page::{
     ConnectionsPage, DeleteDraftPage, DraftPage, ImportPage, NewWorkloadPage, SubmissionPage, WorkloadsPage,
 };
-use crate::{namespaces, preview, workloads};
+use crate::{audit, namespaces, preview, workloads};
 use axum::Router;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
@@ -42,6 +42,7 @@ pub fn form_routes() -> Router<AppState> {
         .route("/preview-features/{slug}", post(preview::api::post_opt_in))
         .route("/admin/approvals", post(preview::api::post_decision))
         .route("/admin/features", post(preview::api::post_feature))
+        .route("/admin/audit/export", post(audit::api::post_export))
 }
 
 /// Every page.

@@ -1,6 +1,7 @@
 //! What every request may use.
 
 use crate::actor::{Actor, RoleGroups};
+use crate::audit::controls::Control;
 use crate::error::AppError;
 use crate::namespaces::NamespaceTemplate;
 use crate::ports::{Cluster, IdentityProvider};
@@ -63,6 +64,8 @@ pub struct Policy {
     pub places: Vec<Place>,
     /// What a namespace consists of where the portal creates it itself.
     pub namespace_template: NamespaceTemplate,
+    /// What the record is evidence for.
+    pub controls: Vec<Control>,
     /// Serve `/styleguide`.
     pub styleguide: bool,
 }
@@ -77,6 +80,7 @@ impl Default for Policy {
             second_person: SecondPerson::default(),
             places: usual_places(),
             namespace_template: NamespaceTemplate::default(),
+            controls: Vec::new(),
             styleguide: false,
         }
     }

@@ -25,7 +25,7 @@ const gets = ({ draft, submission }) => ({
 const posts = ({ draft, submission, doomed }) => ({
   '/namespaces/new': '/namespaces/new', '/workloads/new': '/workloads/new', '/workloads/import': '/workloads/import', '/workloads/drafts/{id}/{step}': `/workloads/drafts/${draft}/sources`,
   '/workloads/{id}': `/workloads/${submission}`, '/workloads/{id}/apply': `/workloads/${submission}/apply`, '/workloads/{id}/undo': `/workloads/${submission}/undo`, '/workloads/drafts/{id}/delete': `/workloads/drafts/${doomed}/delete`,
-  '/preview-features/{slug}': `/preview-features/${feature}`, '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features',
+  '/preview-features/{slug}': `/preview-features/${feature}`, '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/audit/export': '/admin/audit/export',
   '/api/review-live': '/api/review-live',
 });
 

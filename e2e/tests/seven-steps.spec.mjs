@@ -138,7 +138,7 @@ for (const javaScriptEnabled of [true, false]) {
       const page = await open('ada', options);
       await page.getByRole('link', { name: 'Admin' }).click();
       await page.getByRole('link', { name: 'Audit' }).click();
-      await page.getByLabel('Actor, action, object or reference holds').fill('ada@example.com');
+      await page.getByLabel('Person').fill('ada@example.com');
       await page.getByRole('button', { name: 'Filter writes' }).click();
       const newest = page.getByRole('region', { name: 'Writes' }).getByRole('row').nth(1);
       await expect(newest).toContainText('Ada Administrator');

@@ -187,6 +187,15 @@ impl Reader<'_> {
                 ));
             }
         }
+        for control in &policy.controls {
+            for article in control.articles.iter().filter(|slug| app::faq::find(slug).is_none()) {
+                self.mistakes.push(format!(
+                    "{path}:{}: the control {:?} names the article {article}, and there is none",
+                    line_of_text(text, article),
+                    control.id
+                ));
+            }
+        }
         let is_known = |rule: &str| rule.starts_with("policy/") || review::rules().iter().any(|known| known.id == rule);
         for rule in policy.second_person.rules.iter().filter(|rule| !is_known(rule)) {
             self.mistakes.push(format!(

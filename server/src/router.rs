@@ -3,6 +3,8 @@
 use crate::config::Config;
 use crate::health::{healthz, readyz};
 use crate::sessions::{self, PgSessionStore};
+use app::actor::Actor;
+use app::audit::{Action, Phase, recorded};
 use app::error::AppError;
 use app::state::AppState;
 use app::{App, form_routes, shell, show_failures};
@@ -38,6 +40,9 @@ use url::form_urlencoded;
 /// Largest request body: the longest form, several times over.
 const BODY_LIMIT: usize = 256 * 1024;
 
+/// Longest path that the record keeps of a refused request.
+const LONGEST_PATH: usize = 200;
+
 /// Requests handled at once; more wait.
 const CONCURRENCY: usize = 512;
 
@@ -67,6 +72,7 @@ pub fn router(config: &Config, state: AppState, writes: TaskTracker) -> Router {
         .merge(sessions::routes())
         .fallback(not_found)
         .layer(from_fn(require_sign_in))
+        .layer(from_fn_with_state(state.clone(), record_refusals))
         // Twice: here the person is known and the page says so; outside, failures to find out are shown.
         .layer(from_fn_with_state(state.clone(), show_failures))
         .layer(from_fn_with_state(identify, sessions::identify))
@@ -180,7 +186,7 @@ fn is_public(path: &str) -> bool {
 /// Sends people who are not signed in to sign in, and back to the page they asked for. Every body checks
 /// again: this is for comfort, not for safety.
 async fn require_sign_in(request: Request, next: Next) -> Response {
-    let signed_in = request.extensions().get::<app::actor::Actor>().is_some();
+    let signed_in = request.extensions().get::<Actor>().is_some();
     if signed_in || is_public(request.uri().path()) {
         return next.run(request).await;
     }
@@ -190,6 +196,24 @@ async fn require_sign_in(request: Request, next: Next) -> Response {
     let address = request.uri().path_and_query().map_or("/", |address| address.as_str());
     let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("return", address).finish();
     Redirect::to(&format!("/sign-in?{query}")).into_response()
+}
+
+/// A write that was asked for by somebody who may not have it is recorded: what the portal refuses says as much as what
+/// it does.
+async fn record_refusals(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let asked =
+        (!request.method().is_safe()).then(|| request.uri().path().chars().take(LONGEST_PATH).collect::<String>());
+    let actor = request.extensions().get::<Actor>().cloned();
+    let response = next.run(request).await;
+    let is_refused = response.extensions().get::<AppError>() == Some(&AppError::NotFound);
+    if let (true, Some(path), Some(actor)) = (is_refused, asked, actor) {
+        let detail = serde_json::json!({ "path": path });
+        let done = recorded(&state, &actor, Action::RequestRefuse, Phase::Refused, "Request//", detail).await;
+        if let Err(error) = done {
+            tracing::warn!(%error, "a refusal could not be recorded");
+        }
+    }
+    response
 }
 
 /// Counts requests and their time, by method and status; paths would be too many.

@@ -5,17 +5,23 @@
 mod parts;
 
 use app::actor::Profile;
-use app::audit::store::{NewEvent, append, list_events_after, list_writes};
-use app::audit::{Action, ChainError, ChainVerifier, Phase};
-use parts::{portal_role, profile};
+use app::audit::chain::{ChainError, ChainVerifier, Entry, Head, Link};
+use app::audit::store::{
+    NewEvent, append, check_identities, erase_person, list_writes, stream_links, stream_rows, written_end,
+};
+use app::audit::{Action, Filter, Outcome, Phase};
+use futures::TryStreamExt;
+use jiff::ToSpan;
+use parts::{actor, portal_role, profile};
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 use uuid::Uuid;
 
 /// Tables that only grow, each with a column that could be written.
-const APPEND_ONLY: [(&str, &str); 6] = [
-    ("audit_events", "object"),
+const APPEND_ONLY: [(&str, &str); 7] = [
+    ("audit_events", "entry"),
+    ("identities", "salt"),
     ("submissions", "manifest"),
     ("apply_results", "message"),
     ("risk_statements", "body"),
@@ -28,12 +34,27 @@ fn event<'a>(actor: &'a Profile, intent_id: Option<Uuid>, phase: Phase, object: 
     NewEvent { intent_id, phase, actor, action: Action::NamespaceCreate, object, detail, request_id: "request" }
 }
 
-async fn verify(database: &PgPool) -> Result<i64, ChainError> {
-    let mut verifier = ChainVerifier::default();
-    for row in list_events_after(database, 0, 1000).await.unwrap() {
-        verifier.accept(&row.event, &row.previous_hash, &row.hash)?;
+async fn intend(database: &PgPool, actor: &Profile, objects: &[&str]) {
+    for object in objects {
+        append(database, event(actor, None, Phase::Intent, object)).await.unwrap();
     }
-    Ok(verifier.accepted())
+}
+
+async fn verify(database: &PgPool) -> Result<u64, ChainError> {
+    let written = written_end(database).await.unwrap();
+    let mut verifier = ChainVerifier::of_all();
+    for link in stream_links(database, 1, i64::MAX).try_collect::<Vec<Link>>().await.unwrap() {
+        verifier.accept(&link)?;
+    }
+    verifier.finish(Some(written)).map(|()| verifier.rows())
+}
+
+/// What somebody does who owns the database and wants to leave no trace.
+async fn behind_the_triggers_back(owner: &PgPool, statements: &[&'static str]) {
+    owner.execute("alter table audit_events disable trigger all").await.unwrap();
+    for statement in statements {
+        owner.execute(*statement).await.unwrap();
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -42,9 +63,10 @@ async fn the_portals_role_can_neither_change_nor_remove_what_is_recorded(
     connect: PgConnectOptions,
 ) {
     let portal = portal_role(options, connect).await;
-    for (table, column) in APPEND_ONLY {
+    let tables = APPEND_ONLY.into_iter().chain([("audit_end", "sequence")]);
+    for (table, column) in tables {
         for statement in [
-            format!("update {table} set {column} = ''"),
+            format!("update {table} set {column} = null"),
             format!("delete from {table}"),
             format!("truncate {table}"),
             format!("alter table {table} disable trigger all"),
@@ -60,12 +82,62 @@ async fn the_portals_role_can_neither_change_nor_remove_what_is_recorded(
 
 #[sqlx::test(migrations = "../migrations")]
 async fn even_the_owner_must_remove_a_trigger_first(owner: PgPool) {
+    intend(&owner, &profile("dana", &[]), &["Namespace//a"]).await;
     for (table, _) in APPEND_ONLY {
         for statement in [format!("delete from {table}"), format!("truncate {table} cascade")] {
-            let refused = owner.execute(sqlx::AssertSqlSafe(statement.clone())).await.unwrap_err().to_string();
-            assert!(refused.contains("append-only"), "{statement}: {refused}");
+            let done = owner.execute(sqlx::AssertSqlSafe(statement.clone())).await;
+            // A trigger for each row has nothing to refuse where there is no row.
+            let is_empty = table != "audit_events" && table != "identities" && statement.starts_with("delete");
+            match done {
+                Err(refused) => assert!(refused.to_string().contains("append-only"), "{statement}: {refused}"),
+                Ok(done) => assert!(is_empty && done.rows_affected() == 0, "{statement}"),
+            }
         }
     }
+    let other = "update identities set salt = null, details = null, commitment = decode(repeat('00', 32), 'hex')";
+    assert!(owner.execute(other).await.unwrap_err().to_string().contains("append-only"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_row_that_is_not_the_next_of_the_chain_is_refused_by_the_database(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    let dana = profile("dana", &[]);
+    intend(&portal, &dana, &["Namespace//a"]).await;
+    let first: Link = stream_links(&portal, 1, 1).try_next().await.unwrap().unwrap();
+    let entry: Entry = serde_json::from_str(&first.entry).unwrap();
+    let end = Head { sequence: 1, hash: first.hash };
+    let next = |entry: Entry| Link::after(&end, &Entry { sequence: 2, id: Uuid::now_v7(), ..entry });
+    let insert = |link: Link| {
+        let portal = portal.clone();
+        async move {
+            sqlx::query("insert into audit_events (sequence, entry, previous_hash, hash) values ($1, $2, $3, $4)")
+                .bind(link.sequence)
+                .bind(link.entry)
+                .bind(link.previous_hash)
+                .bind(link.hash)
+                .execute(&portal)
+                .await
+        }
+    };
+    let skipped = Link::after(&end, &Entry { sequence: 3, id: Uuid::now_v7(), ..entry.clone() });
+    let forked = Link::after(&Head::GENESIS, &Entry { sequence: 2, id: Uuid::now_v7(), ..entry.clone() });
+    let earlier = next(Entry { occurred_at: entry.occurred_at - 1.second(), ..entry.clone() });
+    let unhashed = Link { hash: Head::GENESIS.hash, ..next(entry.clone()) };
+    let renumbered = Link { sequence: 2, ..skipped.clone() };
+    for (link, what) in [
+        (skipped, "skipped"),
+        (forked, "forked"),
+        (earlier, "earlier"),
+        (unhashed, "unhashed"),
+        (renumbered, "renumbered"),
+    ] {
+        assert!(insert(link).await.is_err(), "{what}");
+    }
+    assert!(insert(next(entry)).await.is_ok());
+    assert_eq!(verify(&portal).await, Ok(2));
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -76,20 +148,83 @@ async fn rows_written_at_the_same_time_form_one_unbroken_chain(options: PgPoolOp
     let writes = objects.iter().map(|object| append(&portal, event(&actor, None, Phase::Intent, object)));
     futures::future::try_join_all(writes).await.unwrap();
     assert_eq!(verify(&portal).await, Ok(20));
+    // One person, one identity.
+    assert_eq!(check_identities(&portal).await.unwrap(), (1, 0, None));
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn a_change_made_behind_the_triggers_back_is_found(owner: PgPool) {
-    let actor = profile("dana", &[]);
-    for object in ["Namespace//a", "Namespace//b", "Namespace//c"] {
-        append(&owner, event(&actor, None, Phase::Intent, object)).await.unwrap();
-    }
-    owner.execute("alter table audit_events disable trigger all").await.unwrap();
-    owner
-        .execute("update audit_events set actor_email = 'somebody.else@example.com' where sequence = 2")
-        .await
-        .unwrap();
+    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b", "Namespace//c"]).await;
+    let change = "update audit_events set entry = replace(entry, 'Namespace//b', 'Namespace//x'),
+        hash = sha256(previous_hash || convert_to(replace(entry, 'Namespace//b', 'Namespace//x'), 'UTF8')) where sequence = 2";
+    behind_the_triggers_back(&owner, &[change]).await;
+    assert_eq!(verify(&owner).await, Err(ChainError::Changed { sequence: 3 }));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_row_taken_from_the_middle_is_found(owner: PgPool) {
+    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b", "Namespace//c"]).await;
+    behind_the_triggers_back(&owner, &["delete from audit_events where sequence = 2"]).await;
+    assert_eq!(verify(&owner).await, Err(ChainError::Gap { expected: 2, found: 3 }));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn two_rows_that_changed_places_are_found(owner: PgPool) {
+    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b", "Namespace//c"]).await;
+    let swap = [
+        "alter table audit_events drop constraint audit_events_check",
+        "update audit_events set sequence = 99 where sequence = 2",
+        "update audit_events set sequence = 2 where sequence = 3",
+        "update audit_events set sequence = 3 where sequence = 99",
+    ];
+    behind_the_triggers_back(&owner, &swap).await;
     assert_eq!(verify(&owner).await, Err(ChainError::Changed { sequence: 2 }));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn rows_cut_from_the_end_are_found(owner: PgPool) {
+    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b", "Namespace//c"]).await;
+    behind_the_triggers_back(&owner, &["delete from audit_events where sequence = 3"]).await;
+    assert_eq!(verify(&owner).await, Err(ChainError::CutOff { expected: 3, found: 2 }));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn somebody_elses_name_in_place_of_the_actors_is_found(owner: PgPool) {
+    intend(&owner, &profile("dana", &[]), &["Namespace//a"]).await;
+    let forge = [
+        "alter table identities disable trigger all",
+        "alter table identities drop constraint identities_check1",
+        "update identities set details = '[\"https://idp.example.com\",\"pia\",\"PIA\",\"pia@example.com\"]'",
+    ];
+    behind_the_triggers_back(&owner, &forge).await;
+    let (_, _, wrong) = check_identities(&owner).await.unwrap();
+    assert!(wrong.is_some());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn blanking_a_person_leaves_what_they_did_and_an_unbroken_chain(owner: PgPool) {
+    let (dana, pia) = (actor(&owner, "dana", &[]).await, actor(&owner, "pia", &[]).await);
+    intend(&owner, &dana.profile, &["Namespace//a"]).await;
+    intend(&owner, &pia.profile, &["Namespace//b"]).await;
+    let mut connection = owner.acquire().await.unwrap();
+    let erased = erase_person(&mut connection, &dana.profile.issuer, &dana.profile.subject).await.unwrap();
+    assert_eq!((erased, verify(&owner).await), (1, Ok(2)));
+    assert_eq!(check_identities(&owner).await.unwrap(), (2, 1, None));
+    let writes = list_writes(&owner, i64::MAX, &Filter::default(), 10).await.unwrap();
+    let shown: Vec<_> =
+        writes.iter().map(|write| (write.object.as_str(), write.actor.as_ref().map(|who| who.name.as_str()))).collect();
+    assert_eq!(shown, [("Namespace//b", Some("PIA")), ("Namespace//a", None)]);
+    let (left,): (i64,) = sqlx::query_as(
+        "select count(*) from (select to_jsonb(p)::text as row from people p union all select to_jsonb(e)::text from audit_events e
+         union all select to_jsonb(i)::text from identities i) as everything where row ilike '%dana@example.com%' or row ilike '%\"DANA\"%'",
+    )
+    .fetch_one(&owner)
+    .await
+    .unwrap();
+    assert_eq!(left, 0);
+    // Somebody who comes back is somebody new to the record.
+    intend(&owner, &dana.profile, &["Namespace//c"]).await;
+    assert_eq!((verify(&owner).await, check_identities(&owner).await.unwrap()), (Ok(3), (3, 1, None)));
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -99,15 +234,60 @@ async fn a_write_whose_outcome_was_never_recorded_is_not_shown_as_a_success(
 ) {
     let portal = portal_role(options, connect).await;
     let actor = profile("dana", &[]);
-    let lost = event(&actor, None, Phase::Intent, "Namespace//lost");
-    append(&portal, lost).await.unwrap();
+    intend(&portal, &actor, &["Namespace//lost"]).await;
     let intent = append(&portal, event(&actor, None, Phase::Intent, "Namespace//kept")).await.unwrap();
     append(&portal, event(&actor, Some(intent), Phase::Succeeded, "Namespace//kept")).await.unwrap();
-    let writes = list_writes(&portal, i64::MAX, "", 10).await.unwrap();
-    let shown: Vec<_> = writes.iter().map(|write| (write.object.as_str(), write.outcome.as_deref())).collect();
-    // The page calls an intent without an outcome "Unknown".
-    assert_eq!(shown, [("Namespace//kept", Some("succeeded")), ("Namespace//lost", None)]);
-    assert_eq!(list_writes(&portal, i64::MAX, "LOST", 10).await.unwrap().len(), 1);
+    let writes = list_writes(&portal, i64::MAX, &Filter::default(), 10).await.unwrap();
+    let shown: Vec<_> = writes.iter().map(|write| (write.object.as_str(), write.outcome)).collect();
+    assert_eq!(shown, [("Namespace//kept", Outcome::Succeeded), ("Namespace//lost", Outcome::Unknown)]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn writes_are_found_by_person_action_object_reference_and_time(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    let (dana, pia) = (profile("dana", &[]), profile("pia", &[]));
+    for (actor, action, object, request_id) in [
+        (&dana, Action::NamespaceCreate, "Namespace//shop", "r1"),
+        (&dana, Action::WorkloadApply, "Submission/shop/web", "r2"),
+        (&pia, Action::WorkloadApply, "Submission/pay/web", "r3"),
+    ] {
+        let new =
+            NewEvent { intent_id: None, phase: Phase::Succeeded, actor, action, object, detail: json!({}), request_id };
+        append(&portal, new).await.unwrap();
+    }
+    let found = async |filter: Filter| {
+        let writes = list_writes(&portal, i64::MAX, &filter, 10).await.unwrap();
+        let listed: Vec<String> = writes.iter().rev().map(|write| write.object.clone()).collect();
+        // The export holds the same.
+        let mut transaction = portal.begin().await.unwrap();
+        let rows = stream_rows(&mut transaction, &filter).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+        let exported: Vec<String> =
+            rows.iter().map(|row| serde_json::from_str::<Entry>(&row.link.entry).unwrap().object).collect();
+        assert_eq!(listed, exported);
+        assert!(rows.iter().all(|row| row.identity.as_ref().is_some_and(|identity| {
+            let entry: Entry = serde_json::from_str(&row.link.entry).unwrap();
+            identity.commitment() == Some(entry.actor)
+        })));
+        listed
+    };
+    let all = ["Namespace//shop", "Submission/shop/web", "Submission/pay/web"];
+    let none = Filter::default;
+    assert_eq!(found(none()).await, all);
+    assert_eq!(found(Filter { person: "PIA@".into(), ..none() }).await, all[2..]);
+    assert_eq!(found(Filter { person: "nobody".into(), ..none() }).await, [""; 0]);
+    assert_eq!(found(Filter { actions: vec![Action::WorkloadApply], ..none() }).await, all[1..]);
+    assert_eq!(found(Filter { names: vec!["shop".into()], ..none() }).await, all[..1]);
+    assert_eq!(found(Filter { object: "shop".into(), ..none() }).await, all[..2]);
+    assert_eq!(found(Filter { object: "web".into(), ..none() }).await, all[1..]);
+    assert_eq!(found(Filter { object: "Submission/pay/web".into(), ..none() }).await, all[2..]);
+    assert_eq!(found(Filter { reference: "r2".into(), ..none() }).await, all[1..2]);
+    let now = jiff::Timestamp::now();
+    assert_eq!(found(Filter { from: Some(now - 1.hour()), until: Some(now + 1.hour()), ..none() }).await, all);
+    assert_eq!(found(Filter { from: Some(now + 1.hour()), ..none() }).await, [""; 0]);
+    assert_eq!(found(Filter { until: Some(now - 1.hour()), ..none() }).await, [""; 0]);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -118,4 +298,50 @@ async fn a_write_has_at_most_one_outcome(options: PgPoolOptions, connect: PgConn
     append(&portal, event(&actor, Some(intent), Phase::Failed, "Namespace//a")).await.unwrap();
     assert!(append(&portal, event(&actor, Some(intent), Phase::Succeeded, "Namespace//a")).await.is_err());
     assert_eq!(verify(&portal).await, Ok(2));
+}
+
+/// Runs the program on the database of a test; gives its exit code and what it said.
+fn fairway(database: &PgConnectOptions, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut address = url::Url::parse(&parts::told("DATABASE_URL")).unwrap();
+    address.set_path(database.get_database().unwrap());
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_fairway"))
+        .args(arguments)
+        .env("DATABASE_URL", address.as_str())
+        .env("FAIRWAY_MIGRATE_DATABASE_URL", address.as_str())
+        .output()
+        .unwrap();
+    let said = [run.stdout, run.stderr].concat();
+    (run.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_command_line_verifies_exports_and_blanks(options: PgPoolOptions, connect: PgConnectOptions) {
+    let owner = options.connect_with(connect.clone()).await.unwrap();
+    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b"]).await;
+    let (code, said) = fairway(&connect, &["audit", "verify"]);
+    assert_eq!((code, said.starts_with("2 rows, unbroken. The head is 2 ")), (Some(0), true), "{said}");
+    let issuer = "https://idp.example.com";
+    let (code, said) = fairway(&connect, &["audit", "erase", "--issuer", issuer, "--subject", "nobody"]);
+    assert_eq!((code, said.contains("knows nobody")), (Some(1), true), "{said}");
+    let (code, said) = fairway(&connect, &["audit", "erase", "--issuer", issuer, "--subject", "dana"]);
+    assert_eq!(code, Some(0), "{said}");
+    let (_, exported) = fairway(&connect, &["audit", "export"]);
+    assert_eq!(exported.lines().count(), 3);
+    assert!(!exported.contains("dana") && exported.contains("record.erase"), "{exported}");
+    let (_, table) = fairway(&connect, &["audit", "export", "--format", "csv", "--to", "2020-01-01"]);
+    assert_eq!(table.lines().count(), 1, "{table}");
+    let file = std::env::temp_dir().join(format!("fairway-export-{}.jsonl", std::process::id()));
+    std::fs::write(&file, &exported).unwrap();
+    let path = file.to_str().unwrap();
+    let (code, said) = fairway(&connect, &["audit", "verify", path]);
+    assert_eq!((code, said.contains("3 rows, unbroken")), (Some(0), true), "{said}");
+    let (code, said) = fairway(&connect, &["audit", "verify", path, "--first", "2", "--last", "3"]);
+    assert_eq!((code, said.contains("2 rows, unbroken")), (Some(0), true), "{said}");
+    std::fs::remove_file(file).unwrap();
+    let statement = "delete from audit_events where sequence = 3";
+    behind_the_triggers_back(&owner, &[statement]).await;
+    let (code, said) = fairway(&connect, &["audit", "verify"]);
+    assert_eq!((code, said.contains("its end was cut off")), (Some(1), true), "{said}");
+    let (code, said) = fairway(&connect, &["audit", "verify", "--first", "2"]);
+    assert_eq!(code, Some(0), "{said}");
 }

@@ -1,69 +1,191 @@
-//! `/admin/audit`: every write, who made it, and how it ended.
+//! `/admin/audit`: every write, who made it, and how it ended; and the evidence for a control.
 
-use super::Write;
-use super::api::{PAGE_SIZE, load_writes};
-use crate::ui::{Badge, Breadcrumb, Empty, Field, Page, Section, Submit, Table, Time, Tone, page};
+use super::api::{Evidence, FilterForm, PAGE_SIZE, load_writes};
+use super::controls::Control;
+use super::{Action, Outcome, Write};
+use crate::form::FormErrors;
+use crate::ui::{
+    Badge, Breadcrumb, Empty, ErrorSummary, Field, Page, PageRequest, Section, Select, Submit, Table, Time, Tone, page,
+};
 use leptos::prelude::*;
+use serde_json::Value;
+
+fn filter_of(request: &PageRequest) -> FilterForm {
+    let value = |name: &str| request.query(name).unwrap_or_default();
+    FilterForm {
+        person: value("person"),
+        action: value("action"),
+        object: value("object"),
+        reference: value("reference"),
+        from: value("from"),
+        to: value("to"),
+        control: value("control"),
+    }
+}
 
 /// The page.
 #[component]
 pub fn AuditPage() -> impl IntoView {
     page(Section::Admin, |request| async move {
         let reader = request.actor()?.record_reader()?;
+        let form = filter_of(&request);
+        let controls = request.state.policy.controls.clone();
+        let (filter, wrong) = form.filter(&controls);
+        let mut errors = FormErrors::default();
+        wrong.into_iter().for_each(|(field, message)| errors.add(field, message));
         let before = request.query("before").and_then(|text| text.parse().ok());
-        let filter = request.query("filter").unwrap_or_default();
-        let writes = load_writes(&request.state, reader, before, filter.trim()).await?;
-        let full = i64::try_from(writes.len()) == Ok(PAGE_SIZE);
-        let older = writes.last().filter(|_| full).map(|last| {
-            let query: String = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("filter", &filter)
-                .append_pair("before", &last.sequence.to_string())
-                .finish();
-            view! { <p><a class="button button--secondary" href=format!("/admin/audit?{query}")>"Show older"</a></p> }
+        let writes = match errors.is_empty() {
+            true => load_writes(&request.state, reader, before, &filter).await?,
+            false => Vec::new(),
+        };
+        let is_full = i64::try_from(writes.len()) == Ok(PAGE_SIZE);
+        let older = writes.last().filter(|_| is_full).map(|last| {
+            let address = format!("/admin/audit?{}&before={}", form.query(), last.write.sequence);
+            view! { <p><a class="button button--secondary" href=address>"Show older"</a></p> }
+        });
+        let control = controls.iter().find(|control| control.id == form.control).cloned();
+        let failed = !errors.is_empty();
+        let found = (!failed).then(|| {
+            view! {
+                <Export form=form.clone()/>
+                <Writes writes=writes/>
+                {older}
+            }
         });
         let body = view! {
             <Breadcrumb links=vec![("/admin".to_owned(), "Admin".to_owned())]/>
+            <ErrorSummary errors=errors.clone()/>
             <h1>"Audit"</h1>
-            <form method="get" action="/admin/audit" class="filter" role="search">
-                <Field name="filter" label="Actor, action, object or reference holds" value=filter/>
-                <Submit label="Filter writes" secondary=true/>
-            </form>
-            <Writes writes=writes/>
-            {older}
+            <p>"Every sign-in, write, decision, refusal and export: recorded before it happens and again afterwards, in a chain that shows any change. "<a href="/faq/record">"How to verify it"</a></p>
+            <FilterFields form=form controls=controls errors=errors/>
+            {control.map(|control| view! { <About control=control/> })}
+            {found}
         };
-        Ok(Page::new("Audit", body))
+        Ok(Page::new("Audit", body).with_errors(failed))
     })
 }
 
 #[component]
-fn Writes(writes: Vec<Write>) -> impl IntoView {
+fn FilterFields(form: FilterForm, controls: Vec<Control>, errors: FormErrors) -> impl IntoView {
+    let any = |words: &str| vec![(String::new(), words.to_owned())];
+    let actions = Action::ALL.iter().map(|action| (action.code().to_owned(), action.in_words().to_owned()));
+    let actions = any("Anything").into_iter().chain(actions).collect();
+    let control = (!controls.is_empty()).then(|| {
+        let options = controls.iter().map(|control| (control.id.clone(), format!("{}: {}", control.id, control.title)));
+        let options = any("Any, or none").into_iter().chain(options).collect();
+        view! { <Select name="control" label="Evidence for the control" value=form.control.clone() options=options/> }
+    });
+    view! {
+        <form method="get" action="/admin/audit" class="filter filter--wide" role="search">
+            <Field name="person" label="Person" hint="Part of a name or address." value=form.person/>
+            <Select name="action" label="What they did" value=form.action options=actions/>
+            <Field name="object" label="Object" hint="As shown, or its namespace or name." value=form.object/>
+            <Field name="reference" label="Reference" value=form.reference/>
+            <Field name="from" label="From" hint="A day, in UTC: 2026-11-23." value=form.from errors=errors.clone()/>
+            <Field name="to" label="To" hint="That day included." value=form.to errors=errors/>
+            {control}
+            <Submit label="Filter writes"/>
+            <p><a href="/admin/audit">"Clear filter"</a></p>
+        </form>
+    }
+}
+
+/// The evidence for a control that is no row of the record.
+#[component]
+fn About(control: Control) -> impl IntoView {
+    let articles = control
+        .articles
+        .iter()
+        .map(|slug| view! { <li><a href=format!("/faq/{slug}")>{format!("/faq/{slug}")}</a></li> })
+        .collect_view();
+    let articles =
+        (!control.articles.is_empty()).then(|| view! { <p>"These articles say how it is met:"</p><ul>{articles}</ul> });
+    view! {
+        <section class="card">
+            <h2>{format!("Evidence for {}", control.id)}</h2>
+            <p>{control.title}</p>
+            {articles}
+            <p>"The records in the period are listed below. Export them to hand them on: as JSON Lines they can be verified without Fairway."</p>
+        </section>
+    }
+}
+
+#[component]
+fn Export(form: FilterForm) -> impl IntoView {
+    let fields = form
+        .fields()
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value.to_owned()/> })
+        .collect_view();
+    view! {
+        <form method="post" action="/admin/audit/export">
+            {fields}
+            <div class="buttons">
+                <Submit label="Export as CSV" secondary=true sends=("format", "csv")/>
+                <Submit label="Export as JSON Lines" secondary=true sends=("format", "jsonl")/>
+            </div>
+        </form>
+    }
+}
+
+#[component]
+fn Writes(writes: Vec<Evidence>) -> impl IntoView {
     if writes.is_empty() {
         return view! { <Empty title="No writes found"><p>"Nothing was recorded that fits. "<a href="/admin/audit">"Show all writes"</a></p></Empty> }.into_any();
     }
-    let rows = writes
-        .into_iter()
-        .map(|write| {
-            let (tone, outcome) = match write.outcome.as_deref() {
-                Some("succeeded") => (Tone::Good, "Succeeded"),
-                Some("refused") => (Tone::Warn, "Refused"),
-                Some("failed") => (Tone::Bad, "Failed"),
-                // Said to be unknown, or never said at all.
-                _ => (Tone::Bad, "Unknown"),
-            };
-            view! {
-                <tr>
-                    <td><Time at=write.occurred_at/></td>
-                    <td>{write.actor_name}<span class="quiet">" "{write.actor_email}</span></td>
-                    <td><code>{write.action}</code></td>
-                    <td><code>{write.object}</code></td>
-                    <td><Badge tone=tone text=outcome/></td>
-                    <td><code class="quiet">{write.request_id}</code></td>
-                </tr>
-            }
-        })
-        .collect_view();
+    let rows = writes.into_iter().map(|evidence| view! { <Row evidence=evidence/> }).collect_view();
     view! {
-        <Table label="Writes" columns=&["When", "Actor", "Action", "Object", "Outcome", "Reference"]>{rows}</Table>
+        <Table label="Writes" columns=&["When", "Who", "What", "Object", "Outcome", "Reference"]>{rows}</Table>
     }
     .into_any()
+}
+
+#[component]
+fn Row(evidence: Evidence) -> impl IntoView {
+    let Evidence { write, controls } = evidence;
+    let Write { sequence, actor, action, object, outcome, detail, request_id, occurred_at } = write;
+    let tone = match outcome {
+        Outcome::Succeeded => Tone::Good,
+        Outcome::Refused => Tone::Warn,
+        Outcome::Failed | Outcome::Unknown => Tone::Bad,
+    };
+    let who = match actor {
+        Some(person) => view! { {person.name}<span class="quiet">" "{person.email}</span> }.into_any(),
+        None => view! { <span class="quiet">"(blanked)"</span> }.into_any(),
+    };
+    let words = Action::from_code(&action).map_or("", Action::in_words);
+    let controls =
+        controls.into_iter().map(|control| view! { <Badge tone=Tone::Info text=control/>" " }).collect_view();
+    view! {
+        <tr id=format!("row-{sequence}")>
+            <td><Time at=occurred_at/></td>
+            <td>{who}</td>
+            <td>{words}<br/><code class="quiet">{action}</code></td>
+            <td><code>{object}</code><Detail detail=detail/>{controls}</td>
+            <td><Badge tone=tone text=outcome.in_words()/></td>
+            <td><code class="quiet">{request_id}</code></td>
+        </tr>
+    }
+    .into_any()
+}
+
+/// What else the record says: each field on a line.
+#[component]
+fn Detail(detail: Value) -> impl IntoView {
+    let fields: Vec<(String, String)> = match detail {
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, words(value))).collect(),
+        _ => Vec::new(),
+    };
+    (!fields.is_empty()).then(|| {
+        let lines =
+            fields.into_iter().map(|(name, value)| view! { <li>{name}": "<code>{value}</code></li> }).collect_view();
+        view! { <ul class="detail">{lines}</ul> }
+    })
+}
+
+fn words(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
 }

@@ -1,8 +1,11 @@
 //! SQL of the record.
 
-use super::{Action, Event, GENESIS, Phase, Write};
+use super::chain::{Entry, Head, Link};
+use super::identity::{Identity, details_of};
+use super::{Action, Filter, Outcome, Person, Phase, Write};
 use crate::actor::Profile;
 use crate::digest::Digest;
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use jiff::{Timestamp, Unit};
 use jiff_sqlx::ToSqlx;
 use serde_json::Value;
@@ -21,7 +24,7 @@ pub struct NewEvent<'a> {
     pub action: Action,
     /// To what.
     pub object: &'a str,
-    /// More; strings only.
+    /// More: an object.
     pub detail: Value,
     /// Ties it to the log.
     pub request_id: &'a str,
@@ -47,136 +50,278 @@ pub async fn append_in(connection: &mut PgConnection, new: NewEvent<'_>) -> sqlx
     sqlx::query!("select pg_advisory_xact_lock(hashtext('audit_events')) is null as locked")
         .fetch_one(&mut *connection)
         .await?;
-    let last =
-        sqlx::query!(r#"select sequence, hash as "hash: Digest" from audit_events order by sequence desc limit 1"#)
-            .fetch_optional(&mut *connection)
-            .await?;
-    let (sequence, previous) = match last {
-        Some(row) => (row.sequence + 1, row.hash),
-        None => (1, GENESIS),
-    };
-    let event = Event {
-        sequence,
+    let actor = commit_to(&mut *connection, &details_of(new.actor)).await?;
+    let end = sqlx::query!(
+        r#"select sequence, hash as "hash: Digest", occurred_at as "occurred_at: jiff_sqlx::Timestamp" from audit_end"#
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    // Postgres keeps microseconds. Where clocks differ, the chain's own order counts.
+    let now = Timestamp::now().round(Unit::Microsecond).unwrap_or_default();
+    let entry = Entry {
+        sequence: end.sequence + 1,
         id: Uuid::now_v7(),
         intent_id: new.intent_id,
-        phase: new.phase.code().to_owned(),
-        actor_issuer: new.actor.issuer.clone(),
-        actor_subject: new.actor.subject.clone(),
-        actor_name: new.actor.name.clone(),
-        actor_email: new.actor.email.clone(),
+        phase: new.phase,
+        actor,
         action: new.action.code().to_owned(),
         object: new.object.to_owned(),
         detail: new.detail,
         request_id: new.request_id.to_owned(),
-        // Postgres keeps microseconds; a finer time would not read back the same.
-        occurred_at: Timestamp::now().round(Unit::Microsecond).unwrap_or_default(),
+        occurred_at: now.max(end.occurred_at.to_jiff()),
     };
-    let hash = event.hash(&previous);
+    let link = Link::after(&Head { sequence: end.sequence, hash: end.hash }, &entry);
     sqlx::query!(
-        "insert into audit_events (sequence, id, intent_id, phase, actor_issuer, actor_subject, actor_name, actor_email,
-           action, object, detail, request_id, occurred_at, previous_hash, hash)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-        event.sequence,
-        event.id,
-        event.intent_id,
-        event.phase,
-        event.actor_issuer,
-        event.actor_subject,
-        event.actor_name,
-        event.actor_email,
-        event.action,
-        event.object,
-        event.detail,
-        event.request_id,
-        event.occurred_at.to_sqlx() as _,
-        previous.as_bytes(),
-        hash.as_bytes(),
+        "insert into audit_events (sequence, entry, previous_hash, hash) values ($1, $2, $3, $4)",
+        link.sequence,
+        link.entry,
+        link.previous_hash.as_bytes(),
+        link.hash.as_bytes(),
     )
     .execute(connection)
     .await?;
-    Ok(event.id)
+    Ok(entry.id)
 }
 
-/// Writes before a place in the chain, the newest first; only those whose actor, action or object
-/// holds `filter`.
-///
-/// # Errors
-/// When the database refuses or is away.
-pub async fn list_writes(database: &PgPool, before: i64, filter: &str, limit: i64) -> sqlx::Result<Vec<Write>> {
-    let rows = sqlx::query!(
-        r#"select i.sequence, i.actor_name, i.actor_email, i.action, i.object, i.detail, i.request_id,
-             i.occurred_at as "occurred_at: jiff_sqlx::Timestamp",
-             case when i.phase = 'intent' then o.phase else i.phase end as outcome
-           from audit_events i left join audit_events o on o.intent_id = i.id
-           where i.intent_id is null and i.sequence < $1
-             and ($2 = '' or position(lower($2) in lower(i.actor_name || ' ' || i.actor_email || ' ' || i.action || ' ' || i.object || ' ' || i.request_id)) > 0)
-           order by i.sequence desc limit $3"#,
-        before,
-        filter,
-        limit,
+/// The commitment of somebody's details, made where there is none yet.
+async fn commit_to(connection: &mut PgConnection, details: &str) -> sqlx::Result<Digest> {
+    sqlx::query!(
+        "with salted as (select uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) as salt)
+         insert into identities (commitment, salt, details)
+         select sha256(salt || convert_to($1, 'UTF8')), salt, $1 from salted
+         on conflict (details) do nothing",
+        details,
     )
-    .fetch_all(database)
+    .execute(&mut *connection)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Write {
-            sequence: row.sequence,
-            actor_name: row.actor_name,
-            actor_email: row.actor_email,
-            action: row.action,
-            object: row.object,
-            outcome: row.outcome,
-            detail: row.detail,
-            request_id: row.request_id,
-            occurred_at: row.occurred_at.to_jiff(),
-        })
-        .collect())
+    let row = sqlx::query!(r#"select commitment as "commitment: Digest" from identities where details = $1"#, details)
+        .fetch_one(connection)
+        .await?;
+    Ok(row.commitment)
 }
 
-/// A stored row with its two hashes.
-pub struct StoredEvent {
-    /// The row.
-    pub event: Event,
-    /// The hash before it.
-    pub previous_hash: Digest,
-    /// Its own.
-    pub hash: Digest,
+/// A [`Filter`] as the columns know it. What is not asked for is null.
+struct Conditions {
+    actors: Option<Vec<Vec<u8>>>,
+    actions: Option<Vec<String>>,
+    names: Option<Vec<String>>,
+    object: Option<String>,
+    reference: Option<String>,
+    /// Times as places in the chain, where both run the same way.
+    from: i64,
+    until: i64,
 }
 
-/// Up to `limit` rows after a place in the chain, in order.
-///
-/// # Errors
-/// When the database refuses or is away.
-pub async fn list_events_after(database: &PgPool, after: i64, limit: i64) -> sqlx::Result<Vec<StoredEvent>> {
-    let rows = sqlx::query!(
-        r#"select sequence, id, intent_id, phase, actor_issuer, actor_subject, actor_name, actor_email, action, object,
-             detail, request_id, occurred_at as "occurred_at: jiff_sqlx::Timestamp", previous_hash as "previous_hash: Digest", hash as "hash: Digest"
-           from audit_events where sequence > $1 order by sequence limit $2"#,
-        after,
-        limit,
-    )
-    .fetch_all(database)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| StoredEvent {
-            event: Event {
-                sequence: row.sequence,
-                id: row.id,
-                intent_id: row.intent_id,
-                phase: row.phase,
-                actor_issuer: row.actor_issuer,
-                actor_subject: row.actor_subject,
-                actor_name: row.actor_name,
-                actor_email: row.actor_email,
-                action: row.action,
-                object: row.object,
-                detail: row.detail,
-                request_id: row.request_id,
-                occurred_at: row.occurred_at.to_jiff(),
+impl Conditions {
+    async fn of(connection: &mut PgConnection, filter: &Filter) -> sqlx::Result<Self> {
+        // A plan for these very conditions: one for all of them would read the whole record.
+        sqlx::query!("select set_config('plan_cache_mode', 'force_custom_plan', true)")
+            .fetch_one(&mut *connection)
+            .await?;
+        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let asks_for_kinds = !filter.actions.is_empty() || !filter.names.is_empty();
+        let codes = filter.actions.iter().map(|action| action.code().to_owned()).collect();
+        Ok(Self {
+            actors: match given(&filter.person) {
+                Some(person) => Some(actors_like(&mut *connection, &person).await?),
+                None => None,
             },
-            previous_hash: row.previous_hash,
-            hash: row.hash,
+            actions: asks_for_kinds.then_some(codes),
+            names: asks_for_kinds.then(|| filter.names.clone()),
+            object: given(&filter.object),
+            reference: given(&filter.reference),
+            from: first_after(&mut *connection, filter.from).await?.unwrap_or(1),
+            until: match filter.until {
+                Some(_) => first_after(&mut *connection, filter.until).await?.unwrap_or(i64::MAX),
+                None => i64::MAX,
+            },
         })
-        .collect())
+    }
+}
+
+/// Identities whose name or address holds a text, or whose subject it is. There are few: one for each person and each
+/// change of their details.
+async fn actors_like(connection: &mut PgConnection, person: &str) -> sqlx::Result<Vec<Vec<u8>>> {
+    let rows = sqlx::query!(
+        "select commitment from identities
+         where position(lower($1) in lower(name || ' ' || email)) > 0 or subject = $1 or encode(commitment, 'hex') = $1",
+        person,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.commitment).collect())
+}
+
+/// The first row at or after a moment; nothing where there is none, or no moment.
+async fn first_after(connection: &mut PgConnection, moment: Option<Timestamp>) -> sqlx::Result<Option<i64>> {
+    let Some(moment) = moment else { return Ok(None) };
+    let row = sqlx::query!(
+        "select sequence from audit_events where occurred_at >= $1 order by occurred_at, sequence limit 1",
+        moment.to_sqlx() as _,
+    )
+    .fetch_optional(connection)
+    .await?;
+    // Nothing that late: beyond the end.
+    Ok(Some(row.map_or(i64::MAX, |row| row.sequence)))
+}
+
+/// Writes before a place in the chain, the newest first.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn list_writes(database: &PgPool, before: i64, filter: &Filter, limit: i64) -> sqlx::Result<Vec<Write>> {
+    let mut transaction = database.begin().await?;
+    let conditions = Conditions::of(&mut transaction, filter).await?;
+    let rows = sqlx::query!(
+        r#"select i.sequence, p.name as "name?", p.email as "email?", i.action as "action!", i.object as "object!", i.detail as "detail!",
+             i.request_id as "request_id!", i.occurred_at as "occurred_at!: jiff_sqlx::Timestamp",
+             case when i.phase = 'intent' then o.phase else i.phase end as outcome
+           from audit_events i
+           left join audit_events o on o.intent_id = i.id
+           left join identities p on p.commitment = i.actor
+           where i.intent_id is null and i.sequence < least($1::bigint, $2::bigint) and i.sequence >= $3
+             and ($4::bytea[] is null or i.actor = any($4))
+             and ($5::text[] is null or i.action = any($5) or i.object_name = any($6))
+             and ($7::text is null or i.object = $7 or i.object_namespace = $7 or i.object_name = $7)
+             and ($8::text is null or i.request_id = $8)
+           order by i.sequence desc limit $9"#,
+        before,
+        conditions.until,
+        conditions.from,
+        conditions.actors.as_deref(),
+        conditions.actions.as_deref(),
+        conditions.names.as_deref(),
+        conditions.object,
+        conditions.reference,
+        limit,
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    let writes = rows.into_iter().map(|row| Write {
+        sequence: row.sequence,
+        actor: row.name.zip(row.email).map(|(name, email)| Person { name, email }),
+        action: row.action,
+        object: row.object,
+        outcome: Outcome::from_phase(row.outcome.as_deref()),
+        detail: row.detail,
+        request_id: row.request_id,
+        occurred_at: row.occurred_at.to_jiff(),
+    });
+    Ok(writes.collect())
+}
+
+/// A row with the identity that its actor is the commitment of, unless that was blanked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLink {
+    /// The row.
+    pub link: Link,
+    /// Who.
+    pub identity: Option<Identity>,
+}
+
+/// The rows of writes that fit, intents and outcomes, in order; read as they are asked for, so that any number costs the
+/// same memory. `connection` is best within a transaction: then it is one state of the record that is read.
+///
+/// # Errors
+/// When the database refuses or is away, at the beginning or in the middle.
+pub async fn stream_rows<'c>(
+    connection: &'c mut PgConnection,
+    filter: &Filter,
+) -> sqlx::Result<BoxStream<'c, sqlx::Result<StoredLink>>> {
+    let conditions = Conditions::of(&mut *connection, filter).await?;
+    let rows = sqlx::query!(
+        r#"select e.sequence, e.entry, e.previous_hash as "previous_hash: Digest", e.hash as "hash: Digest",
+             encode(p.salt, 'hex') as salt, p.issuer as "issuer?", p.subject as "subject?", p.name as "name?", p.email as "email?"
+           from audit_events e left join identities p on p.commitment = e.actor
+           where e.sequence < $1 and e.sequence >= $2
+             and ($3::bytea[] is null or e.actor = any($3))
+             and ($4::text[] is null or e.action = any($4) or e.object_name = any($5))
+             and ($6::text is null or e.object = $6 or e.object_namespace = $6 or e.object_name = $6)
+             and ($7::text is null or e.request_id = $7)
+           order by e.sequence"#,
+        conditions.until,
+        conditions.from,
+        conditions.actors.as_deref(),
+        conditions.actions.as_deref(),
+        conditions.names.as_deref(),
+        conditions.object,
+        conditions.reference,
+    )
+    .fetch(connection);
+    Ok(rows
+        .map_ok(|row| StoredLink {
+            identity: identity(row.salt, [row.issuer, row.subject, row.name, row.email]),
+            link: Link { sequence: row.sequence, entry: row.entry, previous_hash: row.previous_hash, hash: row.hash },
+        })
+        .boxed())
+}
+
+fn identity(salt: Option<String>, [issuer, subject, name, email]: [Option<String>; 4]) -> Option<Identity> {
+    Some(Identity { salt: salt?, issuer: issuer?, subject: subject?, name: name?, email: email? })
+}
+
+/// The links of the chain and nothing else, from one place to another, both included.
+pub fn stream_links(database: &PgPool, first: i64, last: i64) -> BoxStream<'_, sqlx::Result<Link>> {
+    sqlx::query_as!(
+        Link,
+        r#"select sequence, entry, previous_hash as "previous_hash: Digest", hash as "hash: Digest"
+           from audit_events where sequence between $1 and $2 order by sequence"#,
+        first,
+        last,
+    )
+    .fetch(database)
+}
+
+/// Where the chain was said to end when the last row was written.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn written_end(database: &PgPool) -> sqlx::Result<Head> {
+    sqlx::query_as!(Head, r#"select sequence, hash as "hash: Digest" from audit_end"#).fetch_one(database).await
+}
+
+/// How many identities there are, how many of them were blanked, and the first whose details are not what was committed to.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn check_identities(database: &PgPool) -> sqlx::Result<(i64, i64, Option<Digest>)> {
+    let row = sqlx::query!(
+        r#"select count(*) as "all!", count(*) filter (where details is null) as "blanked!",
+             min(encode(commitment, 'hex')) filter (where commitment <> sha256(salt || convert_to(details, 'UTF8'))) as wrong
+           from identities"#
+    )
+    .fetch_one(database)
+    .await?;
+    Ok((row.all, row.blanked, row.wrong.and_then(|wrong| wrong.parse().ok())))
+}
+
+/// Blanks the details of one person, in the record and wherever else pages show them; gives how many of their identities
+/// were blanked. Needs the owner's rights.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn erase_person(connection: &mut PgConnection, issuer: &str, subject: &str) -> sqlx::Result<u64> {
+    let erased = sqlx::query!(
+        "update identities set salt = null, details = null where issuer = $1 and subject = $2",
+        issuer,
+        subject,
+    )
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query!(
+        "delete from sessions where person_id in (select id from people where issuer = $1 and subject = $2)",
+        issuer,
+        subject,
+    )
+    .execute(&mut *connection)
+    .await?;
+    // What they did stays theirs by the id alone; whoever comes back is somebody new.
+    sqlx::query!(
+        "update people set name = 'Blanked', email = '', subject = 'blanked ' || id where issuer = $1 and subject = $2",
+        issuer,
+        subject,
+    )
+    .execute(connection)
+    .await?;
+    Ok(erased.rows_affected())
 }

@@ -72,6 +72,7 @@ pub const ARTICLES: &[Article] = &[
     ),
     article!("encryption-at-rest", "What is encrypted at rest?", []),
     article!("preview-features", "What are preview features?", []),
+    article!("record", "What is recorded, and how is it verified?", []),
 ];
 
 /// The article with that slug.

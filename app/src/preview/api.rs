@@ -179,7 +179,11 @@ async fn decide(state: &AppState, actor: &Actor, form: DecisionForm) -> Result<F
     }
     let object = format!("PreviewFeature/{}/{}", acceptance.namespace, acceptance.feature_slug);
     let detail = json!({ "acceptance": id, "verdict": verdict.stored() });
-    audited(state, actor, Action::RiskDecide, &object, detail, |_| {
+    let action = match verdict {
+        Verdict::Approve => Action::RiskApprove,
+        Verdict::Refuse => Action::RiskRefuse,
+    };
+    audited(state, actor, action, &object, detail, |_| {
         store::insert_decision(&state.database, decider, &acceptance, verdict, comment)
     })
     .await?;
@@ -274,6 +278,6 @@ async fn publish_feature(
     let object = format!("PreviewFeature//{}", new.slug);
     let detail = json!({ "digest": digest.to_string() });
     let slug = new.slug.to_owned();
-    audited(state, actor, Action::FeaturePublish, &object, detail, |_| store::publish(&state.database, new)).await?;
+    audited(state, actor, Action::StatementPublish, &object, detail, |_| store::publish(&state.database, new)).await?;
     Ok(FormOutcome::Done(format!("/admin/features?published={slug}")))
 }

@@ -4,8 +4,8 @@ use super::person::upsert_person;
 use super::who::kube_identity;
 use super::{CURRENT, Current, PENDING, Pending, PendingSignIns, ReturnPath};
 use app::actor::{Actor, Profile};
-use app::audit::store::{NewEvent, append};
-use app::audit::{Action, Phase};
+use app::audit::api::Acting;
+use app::audit::{Action, Phase, recorded};
 use app::error::{AppError, Part};
 use app::ports::ProviderError;
 use app::state::AppState;
@@ -107,17 +107,8 @@ async fn sign_out(State(state): State<AppState>, session: Session, headers: Head
 }
 
 async fn record(state: &AppState, actor: &Profile, action: Action, request_id: &str) -> Result<(), AppError> {
-    let event = NewEvent {
-        intent_id: None,
-        phase: Phase::Succeeded,
-        actor,
-        action,
-        object: "Session//",
-        detail: json!({}),
-        request_id,
-    };
-    append(&state.database, event).await?;
-    Ok(())
+    let who = Acting { profile: actor, request_id };
+    recorded(state, who, action, Phase::Succeeded, "Session//", json!({})).await
 }
 
 fn request_id(headers: &HeaderMap) -> &str {

@@ -1,0 +1,111 @@
+//! Sending the record as a file.
+
+use super::FilterForm;
+use crate::actor::{Actor, Profile};
+use crate::audit::export::Format;
+use crate::audit::store::{self, NewEvent};
+use crate::audit::{Action, Filter, Phase};
+use crate::error::AppError;
+use crate::form::decode;
+use crate::state::AppState;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use futures::channel::mpsc;
+use futures::{SinkExt, TryStreamExt};
+use serde::Deserialize;
+use serde_json::json;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct ExportForm {
+    format: Format,
+}
+
+/// `POST /admin/audit/export`: the rows that fit the filter, as they are read. That somebody exports is recorded before
+/// the first row is sent, and how it ended after the last.
+///
+/// # Errors
+/// [`AppError::NotFound`] for everyone but administrators and auditors.
+pub async fn post_export(State(state): State<AppState>, actor: Actor, body: String) -> Result<Response, AppError> {
+    actor.record_reader()?;
+    let form: FilterForm = decode(&body)?;
+    let ExportForm { format } = decode(&body)?;
+    let (filter, wrong) = form.filter(&state.policy.controls);
+    if !wrong.is_empty() {
+        return Err(AppError::NotFound);
+    }
+    let export = Export { state, actor: actor.profile, request_id: actor.request_id, filter, format };
+    let intent = export.begin(&form).await?;
+    let (sender, receiver) = mpsc::channel(16);
+    tokio::spawn(export.run(intent, sender));
+    let disposition = format!("attachment; filename=\"fairway-record.{}\"", format.extension());
+    let headers = [(CONTENT_TYPE, format.content_type().to_owned()), (CONTENT_DISPOSITION, disposition)];
+    Ok((headers, Body::from_stream(receiver)).into_response())
+}
+
+struct Export {
+    state: AppState,
+    actor: Profile,
+    request_id: String,
+    filter: Filter,
+    format: Format,
+}
+
+/// Bytes that are sent at a time.
+const CHUNK: usize = 64 * 1024;
+
+impl Export {
+    fn event(&self, intent_id: Option<uuid::Uuid>, phase: Phase, detail: serde_json::Value) -> NewEvent<'_> {
+        let (actor, request_id) = (&self.actor, self.request_id.as_str());
+        NewEvent { intent_id, phase, actor, action: Action::RecordExport, object: "Record//", detail, request_id }
+    }
+
+    async fn begin(&self, form: &FilterForm) -> Result<uuid::Uuid, AppError> {
+        let given = form.fields().into_iter().filter(|(_, value)| !value.is_empty());
+        let asked: serde_json::Map<_, _> = given.map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let detail = json!({ "format": self.format, "filter": asked });
+        Ok(store::append(&self.state.database, self.event(None, Phase::Intent, detail)).await?)
+    }
+
+    async fn run(self, intent: uuid::Uuid, mut sender: mpsc::Sender<Result<Bytes, std::io::Error>>) {
+        let (phase, detail) = match self.send(&mut sender).await {
+            Ok(rows) => (Phase::Succeeded, json!({ "rows": rows.to_string() })),
+            Err(error) => {
+                tracing::warn!(%error, "an export ended early");
+                // A file that is cut off must not look whole.
+                drop(sender.send(Err(std::io::Error::other("the export ended early"))).await);
+                (Phase::Failed, json!({}))
+            }
+        };
+        if let Err(error) = store::append(&self.state.database, self.event(Some(intent), phase, detail)).await {
+            tracing::error!(%error, %intent, "the outcome of an export could not be recorded");
+        }
+    }
+
+    async fn send(&self, sender: &mut mpsc::Sender<Result<Bytes, std::io::Error>>) -> Result<u64, ExportError> {
+        let mut transaction = self.state.database.begin().await?;
+        let mut rows = store::stream_rows(&mut transaction, &self.filter).await?;
+        let mut number = 0;
+        let mut chunk = self.format.head();
+        while let Some(row) = rows.try_next().await? {
+            chunk.extend(self.format.row(row));
+            number += 1;
+            if chunk.len() >= CHUNK {
+                sender.send(Ok(std::mem::take(&mut chunk).into())).await?;
+            }
+        }
+        sender.send(Ok(chunk.into())).await?;
+        Ok(number)
+    }
+}
+
+/// Why an export ended early.
+#[derive(Debug, thiserror::Error)]
+enum ExportError {
+    #[error("the database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("whoever asked has gone away")]
+    Gone(#[from] mpsc::SendError),
+}

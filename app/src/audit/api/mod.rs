@@ -1,0 +1,245 @@
+//! The wrapper around every write, and reading the record.
+
+mod export;
+
+pub use export::post_export;
+
+use super::controls::{Control, covering};
+use super::store::{self, NewEvent};
+use super::{Action, Filter, Phase, Write};
+use crate::actor::{Actor, Profile, RecordReader};
+use crate::error::{AppError, Part};
+use crate::state::AppState;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::future::Future;
+use uuid::Uuid;
+
+/// Who acts, and the reference that ties what they do to the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Acting<'a> {
+    /// Who.
+    pub profile: &'a Profile,
+    /// The reference.
+    pub request_id: &'a str,
+}
+
+impl<'a> From<&'a Actor> for Acting<'a> {
+    fn from(actor: &'a Actor) -> Self {
+        Self { profile: &actor.profile, request_id: &actor.request_id }
+    }
+}
+
+/// Records the intent, makes the write, records the outcome. The write gets the intent's id.
+///
+/// Without a recorded intent nothing is written. If the outcome cannot be recorded, the record shows
+/// "unknown" and so does the answer, even where the write went well.
+///
+/// # Errors
+/// The write's own, or the database's.
+pub async fn audited<'a, T, Fut>(
+    state: &AppState,
+    who: impl Into<Acting<'a>>,
+    action: Action,
+    object: &str,
+    detail: Value,
+    write: impl FnOnce(Uuid) -> Fut,
+) -> Result<T, AppError>
+where
+    Fut: Future<Output = Result<T, AppError>>,
+{
+    let who = who.into();
+    let event = |intent_id, phase, detail| NewEvent {
+        intent_id,
+        phase,
+        actor: who.profile,
+        action,
+        object,
+        detail,
+        request_id: who.request_id,
+    };
+    let intent = store::append(&state.database, event(None, Phase::Intent, detail)).await?;
+    let result = write(intent).await;
+    let (phase, detail) = match &result {
+        Ok(_) => (Phase::Succeeded, json!({})),
+        Err(error @ AppError::OutcomeUnknown { .. }) => (Phase::Unknown, json!({ "code": error.code() })),
+        Err(error @ (AppError::Internal | AppError::Away { .. })) => (Phase::Failed, json!({ "code": error.code() })),
+        Err(error) => (Phase::Refused, json!({ "code": error.code(), "message": error.to_string() })),
+    };
+    let recorded = store::append(&state.database, event(Some(intent), phase, detail)).await;
+    match recorded {
+        Err(error) if result.is_ok() => {
+            tracing::error!(%error, %intent, "the outcome of a write could not be recorded");
+            Err(AppError::OutcomeUnknown { part: Part::Database })
+        }
+        _ => result,
+    }
+}
+
+/// Records what has already happened, or was refused, in one row.
+///
+/// # Errors
+/// When the database is away.
+pub async fn recorded<'a>(
+    state: &AppState,
+    who: impl Into<Acting<'a>>,
+    action: Action,
+    phase: Phase,
+    object: &str,
+    detail: Value,
+) -> Result<(), AppError> {
+    let Acting { profile, request_id } = who.into();
+    let event = NewEvent { intent_id: None, phase, actor: profile, action, object, detail, request_id };
+    store::append(&state.database, event).await?;
+    Ok(())
+}
+
+/// How many writes a page shows.
+pub const PAGE_SIZE: i64 = 50;
+
+/// What is looked for in the record, as typed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FilterForm {
+    /// Part of a name or address.
+    pub person: String,
+    /// An [`Action`] by its code.
+    pub action: String,
+    /// An object, its namespace or its name.
+    pub object: String,
+    /// The reference of a request.
+    pub reference: String,
+    /// The first day, as `2026-11-23`.
+    pub from: String,
+    /// The last day.
+    pub to: String,
+    /// A control, by its id.
+    pub control: String,
+}
+
+impl FilterForm {
+    /// What it asks for, and what is wrong with it: a day that is none asks for nothing, and is said to be wrong.
+    #[must_use]
+    pub fn filter(&self, controls: &[Control]) -> (Filter, Vec<(&'static str, &'static str)>) {
+        let mut wrong = Vec::new();
+        let mut day = |field, text: &str, days_later: i64| {
+            let text = text.trim();
+            if text.is_empty() {
+                return None;
+            }
+            let begins = text
+                .parse::<Date>()
+                .ok()
+                .and_then(|date| date.checked_add(jiff::Span::new().days(days_later)).ok())
+                .and_then(|date| date.to_zoned(TimeZone::UTC).ok());
+            if begins.is_none() {
+                wrong.push((field, "Enter a day like 2026-11-23."));
+            }
+            begins.map(|begins| begins.timestamp())
+        };
+        let control = controls.iter().find(|control| control.id == self.control).map(Control::filter);
+        let filter = Filter {
+            person: self.person.trim().to_owned(),
+            object: self.object.trim().to_owned(),
+            reference: self.reference.trim().to_owned(),
+            from: day("from", &self.from, 0),
+            until: day("to", &self.to, 1),
+            ..control.unwrap_or_default()
+        };
+        let filter = match Action::from_code(&self.action) {
+            Some(action) => Filter { actions: vec![action], names: Vec::new(), ..filter },
+            None => filter,
+        };
+        (filter, wrong)
+    }
+
+    /// The fields that are filled in, for an address.
+    #[must_use]
+    pub fn query(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.fields().into_iter().filter(|(_, value)| !value.is_empty()) {
+            query.append_pair(name, value);
+        }
+        query.finish()
+    }
+
+    /// Every field with its value.
+    #[must_use]
+    pub fn fields(&self) -> [(&'static str, &str); 7] {
+        [
+            ("person", &self.person),
+            ("action", &self.action),
+            ("object", &self.object),
+            ("reference", &self.reference),
+            ("from", &self.from),
+            ("to", &self.to),
+            ("control", &self.control),
+        ]
+    }
+}
+
+/// A write with the controls that it is evidence for.
+pub struct Evidence {
+    /// The write.
+    pub write: Write,
+    /// Ids of controls.
+    pub controls: Vec<String>,
+}
+
+/// A page of the record, the newest first.
+///
+/// # Errors
+/// When the database is away.
+pub async fn load_writes(
+    state: &AppState,
+    _: RecordReader,
+    before: Option<i64>,
+    filter: &Filter,
+) -> Result<Vec<Evidence>, AppError> {
+    let writes = store::list_writes(&state.database, before.unwrap_or(i64::MAX), filter, PAGE_SIZE).await?;
+    let with_controls = |write: Write| {
+        let controls = covering(&state.policy.controls, &write.action, &write.object);
+        Evidence { controls: controls.map(|control| control.id.clone()).collect(), write }
+    };
+    Ok(writes.into_iter().map(with_controls).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_whole_and_in_utc() {
+        let form = FilterForm { from: "2026-11-01".into(), to: " 2026-11-30 ".into(), ..FilterForm::default() };
+        let (filter, wrong) = form.filter(&[]);
+        assert_eq!(wrong, []);
+        assert_eq!(filter.from.map(|at| at.to_string()).as_deref(), Some("2026-11-01T00:00:00Z"));
+        assert_eq!(filter.until.map(|at| at.to_string()).as_deref(), Some("2026-12-01T00:00:00Z"));
+    }
+
+    #[test]
+    fn a_day_that_is_none_is_said_to_be_wrong() {
+        let form = FilterForm { from: "yesterday".into(), to: "2026-02-30".into(), ..FilterForm::default() };
+        let (filter, wrong) = form.filter(&[]);
+        assert_eq!(wrong.iter().map(|(field, _)| *field).collect::<Vec<_>>(), ["from", "to"]);
+        assert_eq!((filter.from, filter.until), (None, None));
+    }
+
+    #[test]
+    fn an_action_within_a_control_asks_for_that_action() {
+        let control =
+            Control { id: "A.1".into(), actions: vec![Action::SignIn, Action::SignOut], ..Control::default() };
+        let form = FilterForm { control: "A.1".into(), ..FilterForm::default() };
+        assert_eq!(form.filter(std::slice::from_ref(&control)).0.actions, [Action::SignIn, Action::SignOut]);
+        let form = FilterForm { action: "session.sign_out".into(), ..form };
+        assert_eq!(form.filter(&[control]).0.actions, [Action::SignOut]);
+    }
+
+    #[test]
+    fn the_address_of_a_filter_reads_back() {
+        let form = FilterForm { person: "a&b".into(), control: "ISO 27001 A.8.32".into(), ..FilterForm::default() };
+        assert_eq!(serde_html_form::from_str::<FilterForm>(&form.query()).ok(), Some(form));
+    }
+}

@@ -1,0 +1,238 @@
+//! What is due for an opt-in: notices, its end, and what must be done or undone in the cluster.
+
+use super::opt_in::{End, Standing};
+use super::terms::{Renewal, Stage};
+use jiff::{Timestamp, ToSpan, Zoned, tz::TimeZone};
+
+/// Days before the end on which people are told.
+pub const NOTICES: [u16; 3] = [30, 7, 1];
+
+/// A version of a statement that came after the accepted one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaterVersion {
+    /// What it means for those who accepted an earlier one.
+    pub renewal: Renewal,
+    /// When it was published.
+    pub published_at: Timestamp,
+}
+
+/// Everything that decides what is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Life {
+    /// How the opt-in stands.
+    pub standing: Standing,
+    /// How far the feature has come.
+    pub stage: Stage,
+    /// When it was approved.
+    pub approved_at: Option<Timestamp>,
+    /// How long an approval lasts.
+    pub validity_months: u16,
+    /// Versions after the accepted one.
+    pub later: Vec<LaterVersion>,
+    /// A later acceptance for the same scope is granted.
+    pub is_replaced: bool,
+    /// Which notices were given, and when.
+    pub noticed: Vec<(u16, Timestamp)>,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// Tell people that it ends within so many days.
+    Notice(u16),
+    /// End it.
+    End(End),
+    /// Make what it gives.
+    TakeEffect,
+    /// Take back what it gave.
+    RemoveEffect,
+    /// See whether what it gives is still there.
+    Look,
+}
+
+impl Life {
+    /// Whether the accepted statement is the current one, or every later one lets it go on.
+    #[must_use]
+    pub fn is_in_force(&self) -> bool {
+        self.stage != Stage::Retired && self.later.iter().all(|later| later.renewal == Renewal::NotNeeded)
+    }
+
+    /// When it ends by itself, and why; nothing where it has no end.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<(Timestamp, End)> {
+        // There is no risk left to accept, and so nothing to renew.
+        if self.stage == Stage::General {
+            return None;
+        }
+        let expiry = self.approved_at.and_then(|at| months_after(at, self.validity_months)).map(|at| (at, End::Expired));
+        let renewals = self.later.iter().filter_map(|later| match later.renewal {
+            Renewal::NotNeeded => None,
+            Renewal::WithinDays(days) => Some((days_after(later.published_at, days.into())?, End::NotRenewed)),
+        });
+        expiry.into_iter().chain(renewals).min_by_key(|(at, _)| *at)
+    }
+
+    /// What is due at a moment; the most urgent first, one at a time.
+    #[must_use]
+    pub fn due(&self, now: Timestamp) -> Option<Duty> {
+        match self.standing {
+            Standing::Ending(_) => Some(Duty::RemoveEffect),
+            Standing::Waiting { .. } => (self.stage == Stage::Retired).then_some(Duty::End(End::Retired)),
+            Standing::Approved | Standing::Effective => Some(self.due_while_granted(now)),
+            Standing::Refused | Standing::Withdrawn | Standing::Ended(_) => None,
+        }
+    }
+
+    fn due_while_granted(&self, now: Timestamp) -> Duty {
+        if self.stage == Stage::Retired {
+            return Duty::End(End::Retired);
+        }
+        if self.is_replaced {
+            return Duty::End(End::Replaced);
+        }
+        if let Some((ends_at, end)) = self.ends_at() {
+            if now >= ends_at && self.was_warned(now) {
+                return Duty::End(end);
+            }
+            if let Some(days) = self.notice_due(now, ends_at) {
+                return Duty::Notice(days);
+            }
+        }
+        match self.standing {
+            Standing::Approved if self.is_in_force() => Duty::TakeEffect,
+            // Approved, and outdated before anything was made: nothing may be made any more.
+            Standing::Approved => Duty::End(End::NotRenewed),
+            _ => Duty::Look,
+        }
+    }
+
+    /// Nothing ends on the day on which people first hear of it, however late the portal was started.
+    fn was_warned(&self, now: Timestamp) -> bool {
+        self.noticed.iter().any(|(_, at)| days_after(*at, 1).is_some_and(|warned| warned <= now))
+    }
+
+    /// The latest notice that should have been given by now and was not; earlier ones are no longer worth giving.
+    fn notice_due(&self, now: Timestamp, ends_at: Timestamp) -> Option<u16> {
+        let reached = |days: &u16| days_after(ends_at, -i64::from(*days)).is_some_and(|at| at <= now);
+        let latest = NOTICES.into_iter().filter(|days| reached(days)).min()?;
+        let is_given = self.noticed.iter().any(|(days, _)| *days <= latest);
+        (!is_given).then_some(latest)
+    }
+}
+
+fn months_after(at: Timestamp, months: u16) -> Option<Timestamp> {
+    Zoned::new(at, TimeZone::UTC).checked_add(i32::from(months).months()).ok().map(|then| then.timestamp())
+}
+
+fn days_after(at: Timestamp, days: i64) -> Option<Timestamp> {
+    at.checked_add((days * 24).hours()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const DAY: i64 = 24 * 3600;
+
+    fn at(day: i64) -> Timestamp {
+        Timestamp::from_second(day * DAY).unwrap()
+    }
+
+    /// Approved on day 0 for a month, which is day 31 of 1970.
+    fn granted() -> Life {
+        Life {
+            standing: Standing::Effective,
+            stage: Stage::Preview,
+            approved_at: Some(at(0)),
+            validity_months: 1,
+            later: Vec::new(),
+            is_replaced: false,
+            noticed: Vec::new(),
+        }
+    }
+
+    fn renewal(days: u16, published: i64) -> LaterVersion {
+        LaterVersion { renewal: Renewal::WithinDays(days), published_at: at(published) }
+    }
+
+    #[test]
+    fn people_are_told_30_7_and_1_days_before_the_end() {
+        let mut life = granted();
+        let mut given = Vec::new();
+        for day in 0..=40 {
+            while let Some(Duty::Notice(days)) = life.due(at(day)) {
+                given.push((day, days));
+                life.noticed.push((days, at(day)));
+            }
+            if let Some(Duty::End(end)) = life.due(at(day)) {
+                assert_eq!((day, end), (31, End::Expired));
+                break;
+            }
+        }
+        assert_eq!(given, [(1, 30), (24, 7), (30, 1)]);
+    }
+
+    #[test]
+    fn a_portal_that_was_off_for_long_gives_one_notice_and_a_day() {
+        let mut life = granted();
+        assert_eq!(life.due(at(90)), Some(Duty::Notice(1)));
+        life.noticed.push((1, at(90)));
+        assert_eq!(life.due(at(90)), Some(Duty::Look));
+        assert_eq!(life.due(at(91)), Some(Duty::End(End::Expired)));
+    }
+
+    #[test]
+    fn a_version_that_must_be_accepted_ends_what_was_accepted_before() {
+        let life = Life { later: vec![renewal(14, 2)], noticed: vec![(1, at(15))], ..granted() };
+        assert_eq!(life.ends_at(), Some((at(16), End::NotRenewed)));
+        assert_eq!(life.due(at(16)), Some(Duty::End(End::NotRenewed)));
+        assert!(!life.is_in_force());
+        let lenient = LaterVersion { renewal: Renewal::NotNeeded, published_at: at(2) };
+        let life = Life { later: vec![lenient], ..granted() };
+        assert_eq!(life.ends_at(), Some((at(31), End::Expired)));
+        assert!(life.is_in_force());
+    }
+
+    #[test]
+    fn what_was_approved_and_outdated_before_it_took_effect_never_takes_effect() {
+        let life = Life { standing: Standing::Approved, later: vec![renewal(60, 1)], ..granted() };
+        assert_eq!(life.due(at(1)), Some(Duty::Notice(30)));
+        let life = Life { noticed: vec![(30, at(1))], ..life };
+        assert_eq!(life.due(at(1)), Some(Duty::End(End::NotRenewed)));
+    }
+
+    #[test]
+    fn what_is_generally_available_does_not_expire_and_what_is_retired_ends_at_once() {
+        assert_eq!(Life { stage: Stage::General, ..granted() }.due(at(500)), Some(Duty::Look));
+        let retired = Life { stage: Stage::Retired, ..granted() };
+        assert_eq!(retired.due(at(1)), Some(Duty::End(End::Retired)));
+        let waiting = Life { standing: Standing::Waiting { approved_by: Vec::new() }, approved_at: None, ..retired };
+        assert_eq!(waiting.due(at(1)), Some(Duty::End(End::Retired)));
+    }
+
+    #[test]
+    fn a_month_is_a_month_of_the_calendar() {
+        let january_31 = at(30);
+        assert_eq!(months_after(january_31, 1), Some(at(58)));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_ends_by_itself_without_a_notice_a_day_before(
+            day in 0_i64..200,
+            noticed in prop::collection::vec((prop::sample::select(&NOTICES[..]), 0_i64..200), 0..4),
+            renewal_days in prop::option::of(1_u16..60),
+        ) {
+            let life = Life {
+                noticed: noticed.iter().map(|(days, on)| (*days, at(*on))).collect(),
+                later: renewal_days.map(|days| renewal(days, 5)).into_iter().collect(),
+                ..granted()
+            };
+            if let Some(Duty::End(End::Expired | End::NotRenewed)) = life.due(at(day)) {
+                prop_assert!(noticed.iter().any(|(_, on)| on + 1 <= day));
+                prop_assert!(life.ends_at().is_some_and(|(ends_at, _)| ends_at <= at(day)));
+            }
+        }
+    }
+}

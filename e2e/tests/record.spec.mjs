@@ -1,0 +1,130 @@
+// The record: found, exported and verified by administrators and auditors, and kept from everybody else.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, stack, test, unique } from './portal.mjs';
+import { rows } from './truth.mjs';
+
+const region = (page) => page.getByRole('region', { name: 'Writes' });
+
+/** The file that a button of the page gives. */
+async function exported(page, button) {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button }).click()]);
+  return download.path();
+}
+
+function fairway(args, env = {}) {
+  const { status, stdout, stderr } = spawnSync(stack.binary, args, { encoding: 'utf8', env: { ...process.env, DATABASE_URL: stack.database, ...env } });
+  return { status, text: stdout + stderr };
+}
+
+/** Somebody signs out, so that the record holds something new of them. */
+async function leaveTrace(open, subject) {
+  const page = await open(subject);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page).toHaveURL(`${stack.url}/`);
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`an auditor finds writes by person, action, object and day${javaScriptEnabled ? '' : ', without JavaScript'}`, async ({ open }) => {
+    const name = unique('found');
+    const developer = await open('dana');
+    await developer.request.post('/namespaces/new', { form: { origin: 'shop', name } });
+    const page = await open('alex', { javaScriptEnabled });
+    await page.goto('/admin/audit');
+    await page.getByLabel('Person').fill('DANA@');
+    await page.getByLabel('What they did').selectOption('created a namespace');
+    await page.getByLabel('Object').fill(name);
+    await page.getByLabel('From').fill(new Date().toISOString().slice(0, 10));
+    await page.getByRole('button', { name: 'Filter writes' }).click();
+    await expect(region(page).getByRole('row')).toHaveCount(2);
+    const row = region(page).getByRole('row').nth(1);
+    await expect(row).toContainText('Dana Developer');
+    await expect(row).toContainText(`Namespace//${name}`);
+    await expect(row).toContainText('Succeeded');
+    await expect(row).toContainText('ISO 27001 A.5.15');
+    const reference = await row.getByRole('cell').last().textContent();
+    await page.goto(`/admin/audit?reference=${reference}`);
+    await expect(region(page).getByRole('row')).toHaveCount(2);
+    await page.goto('/admin/audit?to=2020-01-01');
+    await expect(page.getByText('No writes found')).toBeVisible();
+  });
+}
+
+test('a day that is none is said to be wrong, and nothing typed is lost', async ({ open }) => {
+  const page = await open('alex');
+  await page.goto('/admin/audit?person=dana&from=yesterday');
+  await expect(page.getByRole('alert')).toContainText('Enter a day like 2026-11-23.');
+  await expect(page.getByLabel('Person')).toHaveValue('dana');
+  await expect(page.getByLabel('From')).toHaveValue('yesterday');
+});
+
+test('the record is exported, verified without Fairway and with it, and a change in the file is found', async ({ open }, info) => {
+  await leaveTrace(open, 'pia');
+  const page = await open('alex');
+  await page.goto('/admin/audit');
+  const path = await exported(page, 'Export as JSON Lines');
+  const lines = readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+  let previous = '0'.repeat(64);
+  for (const { sequence, entry, previous_hash, hash } of lines) {
+    expect(JSON.parse(entry).sequence).toBe(sequence);
+    expect(previous_hash).toBe(previous);
+    previous = createHash('sha256').update(Buffer.from(previous_hash, 'hex')).update(entry).digest('hex');
+    expect(hash).toBe(previous);
+  }
+  const whole = fairway(['audit', 'verify', path]);
+  expect(whole).toMatchObject({ status: 0 });
+  expect(whole.text).toContain(`${lines.length} rows, unbroken. The head is ${lines.length} ${previous}.`);
+  // That it was exported is the next row.
+  await expect.poll(() => rows(`select phase, detail ->> 'rows' as rows from audit_events where action = 'record.export' and phase = 'succeeded' order by sequence desc limit 1`)).toEqual([{ phase: 'succeeded', rows: String(lines.length) }]);
+
+  const tampered = info.outputPath('tampered.jsonl');
+  const write = (changed) => writeFileSync(tampered, changed.map((line) => JSON.stringify(line)).join('\n'));
+  const middle = Math.floor(lines.length / 2);
+  write(lines.with(middle, { ...lines[middle], entry: lines[middle].entry.replace('"object":"', '"object":"Other') }));
+  expect(fairway(['audit', 'verify', tampered])).toMatchObject({ status: 1, text: expect.stringContaining(`row ${middle + 1} was changed`) });
+  write(lines.toSpliced(middle, 1));
+  expect(fairway(['audit', 'verify', tampered])).toMatchObject({ status: 1, text: expect.stringContaining(`row ${middle + 1} is missing`) });
+  write(lines.slice(0, -1));
+  const heads = info.outputPath('heads.txt');
+  writeFileSync(heads, `${lines.length} ${previous}\n`);
+  expect(fairway(['audit', 'verify', tampered, '--heads', heads])).toMatchObject({ status: 1, text: expect.stringContaining('its end was cut off') });
+  write(lines.with(0, { ...lines[0], actor: { ...lines[0].actor, name: 'Somebody Else' } }));
+  expect(fairway(['audit', 'verify', tampered])).toMatchObject({ status: 1, text: expect.stringContaining('the details of the actor are not those') });
+  expect(fairway(['audit', 'verify'])).toMatchObject({ status: 0 });
+});
+
+test('the evidence for a control in a period is shown, and exported as a selection and as a table', async ({ open }) => {
+  await leaveTrace(open, 'pia');
+  const page = await open('alex');
+  await page.goto('/admin/audit');
+  await page.getByLabel('Evidence for the control').selectOption('ISO 27001 A.5.15: Access control');
+  await page.getByLabel('From').fill('2026-01-01');
+  await page.getByRole('button', { name: 'Filter writes' }).click();
+  await expect(page.getByRole('heading', { name: 'Evidence for ISO 27001 A.5.15' })).toBeVisible();
+  await expect(page.getByRole('link', { name: '/faq/give-access' })).toBeVisible();
+  await expect(region(page)).not.toContainText('workload.');
+  await expect(region(page)).toContainText('session.sign_out');
+  const path = await exported(page, 'Export as JSON Lines');
+  const actions = new Set(readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(JSON.parse(line).entry).action));
+  expect([...actions].filter((action) => !/^(session|request|namespace)\./.test(action))).toEqual([]);
+  expect(fairway(['audit', 'verify', '--selection', path])).toMatchObject({ status: 0 });
+  const table = readFileSync(await exported(page, 'Export as CSV'), 'utf8');
+  expect(table.split('\r\n')[0]).toBe('sequence,occurred_at,actor_name,actor_email,actor_subject,action,object,phase,request_id,detail,hash');
+  expect(table).toContain('Pia Payments,pia@example.com,pia,session.sign_out');
+});
+
+test('nobody else reads or exports the record, and what was tried is in it', async ({ open }) => {
+  const page = await open('dana');
+  expect((await page.request.get('/admin/audit')).status()).toBe(404);
+  const refused = await page.request.post('/admin/audit/export', { form: { format: 'csv' } });
+  expect(refused.status()).toBe(404);
+  const reference = refused.headers()['x-request-id'];
+  const auditor = await open('alex');
+  await auditor.goto(`/admin/audit?reference=${reference}`);
+  const row = region(auditor).getByRole('row').nth(1);
+  await expect(row).toContainText('asked for what is not theirs');
+  await expect(row).toContainText('/admin/audit/export');
+  await expect(row).toContainText('Refused');
+});

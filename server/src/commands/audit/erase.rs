@@ -1,0 +1,47 @@
+//! `fairway audit erase`: a person's details go, what they did stays.
+
+use super::connect;
+use crate::commands::say;
+use anyhow::bail;
+use app::actor::Profile;
+use app::audit::store::{NewEvent, append_in, erase_person};
+use app::audit::{Action, Phase};
+use clap::Args;
+use serde_json::json;
+
+/// Whose details.
+#[derive(Args)]
+pub struct EraseArguments {
+    /// `iss` of the person, as an export shows it.
+    #[arg(long)]
+    issuer: String,
+    /// `sub` of the person.
+    #[arg(long)]
+    subject: String,
+}
+
+impl EraseArguments {
+    /// Blanking and its own row stand or fall together.
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let database = connect("FAIRWAY_MIGRATE_DATABASE_URL").await?;
+        let mut transaction = database.begin().await?;
+        let erased = erase_person(&mut transaction, &self.issuer, &self.subject).await?;
+        if erased == 0 {
+            bail!("the record knows nobody with this issuer and subject");
+        }
+        let event = NewEvent {
+            intent_id: None,
+            phase: Phase::Succeeded,
+            actor: &Profile::fairway(),
+            action: Action::RecordErase,
+            object: "Person//",
+            // Who it was is what must not be kept.
+            detail: json!({ "identities": erased.to_string() }),
+            request_id: "",
+        };
+        append_in(&mut transaction, event).await?;
+        transaction.commit().await?;
+        say(&format!("{erased} identities blanked. Their sessions are ended; what they did stays in the record."));
+        Ok(())
+    }
+}

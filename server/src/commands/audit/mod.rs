@@ -1,0 +1,34 @@
+//! `fairway audit`: verifying and exporting the record, and blanking a person in it.
+
+mod erase;
+mod export;
+mod verify;
+
+use clap::Subcommand;
+use sqlx::PgPool;
+
+/// What can be done with the record.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Check that no row was changed, removed, moved or cut off.
+    Verify(verify::VerifyArguments),
+    /// Write rows to standard output.
+    Export(export::ExportArguments),
+    /// Blank a person's details, as the database's owner; the chain still holds afterwards.
+    Erase(erase::EraseArguments),
+}
+
+impl AuditCommand {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Verify(arguments) => arguments.run().await,
+            Self::Export(arguments) => arguments.run().await,
+            Self::Erase(arguments) => arguments.run().await,
+        }
+    }
+}
+
+async fn connect(variable: &str) -> anyhow::Result<PgPool> {
+    let url = std::env::var(variable).map_err(|_| anyhow::anyhow!("set {variable}"))?;
+    Ok(PgPool::connect(&url).await?)
+}
