@@ -1,70 +1,141 @@
 create table preview_features (
   slug text primary key check (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-  name text not null,
+  name text not null check (btrim(name) <> ''),
   purpose text not null,
+  -- Who answers for it: a team, an address.
+  owner text not null,
   documentation_url text,
+  stage text not null check (stage in ('preview', 'general', 'retired')),
   created_at timestamptz not null default now()
 );
 grant select, insert, update on preview_features to fairway_app;
 
 -- Immutable once published; a new text is a new version.
 create table risk_statements (
-  id uuid primary key default gen_random_uuid(),
   feature_slug text not null references preview_features,
   version integer not null check (version > 0),
-  body text not null,
-  -- Each is confirmed on its own.
-  points text[] not null check (cardinality(points) > 0),
-  -- Digest of exactly what the person reads: the body, then each point on a line of its own.
-  digest bytea not null check (
-    digest = sha256(convert_to(body || E'\n' || array_to_string(points, E'\n'), 'UTF8'))
-  ),
+  -- The terms as JSON, exactly as people read and accept them.
+  document text not null
+    check (document::jsonb ->> 'feature' = feature_slug and (document::jsonb ->> 'version')::integer = version),
+  digest bytea not null check (digest = sha256(convert_to(document, 'UTF8'))),
   published_at timestamptz not null default now(),
-  unique (feature_slug, version)
+  primary key (feature_slug, version),
+  unique (feature_slug, version, digest)
 );
 create trigger risk_statements_append_only before update or delete or truncate on risk_statements
   for each statement execute function refuse_rewrite();
 grant select, insert on risk_statements to fairway_app;
 
--- The acceptance of a risk, as evidence: everything is copied, nothing is looked up later.
+-- The acceptance of a risk, as evidence: everything stands in the document, and every column is read from it.
 create table acceptances (
-  id uuid primary key default gen_random_uuid(),
-  statement_id uuid not null references risk_statements,
+  id uuid primary key check ((document::jsonb ->> 'id')::uuid = id),
   person_id uuid not null references people,
-  person_issuer text not null,
-  person_subject text not null,
-  person_name text not null,
-  person_email text not null,
-  person_groups text[] not null,
-  namespace text not null,
-  statement_body text not null,
-  confirmed_points text[] not null,
-  statement_digest bytea not null check (
-    statement_digest = sha256(convert_to(statement_body || E'\n' || array_to_string(confirmed_points, E'\n'), 'UTF8'))
-  ),
-  justification text not null,
-  request_id text not null,
-  accepted_at timestamptz not null default now(),
-  -- For the foreign key of `decisions`, which must know who accepted.
+  document text not null,
+  digest bytea not null unique check (digest = sha256(convert_to(document, 'UTF8'))),
+  feature_slug text not null generated always as (document::jsonb ->> 'feature') stored,
+  statement_version integer not null generated always as ((document::jsonb ->> 'statement_version')::integer) stored,
+  statement_digest bytea not null
+    generated always as (decode(document::jsonb ->> 'statement_digest', 'hex')) stored,
+  -- Who accepted, as the record commits to them.
+  identity bytea not null generated always as (decode(document::jsonb ->> 'person', 'hex')) stored references identities,
+  scope_kind text not null generated always as (document::jsonb -> 'scope' ->> 'kind') stored
+    check (scope_kind in ('team', 'namespace', 'environment')),
+  scope_name text not null generated always as (document::jsonb -> 'scope' ->> 'name') stored,
+  accepted_at timestamptz not null generated always as (recorded_time(document::jsonb ->> 'accepted_at')) stored,
+  foreign key (feature_slug, statement_version, statement_digest)
+    references risk_statements (feature_slug, version, digest),
+  -- For the foreign key of `opt_in_steps`, which must know who accepted.
   unique (id, person_id)
 );
 create index acceptances_by_person on acceptances (person_id, accepted_at desc);
+create index acceptances_by_scope on acceptances (feature_slug, scope_kind, scope_name, accepted_at desc);
 create trigger acceptances_append_only before update or delete or truncate on acceptances
   for each statement execute function refuse_rewrite();
 grant select, insert on acceptances to fairway_app;
 
-create table decisions (
-  -- At most one decision on an acceptance.
-  acceptance_id uuid primary key,
+-- What became of it, step by step. Two who act at once want the same number, and one of them is told.
+create table opt_in_steps (
+  acceptance_id uuid not null,
+  number integer not null check (number > 0),
   accepted_by uuid not null,
-  decided_by uuid not null references people,
-  verdict text not null check (verdict in ('approved', 'refused')),
-  comment text not null check (verdict = 'approved' or btrim(comment) <> ''),
+  step text not null check (step in ('approved', 'refused', 'withdrawn', 'effective', 'ending', 'ended')),
+  -- Null where Fairway took it by itself.
+  person_id uuid references people,
+  -- Why it ends.
+  reason text check (reason in ('expired', 'revoked', 'retired', 'not_renewed', 'replaced')),
+  comment text not null check (step <> 'refused' or btrim(comment) <> ''),
+  -- How the opt-in stands after it.
+  standing text not null
+    check (standing in ('waiting', 'refused', 'withdrawn', 'approved', 'effective', 'ending', 'ended')),
   request_id text not null,
-  decided_at timestamptz not null default now(),
+  taken_at timestamptz not null default now(),
+  primary key (acceptance_id, number),
   foreign key (acceptance_id, accepted_by) references acceptances (id, person_id),
-  constraint decisions_need_a_second_person check (decided_by <> accepted_by)
+  check ((reason is not null) = (step in ('ending', 'ended'))),
+  constraint decisions_need_a_second_person
+    check (step not in ('approved', 'refused') or (person_id is not null and person_id <> accepted_by))
 );
-create trigger decisions_append_only before update or delete or truncate on decisions
+create unique index opt_in_steps_approved_once on opt_in_steps (acceptance_id, person_id) where step = 'approved';
+create trigger opt_in_steps_append_only before update or delete or truncate on opt_in_steps
   for each statement execute function refuse_rewrite();
-grant select, insert on decisions to fairway_app;
+
+-- The rules of the portal once more, where no defect of the portal can go around them.
+create function refuse_unfounded_step() returns trigger language plpgsql as $$
+declare
+  before text;
+  approvals integer;
+  needed integer;
+begin
+  select standing into before from opt_in_steps where acceptance_id = new.acceptance_id order by number desc limit 1;
+  if new.number <> 1 + (select count(*) from opt_in_steps where acceptance_id = new.acceptance_id) then
+    -- As for two who want the same number: somebody else was faster.
+    raise exception 'this is not the next step' using errcode = 'unique_violation';
+  end if;
+  select count(*) into approvals from opt_in_steps where acceptance_id = new.acceptance_id and step = 'approved';
+  select (s.document::jsonb ->> 'approvals')::integer into needed
+    from acceptances a join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version
+    where a.id = new.acceptance_id;
+  if new.standing = 'approved' and (new.step <> 'approved' or approvals + 1 < needed) then
+    raise exception 'not enough approvals' using errcode = 'check_violation';
+  end if;
+  if new.standing = 'effective' and (new.step <> 'effective' or before is distinct from 'approved') then
+    raise exception 'only what was approved becomes effective' using errcode = 'check_violation';
+  end if;
+  return new;
+end
+$$;
+create trigger opt_in_steps_in_order before insert on opt_in_steps
+  for each row execute function refuse_unfounded_step();
+grant select, insert on opt_in_steps to fairway_app;
+
+create function standing_of(acceptance uuid) returns text stable language sql as $$
+  select coalesce(
+    (select standing from opt_in_steps where acceptance_id = acceptance order by number desc limit 1),
+    'waiting')
+$$;
+
+-- That people were told that an opt-in ends.
+create table notices (
+  acceptance_id uuid not null references acceptances,
+  days integer not null,
+  ends_at timestamptz not null,
+  given_at timestamptz not null default now(),
+  primary key (acceptance_id, days)
+);
+create trigger notices_append_only before update or delete or truncate on notices
+  for each statement execute function refuse_rewrite();
+grant select, insert on notices to fairway_app;
+
+-- How it goes with making, looking at and taking back what an opt-in gives. No evidence: the steps are that.
+create table effects (
+  acceptance_id uuid primary key references acceptances,
+  -- Failed in a row.
+  attempts integer not null default 0,
+  next_attempt_at timestamptz not null default now(),
+  -- What was in the way last, in words; empty where nothing was.
+  problem text not null default '',
+  -- How the cluster differs from what was given; empty where it does not.
+  drift text not null default '',
+  looked_at timestamptz
+);
+grant select, insert, update on effects to fairway_app;

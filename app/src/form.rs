@@ -10,6 +10,7 @@ use axum::http::{Method, Request, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::{provide_context, use_context};
+use std::sync::Arc;
 
 /// What is wrong with a form, field by field, in the order of the page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub enum FormOutcome<F> {
     Done(String),
     /// Show the page again.
     Again(Rejected<F>),
+    /// Show the page with something new on it, which it takes from the context; nothing was done yet.
+    Shown(Box<dyn Fn() + Send + Sync>),
 }
 
 impl<F: Clone + Send + Sync + 'static> FormOutcome<F> {
@@ -92,13 +95,23 @@ impl<F: Clone + Send + Sync + 'static> FormOutcome<F> {
         Self::Again(Rejected { form, errors })
     }
 
-    /// The response: a redirect, or the page again with status 422.
+    /// The page with this in its context.
+    #[must_use]
+    pub fn shown<C: Clone + Send + Sync + 'static>(context: C) -> Self {
+        Self::Shown(Box::new(move || provide_context(context.clone())))
+    }
+
+    /// The response: a redirect, or the page again with status 422, or with 200 where it only shows something.
     pub async fn respond(self, state: AppState, parts: Parts) -> Response {
         match self {
             Self::Done(path) => Redirect::to(&path).into_response(),
             Self::Again(rejected) => {
                 page_again(state, parts, StatusCode::UNPROCESSABLE_ENTITY, move || provide_context(rejected.clone()))
                     .await
+            }
+            Self::Shown(context) => {
+                let context: Arc<dyn Fn() + Send + Sync> = context.into();
+                page_again(state, parts, StatusCode::OK, move || context()).await
             }
         }
     }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use review::{Cidr, Manifest, ObjectRef, Port};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use url::Url;
 
 /// The Kubernetes cluster.
@@ -120,11 +121,62 @@ pub trait Cluster: Send + Sync {
         run: Run,
     ) -> Result<Applied, ClusterError>;
 
+    /// Makes what an approved opt-in gives in a namespace, with the portal's own account: the other of the two writes
+    /// that are not made as the person. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away, or the namespace is not there.
+    async fn grant(&self, grant: &Grant) -> Result<(), ClusterError>;
+
+    /// Takes back what an opt-in gave, and nothing else. What is not there any more is not missed.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away.
+    async fn withdraw(&self, grant: &Grant) -> Result<(), ClusterError>;
+
+    /// How a namespace differs from what an opt-in gave, in words; nothing where it does not.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away.
+    async fn difference(&self, grant: &Grant) -> Result<Option<String>, ClusterError>;
+
     /// Asks the API server for its version: is it there?
     ///
     /// # Errors
     /// When it is not.
     async fn check(&self) -> Result<(), ClusterError>;
+}
+
+/// What an opt-in gives in one namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The feature: what is made is named after it.
+    pub feature: String,
+    /// Where.
+    pub namespace: String,
+    /// What.
+    pub given: Given,
+    /// Who asked and who approved, for the annotation on what is made.
+    pub mandate: String,
+}
+
+/// The two kinds of things that opt-ins give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// Labels and annotations of the namespace.
+    Metadata {
+        /// Labels.
+        labels: BTreeMap<String, String>,
+        /// Annotations.
+        annotations: BTreeMap<String, String>,
+    },
+    /// A RoleBinding.
+    RoleBinding {
+        /// The ClusterRole.
+        cluster_role: String,
+        /// The groups, as the cluster names them.
+        groups: Vec<String>,
+    },
 }
 
 /// What a review takes into account beside what it reviews.

@@ -5,7 +5,7 @@ use crate::audit::page::AuditPage;
 use crate::error::AppError;
 use crate::faq::page::{ArticlePage, FaqPage};
 use crate::namespaces::page::{NamespacePage, NamespacesPage, NewNamespacePage};
-use crate::preview::page::{ApprovalsPage, CataloguePage, FeaturePage, FeaturesPage};
+use crate::preview::page::{AcceptancePage, ApprovalsPage, CataloguePage, EditFeaturePage, FeaturePage, FeaturesPage};
 use crate::state::AppState;
 use crate::ui::styleguide::StyleguidePage;
 use crate::ui::{Page, Section, failure_page, page};
@@ -41,7 +41,11 @@ pub fn form_routes() -> Router<AppState> {
         .route("/workloads/{id}/undo", post(workloads::api::post_undo))
         .route("/preview-features/{slug}", post(preview::api::post_opt_in))
         .route("/admin/approvals", post(preview::api::post_decision))
-        .route("/admin/features", post(preview::api::post_feature))
+        .route("/preview-features/{slug}/statements/{version}", get(preview::api::get_statement))
+        .route("/preview-features/acceptances/{id}", post(preview::api::post_act))
+        .route("/admin/features", post(preview::api::post_catalogue))
+        .route("/admin/features/catalogue.yaml", get(preview::api::get_catalogue))
+        .route("/admin/features/{slug}", post(preview::api::post_feature))
         .route("/admin/audit/export", post(audit::api::post_export))
 }
 
@@ -69,11 +73,13 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/workloads/:id") view=SubmissionPage ssr=SsrMode::Async/>
                 <Route path=path!("/preview-features") view=FeaturesPage ssr=SsrMode::Async/>
                 <Route path=path!("/preview-features/:slug") view=FeaturePage ssr=SsrMode::Async/>
+                <Route path=path!("/preview-features/acceptances/:id") view=AcceptancePage ssr=SsrMode::Async/>
                 <Route path=path!("/faq") view=FaqPage ssr=SsrMode::Async/>
                 <Route path=path!("/faq/:slug") view=ArticlePage ssr=SsrMode::Async/>
                 <Route path=path!("/admin") view=AdminPage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/approvals") view=ApprovalsPage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/features") view=CataloguePage ssr=SsrMode::Async/>
+                <Route path=path!("/admin/features/:slug") view=EditFeaturePage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/audit") view=AuditPage ssr=SsrMode::Async/>
                 <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
             </FlatRoutes>

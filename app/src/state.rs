@@ -1,10 +1,13 @@
 //! What every request may use.
 
+use crate::access::{Environment, Team};
 use crate::actor::{Actor, RoleGroups};
 use crate::audit::controls::Control;
 use crate::error::AppError;
 use crate::namespaces::NamespaceTemplate;
 use crate::ports::{Cluster, IdentityProvider};
+use crate::preview::AcceptedBy;
+use crate::preview::terms::EffectLimits;
 use crate::workloads::places::{Place, usual_places};
 use crate::workloads::second_person::SecondPerson;
 use axum::extract::{FromRef, FromRequestParts};
@@ -64,6 +67,14 @@ pub struct Policy {
     pub places: Vec<Place>,
     /// What a namespace consists of where the portal creates it itself.
     pub namespace_template: NamespaceTemplate,
+    /// Teams, with what is theirs.
+    pub teams: Vec<Team>,
+    /// Environments, for opt-ins.
+    pub environments: Vec<Environment>,
+    /// Who may accept the risks of preview features.
+    pub risks_accepted_by: AcceptedBy,
+    /// What opt-ins may change in the cluster.
+    pub effects: EffectLimits,
     /// What the record is evidence for.
     pub controls: Vec<Control>,
     /// Serve `/styleguide`.
@@ -80,6 +91,10 @@ impl Default for Policy {
             second_person: SecondPerson::default(),
             places: usual_places(),
             namespace_template: NamespaceTemplate::default(),
+            teams: Vec::new(),
+            environments: Vec::new(),
+            risks_accepted_by: AcceptedBy::default(),
+            effects: EffectLimits::default(),
             controls: Vec::new(),
             styleguide: false,
         }

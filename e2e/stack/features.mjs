@@ -7,6 +7,7 @@ const features = [
     purpose: 'Write your own configuration of the ingress controller, for rewrites it does not offer.',
     body: 'A snippet becomes part of the configuration that **all teams share**.\n\n- A mistake in it may stop the ingress controller for everyone.\n- The open-source project has announced that snippets may be removed.\n- What you write is not checked by the platform.',
     points: ['There is no other way to do what we need.', 'We understand that a mistake may cause downtime, for us and for others.', 'We understand that the feature may be withdrawn.'],
+    scopes: ['namespace', 'team'], approvals: 1, effect: { metadata: { labels: { 'preview.fairway.dev/snippets': 'allowed' } } },
   },
   {
     slug: 'custom-resource-definitions',
@@ -14,16 +15,25 @@ const features = [
     purpose: 'Install operators that bring their own kinds of objects.',
     body: 'Definitions hold for the **whole cluster** and are not limited to your namespace.\n\n- Deleting a definition deletes every object of its kind, and with it data.\n- Upgrades of the cluster may need your operator to be upgraded first.',
     points: ['We keep up with upgrades of the operator.', 'We understand that data may be lost.', 'We understand that the feature may be withdrawn.'],
+    scopes: ['namespace'], approvals: 1, effect: 'by_hand',
+  },
+  {
+    slug: 'endpoints',
+    name: 'Write access to Endpoints',
+    purpose: 'Point a Service at addresses that no pod has, such as a database outside of the cluster.',
+    body: 'Whoever writes Endpoints decides where traffic of a Service goes, past every NetworkPolicy of the pods behind it (**CVE-2021-25740**).\n\n- A wrong address sends data to the wrong place.\n- Kubernetes may take this away from ordinary roles for good.',
+    points: ['There is no other way to do what we need.', 'We check every address before we write it.', 'We understand that the feature may be withdrawn.'],
+    scopes: ['namespace', 'team', 'environment'], approvals: 2, effect: { role_binding: { cluster_role: 'preview-endpoints' } },
   },
 ];
 
 const quoted = (text) => `'${text.replaceAll("'", "''")}'`;
 
 export function seedFeatures({ psql }) {
-  for (const { slug, name, purpose, body, points } of features) {
-    const list = `array[${points.map(quoted).join(', ')}]`;
-    psql(`insert into preview_features (slug, name, purpose) values (${[slug, name, purpose].map(quoted).join(', ')}) on conflict do nothing`);
-    psql(`insert into risk_statements (feature_slug, version, body, points, digest)
-      values (${quoted(slug)}, 1, ${quoted(body)}, ${list}, sha256(convert_to(${quoted(body)} || E'\\n' || array_to_string(${list}, E'\\n'), 'UTF8'))) on conflict do nothing`);
+  for (const { slug, name, purpose, ...terms } of features) {
+    const document = JSON.stringify({ feature: slug, name, version: 1, ...terms, validity_months: 12, renewal: 'not_needed', changes: '' }, null, 2);
+    psql(`insert into preview_features (slug, name, purpose, owner, stage) values (${[slug, name, purpose, 'platform-team@example.com', 'preview'].map(quoted).join(', ')}) on conflict do nothing`);
+    psql(`insert into risk_statements (feature_slug, version, document, digest)
+      values (${quoted(slug)}, 1, ${quoted(document)}, sha256(convert_to(${quoted(document)}, 'UTF8'))) on conflict do nothing`);
   }
 }

@@ -8,6 +8,7 @@ export const people = [
   person('lee', 'Lee Lead', ['team-shop', 'team-shop-leads'], 'team lead of shop'),
   person('pia', 'Pia Payments', ['team-pay'], 'developer in the team pay'),
   person('ada', 'Ada Administrator', ['platform-admins'], 'platform administrator'),
+  person('gus', 'Gus Guardian', ['platform-admins'], 'a second platform administrator'),
   person('alex', 'Alex Auditor', ['auditors'], 'auditor'),
   person('nico', 'Nico Newcomer', [], 'newcomer without groups'),
 ];

@@ -2,6 +2,7 @@
 
 import { request } from 'node:http';
 import { expect, stack, test, unique } from './portal.mjs';
+import { accepted, published } from './opt-ins.mjs';
 import { holdRecord, kube, rows } from './truth.mjs';
 import { begin, describe, goOn, submitted } from './wizard.mjs';
 
@@ -46,23 +47,22 @@ test('a write goes on to its end and is recorded when the browser has gone away'
 
 test('pressing a button twice does not do a thing twice', async ({ open }) => {
   const page = await open('lee');
-  const digest = rows(`select encode(digest, 'hex') as digest from risk_statements where feature_slug = 'custom-resource-definitions'`)[0].digest;
-  const form = new URLSearchParams([['digest', digest], ['namespace', 'shop'], ['points', '0'], ['points', '1'], ['points', '2'], ['justification', '']]).toString();
-  const send = () => page.request.post('/preview-features/custom-resource-definitions', { data: form, headers: { 'content-type': 'application/x-www-form-urlencoded' }, maxRedirects: 0 });
+  const slug = unique('twice');
+  await published(await open('ada'), slug);
+  const digest = rows(`select encode(digest, 'hex') as digest from risk_statements where feature_slug = '${slug}'`)[0].digest;
+  const send = () => page.request.post(`/preview-features/${slug}`, { form: { digest, scope: 'namespace/shop', points: '0', justification: '', act: 'accept' }, maxRedirects: 0 });
   expect((await send()).status()).toBe(303);
   const again = await send();
   expect(again.status()).toBe(422);
-  expect(await again.text()).toContain('You have accepted these risks for this namespace already');
-  expect(rows(`select 1 from acceptances where person_email = 'lee@example.com' and namespace = 'shop'`)).toHaveLength(1);
+  expect(await again.text()).toContain('has been accepted for this scope already');
+  expect(rows(`select 1 from acceptances where feature_slug = '${slug}'`)).toHaveLength(1);
 });
 
 test('what administrators type is shown as text, also in the title', async ({ open }) => {
   const slug = unique('hostile');
   const page = await open('ada');
   const hostile = '</title><script>document.title="owned"</script>';
-  const form = { slug, name: hostile, purpose: '<img src=x onerror=alert(1)>', documentation_url: '', body: '<script>alert(1)</script>\n\n[a link](javascript:alert(1))' };
-  const response = await page.request.post('/admin/features', { form: { ...form, points: '<b>bold</b>' } });
-  expect(response.ok()).toBe(true);
+  await published(page, slug, { name: hostile, purpose: '<img src=x onerror=alert(1)>', body: '<script>alert(1)</script>\n\n[a link](javascript:alert(1))', points: '<b>bold</b>' });
   await page.goto(`/preview-features/${slug}`);
   await expect(page).toHaveTitle(`${hostile} - Fairway`);
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(hostile);
@@ -99,10 +99,10 @@ test('somebody who only has an empty role in a namespace sees nothing that was s
 
 test('a long text comes back as it was typed, whatever is in it', async ({ open }) => {
   const page = await open('ada');
-  await page.goto('/admin/features');
+  await page.goto('/admin/features/new');
   const text = '\nfirst line\n</textarea><script>document.title="owned"</script>\n& last';
   await page.getByLabel('What may go wrong').fill(text);
-  await page.getByRole('button', { name: 'Publish feature' }).click();
+  await page.getByRole('button', { name: 'Save feature' }).click();
   await expect(page.getByRole('alert')).toBeVisible();
   await expect(page.getByLabel('What may go wrong')).toHaveValue(text);
   await expect(page).toHaveTitle(/^Error: /);
@@ -111,21 +111,15 @@ test('a long text comes back as it was typed, whatever is in it', async ({ open 
 test('Enter in the comment of a decision decides nothing', async ({ open }) => {
   const slug = unique('entered');
   const administrator = await open('ada');
-  await administrator.request.post('/admin/features', { form: { slug, name: slug, purpose: 'Trying', documentation_url: '', body: 'Risky.', points: 'We know.' } });
-  const developer = await open('devin');
-  await developer.goto(`/preview-features/${slug}`);
-  for (const point of await developer.getByRole('checkbox').all()) await point.check();
-  await developer.getByLabel('For which namespace').selectOption('shop');
-  await developer.getByRole('button', { name: 'Accept risks' }).click();
-  await expect(developer.getByRole('heading', { name: 'What you accepted' })).toBeVisible();
+  await published(administrator, slug);
+  const id = await accepted(await open('devin'), slug);
   await administrator.goto('/admin/approvals');
-  const waiting = administrator.getByRole('listitem').filter({ has: administrator.getByRole('link', { name: slug }) });
-  const comment = waiting.getByLabel('Comment');
+  const comment = administrator.getByLabel('Comment');
   await comment.fill('No: too risky');
   await comment.press('Enter');
   await expect(comment).toHaveValue('No: too risky');
   await expect(administrator).toHaveURL(/approvals$/);
-  expect(rows(`select 1 from decisions d join acceptances a on a.id = d.acceptance_id join risk_statements s on s.id = a.statement_id where s.feature_slug = '${slug}'`)).toEqual([]);
+  expect(rows(`select 1 from opt_in_steps where acceptance_id = '${id}'`)).toEqual([]);
 });
 
 test('Enter in a step of the wizard saves it, and a taken name and an applied draft are said to be', async ({ open }) => {

@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, stack, test, unique } from './portal.mjs';
+import { accepted, published } from './opt-ins.mjs';
 import { drafted, submitted } from './wizard.mjs';
 
 // The developer comes last, as a draft is deleted: the others must meet it while it is there.
@@ -11,27 +12,27 @@ const roles = { anonymous: null, newcomer: 'nico', 'other team': 'pia', administ
 const feature = 'snippet-annotations';
 
 /** Addresses by the route they belong to; those with an id are about things of the developer's. */
-const gets = ({ draft, submission }) => ({
+const gets = ({ draft, submission, acceptance }) => ({
   '/': '/', '/access': '/access', '/namespaces': '/namespaces', '/namespaces/new': '/namespaces/new', '/namespaces/:name': '/namespaces/shop',
   '/namespaces/:name/connections': '/namespaces/shop/connections', '/workloads': '/workloads', '/workloads/new': '/workloads/new', '/workloads/import': '/workloads/import',
   '/workloads/drafts/:id/:step': `/workloads/drafts/${draft}/workload`, '/workloads/drafts/:id/delete': `/workloads/drafts/${draft}/delete`, '/workloads/drafts/{id}/manifest.yaml': `/workloads/drafts/${draft}/manifest.yaml`,
   '/workloads/drafts/{id}/picture.svg': `/workloads/drafts/${draft}/picture.svg`, '/workloads/drafts/{id}/kustomize.zip': `/workloads/drafts/${draft}/kustomize.zip`, '/workloads/:id': `/workloads/${submission}`,
-  '/preview-features': '/preview-features', '/preview-features/:slug': `/preview-features/${feature}`, '/faq': '/faq', '/faq/:slug': '/faq/image-tags',
-  '/admin': '/admin', '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/audit': '/admin/audit', '/styleguide': '/styleguide',
+  '/preview-features': '/preview-features', '/preview-features/:slug': `/preview-features/${feature}`, '/preview-features/{slug}/statements/{version}': `/preview-features/${feature}/statements/1`, '/preview-features/acceptances/:id': `/preview-features/acceptances/${acceptance}`, '/faq': '/faq', '/faq/:slug': '/faq/image-tags',
+  '/admin': '/admin', '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/features/:slug': `/admin/features/${feature}`, '/admin/features/catalogue.yaml': '/admin/features/catalogue.yaml', '/admin/audit': '/admin/audit', '/styleguide': '/styleguide',
   '/sign-in': '/sign-in?return=%2Faccess', '/nothing': '/nothing', '/healthz': '/healthz', '/readyz': '/readyz',
 });
 
 /** Posts that hold nothing, so that nobody who is let in changes anything; a draft is deleted last. */
-const posts = ({ draft, submission, doomed }) => ({
+const posts = ({ draft, submission, doomed, acceptance }) => ({
   '/namespaces/new': '/namespaces/new', '/workloads/new': '/workloads/new', '/workloads/import': '/workloads/import', '/workloads/drafts/{id}/{step}': `/workloads/drafts/${draft}/sources`,
   '/workloads/{id}': `/workloads/${submission}`, '/workloads/{id}/apply': `/workloads/${submission}/apply`, '/workloads/{id}/undo': `/workloads/${submission}/undo`, '/workloads/drafts/{id}/delete': `/workloads/drafts/${doomed}/delete`,
-  '/preview-features/{slug}': `/preview-features/${feature}`, '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/audit/export': '/admin/audit/export',
+  '/preview-features/{slug}': `/preview-features/${feature}`, '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/features/{slug}': `/admin/features/${feature}`, '/preview-features/acceptances/{id}': `/preview-features/acceptances/${acceptance}`, '/admin/audit/export': '/admin/audit/export',
   '/api/review-live': '/api/review-live',
 });
 
 test('every route answers every role as written down', async ({ open }) => {
   const developer = await open('dana');
-  const things = await made(developer);
+  const things = await made(developer, await open('ada'));
   const answers = {};
   for (const [role, subject] of Object.entries(roles)) {
     const page = subject === 'dana' ? developer : await open(subject);
@@ -99,9 +100,12 @@ function told(response) {
 }
 
 /** A draft and a submission of the developer's. */
-async function made(page) {
+async function made(page, administrator) {
   const submission = (await submitted(page)).split('/').at(-1);
   const draft = (await drafted(page)).split('/').at(-1);
   const doomed = (await drafted(page)).split('/').at(-1);
-  return { draft, submission, doomed };
+  const slug = unique('routes');
+  await published(administrator, slug);
+  const acceptance = await accepted(page, slug);
+  return { draft, submission, doomed, acceptance };
 }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, stack, test, unique } from './portal.mjs';
 import { clusterAudit, kube, rows } from './truth.mjs';
+import { confirmed, decided } from './opt-ins.mjs';
 import { describe, fillRow, goOn } from './wizard.mjs';
 
 for (const javaScriptEnabled of [true, false]) {
@@ -108,30 +109,35 @@ for (const javaScriptEnabled of [true, false]) {
       const developer = await open('devin', options);
       await developer.goto('/preview-features');
       await developer.locator(`a[href="/preview-features/${feature}"]`).first().click();
-      await developer.getByLabel('For which namespace').selectOption('shop');
-      for (const point of await developer.getByRole('group', { name: 'Confirm each point' }).getByRole('checkbox').all()) {
-        await expect(point).not.toBeChecked();
-        await point.check();
-      }
-      await developer.getByLabel('Why you need it').fill('A rewrite that the ingress does not offer');
+      await confirmed(developer, feature, { why: 'A rewrite that the ingress does not offer' });
+      await expect(developer.getByText('A rewrite that the ingress does not offer').first()).toBeVisible();
+      expect(rows(`select 1 from acceptances where feature_slug = '${feature}' and document like '%team-shop%' and scope_name = 'shop' and person_id = (select id from people where email = 'devin@example.com')`)).toEqual([]);
       await developer.getByRole('button', { name: 'Accept risks' }).click();
       await expect(developer.getByText('Your acceptance is recorded.')).toBeVisible();
+      const id = new URL(developer.url()).pathname.split('/').at(-1);
 
       const administrator = await open('ada', options);
-      await administrator.goto('/admin/approvals');
-      const waiting = administrator.getByRole('listitem').filter({ has: administrator.getByRole('heading', { level: 2 }) }).filter({ hasText: 'devin@example.com' }).first();
-      await waiting.getByLabel('Comment').fill('Until the end of the quarter');
-      await waiting.getByRole('button', { name: 'Approve' }).click();
+      await decided(administrator, id, 'approve', 'Until the end of the quarter');
       await expect(administrator.getByText('The decision is recorded.')).toBeVisible();
-
-      await developer.reload();
-      const mine = developer.getByRole('region', { name: 'What you accepted' });
-      await expect(mine).toContainText('Approved');
-      await expect(mine).toContainText('Until the end of the quarter');
-      const [acceptance] = rows(`select a.person_email, a.person_groups, a.namespace, encode(a.statement_digest, 'hex') as digest, a.statement_body, a.confirmed_points, d.verdict, p.email as decided_by
-        from acceptances a join risk_statements s on s.id = a.statement_id join decisions d on d.acceptance_id = a.id join people p on p.id = d.decided_by where s.feature_slug = '${feature}' and a.person_email = 'devin@example.com'`);
-      expect(acceptance).toMatchObject({ person_email: 'devin@example.com', person_groups: ['team-shop'], namespace: 'shop', verdict: 'approved', decided_by: 'ada@example.com' });
-      expect(acceptance.digest).toBe(createHash('sha256').update([acceptance.statement_body, ...acceptance.confirmed_points].join('\n')).digest('hex'));
+      if (feature === 'custom-resource-definitions') {
+        await administrator.goto(`/preview-features/acceptances/${id}`);
+        await administrator.getByRole('button', { name: 'Confirm that it is enabled' }).click();
+        await expect(administrator.getByText('It is done and recorded.')).toBeVisible();
+      } else {
+        await expect.poll(async () => (await kube.get('/api/v1/namespaces/shop')).metadata.labels['preview.fairway.dev/snippets'], { timeout: 20_000 }).toBe('allowed');
+      }
+      await expect.poll(async () => (await developer.reload(), developer.locator('main').textContent()), { timeout: 20_000 }).toContain('Effective');
+      await expect(developer.getByRole('region', { name: 'Decisions' })).toContainText('Until the end of the quarter');
+      const [acceptance] = rows(`select a.document, encode(a.digest, 'hex') as digest, s.document as statement, encode(s.digest, 'hex') as statement_digest, i.email
+        from acceptances a join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version join identities i on i.commitment = a.identity where a.id = '${id}'`);
+      const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+      const document = JSON.parse(acceptance.document);
+      expect(document).toMatchObject({ feature, scope: { kind: 'namespace', name: 'shop' }, namespaces: ['shop'], person_groups: ['team-shop'], points: JSON.parse(acceptance.statement).points, statement_digest: acceptance.statement_digest });
+      expect([acceptance.digest, acceptance.statement_digest, acceptance.email]).toEqual([sha256(acceptance.document), sha256(acceptance.statement), 'devin@example.com']);
+      const served = await developer.request.get(`/preview-features/${feature}/statements/1`);
+      expect(sha256(await served.text())).toBe(document.statement_digest);
+      expect(rows(`select p.email from opt_in_steps t join people p on p.id = t.person_id where t.acceptance_id = '${id}' and t.step = 'approved'`)).toEqual([{ email: 'ada@example.com' }]);
+      expect(rows(`select detail ->> 'digest' as digest from audit_events where action = 'preview_feature.accept_risk' and phase = 'intent' and detail ->> 'acceptance' = '${id}'`)).toEqual([{ digest: acceptance.digest }]);
     });
 
     test('an administrator reads every write, with actor, object and outcome', async ({ open }) => {

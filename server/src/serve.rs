@@ -6,12 +6,14 @@ use crate::identity_provider::OpenIdProvider;
 use crate::router::router;
 use crate::sessions::PgSessionStore;
 use anyhow::Context;
+use app::preview::api::steward;
 use app::state::AppState;
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
 use leptos::prelude::LeptosOptions;
 use sqlx::postgres::PgPoolOptions;
 use std::sync::Arc;
@@ -42,6 +44,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let writes = TaskTracker::new();
+    tokio::spawn(steward_opt_ins(state.clone()));
     let app = router(&config, state, writes.clone());
     tokio::spawn(delete_expired_sessions(store));
     tracing::info!(listen = %config.listen, "ready");
@@ -89,6 +92,20 @@ async fn delete_expired_sessions(store: PgSessionStore) {
         match store.delete_expired().await {
             Ok(deleted) => tracing::debug!(deleted, "expired sessions deleted"),
             Err(error) => tracing::warn!(%error, "expired sessions could not be deleted"),
+        }
+    }
+}
+
+/// How often it is looked what is due for opt-ins.
+const ROUND: Duration = Duration::from_secs(5);
+
+async fn steward_opt_ins(state: AppState) {
+    let mut tick = tokio::time::interval(ROUND);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Err(error) = steward(&state, Timestamp::now()).await {
+            tracing::warn!(%error, "opt-ins could not be looked after");
         }
     }
 }

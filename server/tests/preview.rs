@@ -1,51 +1,185 @@
-//! Accepting and deciding on a real Postgres, with the rights of the portal's role.
+//! Publishing, accepting and deciding on a real Postgres, with the rights of the portal's role.
 
 #![allow(clippy::unwrap_used)]
 
 mod parts;
 
+use app::actor::Actor;
+use app::audit::identity::details_of;
+use app::audit::store::commit_to;
 use app::error::AppError;
+use app::preview::Description;
+use app::preview::acceptance::{Acceptance, Accepted};
+use app::preview::opt_in::{End, Standing, Step};
 use app::preview::store::{
-    NewFeature, find_acceptance, find_feature, insert_acceptance, insert_decision, list_acceptances, publish,
+    AcceptanceQuery, NewStep, describe_feature, find_acceptance, find_feature, insert_acceptance, list_acceptances,
+    publish, take_step,
 };
-use app::preview::{Acceptance, Standing, Verdict, statement_digest};
+use app::preview::terms::{Effect, Renewal, Scope, ScopeKind, Stage, Terms};
+use jiff::{Timestamp, Unit};
 use parts::{actor, portal_role};
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool};
+use uuid::Uuid;
 
-async fn published(database: &PgPool, body: &str) {
-    let points = ["We accept downtime.".to_owned(), "We keep up.".to_owned()];
-    let new = NewFeature {
-        slug: "snippets",
-        name: "Snippets",
-        purpose: "Rewrites",
-        documentation_url: None,
-        body,
-        points: &points,
-        digest: statement_digest(body, &points),
-    };
-    publish(database, new).await.unwrap();
+fn terms(version: i32) -> Terms {
+    Terms {
+        feature: "snippets".into(),
+        name: "Snippets".into(),
+        version,
+        body: format!("Risky, {version}."),
+        points: vec!["We accept downtime.".into(), "We keep up.".into()],
+        scopes: vec![ScopeKind::Namespace],
+        validity_months: 12,
+        approvals: 1,
+        effect: Effect::ByHand,
+        renewal: Renewal::NotNeeded,
+        changes: "Words".into(),
+    }
 }
 
-async fn accepted(database: &PgPool, by: &app::actor::Actor) -> Acceptance {
-    let feature = find_feature(database, "snippets").await.unwrap();
-    let id = insert_acceptance(database, by, &feature, "shop", "because").await.unwrap();
-    find_acceptance(database, id).await.unwrap()
+async fn describe(database: &PgPool, stage: Stage) {
+    let description = Description {
+        slug: "snippets".into(),
+        name: "Snippets".into(),
+        purpose: "Rewrites".into(),
+        owner: "platform".into(),
+        documentation_url: None,
+        stage,
+    };
+    describe_feature(&mut database.acquire().await.unwrap(), &description).await.unwrap();
+}
+
+async fn published(database: &PgPool, terms: &Terms) -> Result<(), AppError> {
+    let mut transaction = database.begin().await.unwrap();
+    publish(&mut transaction, terms).await?;
+    transaction.commit().await.unwrap();
+    Ok(())
+}
+
+async fn feature(database: &PgPool, terms: Terms) {
+    describe(database, Stage::Preview).await;
+    published(database, &terms).await.unwrap();
+}
+
+async fn record(database: &PgPool, by: &Actor, read: &Terms) -> Accepted {
+    let person = commit_to(&mut database.acquire().await.unwrap(), &details_of(&by.profile)).await.unwrap();
+    Accepted {
+        id: Uuid::now_v7(),
+        feature: read.feature.clone(),
+        statement_version: read.version,
+        statement_digest: read.digest(),
+        points: read.points.clone(),
+        scope: Scope { kind: ScopeKind::Namespace, name: "shop".into() },
+        namespaces: vec!["shop".into()],
+        groups: vec!["team-shop".into()],
+        person,
+        person_groups: by.profile.groups.clone(),
+        justification: "because".into(),
+        request_id: by.request_id.clone(),
+        accepted_at: Timestamp::now().round(Unit::Microsecond).unwrap(),
+    }
+}
+
+async fn accept(database: &PgPool, by: &Actor, read: &Terms) -> Result<Acceptance, AppError> {
+    let accepted = record(database, by, read).await;
+    let mut transaction = database.begin().await.unwrap();
+    insert_acceptance(&mut transaction, by.person_id, &accepted).await?;
+    transaction.commit().await.unwrap();
+    find_acceptance(database, accepted.id).await
+}
+
+async fn step(database: &PgPool, acceptance: &Acceptance, step: Step) -> Result<Standing, AppError> {
+    let person_id = match step {
+        Step::Approve { by } | Step::Refuse { by } | Step::Withdraw { by } => Some(by),
+        _ => None,
+    };
+    let comment = if matches!(step, Step::Refuse { .. }) { "no" } else { "" };
+    let new = NewStep { acceptance: acceptance.accepted.id, step, person_id, comment, request_id: "request" };
+    take_step(database, new).await
+}
+
+fn approve(by: &Actor) -> Step {
+    Step::Approve { by: by.person_id }
+}
+
+fn message(result: Result<Standing, AppError>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_opt_in_lives_from_acceptance_to_its_end(options: PgPoolOptions, connect: PgConnectOptions) {
+    let portal = portal_role(options, connect).await;
+    feature(&portal, terms(1)).await;
+    let (dana, ada) = (actor(&portal, "dana", &["team-shop"]).await, actor(&portal, "ada", &["platform-admins"]).await);
+    let acceptance = accept(&portal, &dana, &terms(1)).await.unwrap();
+    assert_eq!(
+        (acceptance.standing().stored(), acceptance.person()),
+        ("waiting", ("DANA".into(), "dana@example.com".into()))
+    );
+    assert_eq!(acceptance.digest, acceptance.accepted.digest());
+    for (taken, standing) in [
+        (approve(&ada), "approved"),
+        (Step::TakeEffect, "effective"),
+        (Step::End(End::Expired), "ending"),
+        (Step::RemoveEffect, "ended"),
+    ] {
+        assert_eq!(step(&portal, &acceptance, taken).await.unwrap().stored(), standing);
+    }
+    let ended = find_acceptance(&portal, acceptance.accepted.id).await.unwrap();
+    assert_eq!(ended.standing(), &Standing::Ended(End::Expired));
+    let words: Vec<_> = ended.steps.iter().map(|taken| (taken.in_words(), taken.person.clone())).collect();
+    assert_eq!(words[0], ("Approved".to_owned(), Some("ADA".to_owned())));
+    assert_eq!(words[2], ("Ended: expired".to_owned(), None));
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn nobody_decides_on_what_they_accepted_themselves(options: PgPoolOptions, connect: PgConnectOptions) {
     let portal = portal_role(options, connect).await;
-    published(&portal, "Risky.").await;
+    feature(&portal, terms(1)).await;
     let ada = actor(&portal, "ada", &["platform-admins"]).await;
-    let acceptance = accepted(&portal, &ada).await;
-    let refused = insert_decision(&portal, &ada, &acceptance, Verdict::Approve, "").await;
-    assert!(matches!(refused, Err(AppError::Conflict { .. })), "{refused:?}");
-    // Nor by naming somebody else as the one who accepted.
+    let acceptance = accept(&portal, &ada, &terms(1)).await.unwrap();
+    assert!(message(step(&portal, &acceptance, approve(&ada)).await).contains("accepted this yourself"));
+    // Nor past the portal's own rules: the database knows who accepted.
+    let insert = |accepted_by: Uuid, standing: &'static str| {
+        let (portal, id, ada) = (portal.clone(), acceptance.accepted.id, ada.person_id);
+        async move {
+            sqlx::query("insert into opt_in_steps (acceptance_id, number, accepted_by, step, person_id, comment, standing, request_id) values ($1, 1, $2, 'approved', $3, '', $4, '')")
+                .bind(id).bind(accepted_by).bind(ada).bind(standing).execute(&portal).await
+        }
+    };
     let grace = actor(&portal, "grace", &["platform-admins"]).await;
-    let forged = Acceptance { person_id: grace.person_id, ..acceptance.clone() };
-    assert!(insert_decision(&portal, &ada, &forged, Verdict::Approve, "").await.is_err());
-    assert_eq!(find_acceptance(&portal, acceptance.id).await.unwrap().standing, Standing::Waiting);
+    assert!(insert(ada.person_id, "approved").await.is_err());
+    assert!(insert(grace.person_id, "approved").await.is_err());
+    assert_eq!(find_acceptance(&portal, acceptance.accepted.id).await.unwrap().standing().stored(), "waiting");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_database_itself_lets_nothing_become_effective_without_enough_approvals(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    feature(&portal, Terms { approvals: 2, ..terms(1) }).await;
+    let dana = actor(&portal, "dana", &["team-shop"]).await;
+    let (ada, grace) = (actor(&portal, "ada", &[]).await, actor(&portal, "grace", &[]).await);
+    let acceptance = accept(&portal, &dana, &Terms { approvals: 2, ..terms(1) }).await.unwrap();
+    let insert = |number: i32, step: &'static str, person: Option<Uuid>, standing: &'static str| {
+        let (portal, id, dana) = (portal.clone(), acceptance.accepted.id, dana.person_id);
+        async move {
+            sqlx::query("insert into opt_in_steps (acceptance_id, number, accepted_by, step, person_id, comment, standing, request_id) values ($1, $2, $3, $4, $5, '', $6, '')")
+                .bind(id).bind(number).bind(dana).bind(step).bind(person).bind(standing).execute(&portal).await
+        }
+    };
+    assert!(insert(1, "effective", None, "effective").await.is_err());
+    assert!(insert(1, "approved", Some(ada.person_id), "approved").await.is_err());
+    assert!(insert(2, "approved", Some(ada.person_id), "waiting").await.is_err());
+    assert_eq!(step(&portal, &acceptance, approve(&ada)).await.unwrap().stored(), "waiting");
+    assert!(message(step(&portal, &acceptance, approve(&ada)).await).contains("a second administrator decides next"));
+    assert!(insert(2, "approved", Some(ada.person_id), "waiting").await.is_err());
+    assert!(insert(2, "effective", None, "effective").await.is_err());
+    assert_eq!(step(&portal, &acceptance, approve(&grace)).await.unwrap(), Standing::Approved);
+    assert_eq!(step(&portal, &acceptance, Step::TakeEffect).await.unwrap(), Standing::Effective);
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -54,63 +188,183 @@ async fn of_two_administrators_who_decide_at_once_one_is_told_that_it_was_decide
     connect: PgConnectOptions,
 ) {
     let portal = portal_role(options, connect).await;
-    published(&portal, "Risky.").await;
+    feature(&portal, terms(1)).await;
     let dana = actor(&portal, "dana", &["team-shop"]).await;
-    let (ada, grace) =
-        (actor(&portal, "ada", &["platform-admins"]).await, actor(&portal, "grace", &["platform-admins"]).await);
-    let acceptance = accepted(&portal, &dana).await;
-    let (first, second) = tokio::join!(
-        insert_decision(&portal, &ada, &acceptance, Verdict::Approve, ""),
-        insert_decision(&portal, &grace, &acceptance, Verdict::Refuse, "too risky"),
-    );
-    assert_eq!([&first, &second].into_iter().filter(|result| result.is_ok()).count(), 1);
-    let told = first.and(second).unwrap_err();
-    assert!(told.to_string().contains("decided this in the meantime"), "{told}");
+    let (ada, grace) = (actor(&portal, "ada", &[]).await, actor(&portal, "grace", &[]).await);
+    for _ in 0..5 {
+        let acceptance = accept(&portal, &dana, &terms(1)).await.unwrap();
+        let refuse = Step::Refuse { by: grace.person_id };
+        let (first, second) =
+            tokio::join!(step(&portal, &acceptance, approve(&ada)), step(&portal, &acceptance, refuse));
+        let told: Vec<String> =
+            [first, second].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("Somebody else has changed this in the meantime"), "{told:?}");
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn an_acceptance_keeps_the_words_that_were_read(options: PgPoolOptions, connect: PgConnectOptions) {
-    let portal = portal_role(options, connect).await;
-    published(&portal, "Risky.").await;
-    let dana = actor(&portal, "dana", &["team-shop"]).await;
-    let before = accepted(&portal, &dana).await;
-    published(&portal, "Riskier.").await;
-    let after = find_acceptance(&portal, before.id).await.unwrap();
-    assert_eq!((after.version, after.digest), (1, before.digest));
-    assert_eq!(find_feature(&portal, "snippets").await.unwrap().version, 2);
-    let (body,): (String,) = sqlx::query_as("select statement_body from acceptances").fetch_one(&portal).await.unwrap();
-    assert_eq!(body, "Risky.");
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn a_digest_that_is_not_that_of_the_text_is_refused_by_the_database(
+async fn what_is_revoked_while_it_is_being_made_does_not_become_effective(
     options: PgPoolOptions,
     connect: PgConnectOptions,
 ) {
     let portal = portal_role(options, connect).await;
-    published(&portal, "Risky.").await;
-    let dana = actor(&portal, "dana", &["team-shop"]).await;
-    let mut feature = find_feature(&portal, "snippets").await.unwrap();
-    feature.points.pop();
-    assert!(insert_acceptance(&portal, &dana, &feature, "shop", "").await.is_err());
+    feature(&portal, terms(1)).await;
+    let (dana, ada) = (actor(&portal, "dana", &[]).await, actor(&portal, "ada", &[]).await);
+    for _ in 0..5 {
+        let acceptance = accept(&portal, &dana, &terms(1)).await.unwrap();
+        step(&portal, &acceptance, approve(&ada)).await.unwrap();
+        let (revoked, made) = tokio::join!(
+            step(&portal, &acceptance, Step::End(End::Revoked)),
+            step(&portal, &acceptance, Step::TakeEffect),
+        );
+        // Revoking may come first or second, or be told to look again; taking effect after it never works.
+        let now = find_acceptance(&portal, acceptance.accepted.id).await.unwrap();
+        match (revoked.is_ok(), made.is_ok()) {
+            (true, _) => assert_eq!(now.standing(), &Standing::Ending(End::Revoked)),
+            (false, true) => assert_eq!(step(&portal, &now, Step::End(End::Revoked)).await.unwrap().stored(), "ending"),
+            (false, false) => panic!("neither was taken"),
+        }
+        assert!(step(&portal, &acceptance, Step::TakeEffect).await.is_err());
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn people_see_their_own_acceptances_and_those_that_wait_come_first(
+async fn a_statement_that_was_replaced_is_not_accepted_even_at_the_same_moment(
     options: PgPoolOptions,
     connect: PgConnectOptions,
 ) {
     let portal = portal_role(options, connect).await;
-    published(&portal, "Risky.").await;
-    let (dana, pia) = (actor(&portal, "dana", &["team-shop"]).await, actor(&portal, "pia", &["team-pay"]).await);
-    let ada = actor(&portal, "ada", &["platform-admins"]).await;
-    let waiting = accepted(&portal, &dana).await;
-    let decided = accepted(&portal, &dana).await;
-    insert_decision(&portal, &ada, &decided, Verdict::Refuse, "not now").await.unwrap();
-    accepted(&portal, &pia).await;
-    let mine = list_acceptances(&portal, Some(dana.person_id)).await.unwrap();
-    let ids: Vec<_> = mine.iter().map(|acceptance| acceptance.id).collect();
-    assert_eq!(ids, [waiting.id, decided.id]);
-    assert_eq!(mine[1].comment.as_deref(), Some("not now"));
-    assert_eq!(list_acceptances(&portal, None).await.unwrap().len(), 3);
+    feature(&portal, terms(1)).await;
+    let dana = actor(&portal, "dana", &[]).await;
+    // Publishing holds the feature; accepting waits for it, and then finds the new statement.
+    let mut publishing = portal.begin().await.unwrap();
+    publish(&mut publishing, &terms(2)).await.unwrap();
+    let accepting = tokio::spawn({
+        let (portal, dana) = (portal.clone(), dana.clone());
+        async move { accept(&portal, &dana, &terms(1)).await.map(drop) }
+    });
+    loop {
+        let (waiting,): (i64,) =
+            sqlx::query_as("select count(*) from pg_locks where not granted").fetch_one(&portal).await.unwrap();
+        if waiting > 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    publishing.commit().await.unwrap();
+    let told = accepting.await.unwrap().unwrap_err();
+    assert!(told.to_string().contains("was changed while you read it"), "{told}");
+    assert!(accept(&portal, &dana, &terms(2)).await.is_ok());
+    describe(&portal, Stage::Retired).await;
+    assert!(accept(&portal, &dana, &terms(2)).await.is_err());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_acceptance_of_an_outdated_statement_is_neither_approved_nor_made_effective(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    feature(&portal, terms(1)).await;
+    let (dana, ada) = (actor(&portal, "dana", &[]).await, actor(&portal, "ada", &[]).await);
+    let waiting = accept(&portal, &dana, &terms(1)).await.unwrap();
+    let approved = accept(&portal, &dana, &terms(1)).await.unwrap();
+    step(&portal, &approved, approve(&ada)).await.unwrap();
+    published(&portal, &terms(2)).await.unwrap();
+    // The second version lets them go on, the third does not.
+    assert!(find_acceptance(&portal, waiting.accepted.id).await.unwrap().life.is_in_force());
+    published(&portal, &Terms { renewal: Renewal::WithinDays(14), ..terms(3) }).await.unwrap();
+    assert!(message(step(&portal, &waiting, approve(&ada)).await).contains("has to be accepted"));
+    assert!(message(step(&portal, &approved, Step::TakeEffect).await).contains("has to be accepted"));
+    let (ends_at, end) = find_acceptance(&portal, approved.accepted.id).await.unwrap().life.ends_at().unwrap();
+    assert_eq!(end, End::NotRenewed);
+    assert!(ends_at > Timestamp::now());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn versions_follow_each_other_and_of_two_who_publish_at_once_one_is_told(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    feature(&portal, terms(1)).await;
+    assert!(published(&portal, &terms(3)).await.is_err());
+    let other = Terms { body: "Other".into(), ..terms(2) };
+    let (second, again) = (terms(2), other);
+    let (first, second) = tokio::join!(published(&portal, &second), published(&portal, &again));
+    let told: Vec<_> = [first, second].into_iter().filter_map(Result::err).collect();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].to_string().contains("has published a version"), "{told:?}");
+    assert_eq!(find_feature(&portal, "snippets").await.unwrap().current.terms.version, 2);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_acceptance_keeps_the_words_that_were_read_and_the_database_refuses_others(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    feature(&portal, terms(1)).await;
+    let dana = actor(&portal, "dana", &[]).await;
+    let before = accept(&portal, &dana, &terms(1)).await.unwrap();
+    published(&portal, &terms(2)).await.unwrap();
+    let after = find_acceptance(&portal, before.accepted.id).await.unwrap();
+    assert_eq!((after.terms.body.as_str(), after.digest), ("Risky, 1.", before.digest));
+    let other = Accepted { id: Uuid::now_v7(), points: vec!["Other".into()], ..before.accepted.clone() };
+    let forged = sqlx::query("insert into acceptances (id, person_id, document, digest) values ($1, $2, $3, $4)")
+        .bind(other.id)
+        .bind(dana.person_id)
+        .bind(other.document())
+        .bind(before.digest)
+        .execute(&portal)
+        .await;
+    assert!(forged.is_err());
+    let unknown = Accepted { statement_digest: before.digest, ..other };
+    let forged = sqlx::query("insert into acceptances (id, person_id, document, digest) values ($1, $2, $3, $4)")
+        .bind(unknown.id)
+        .bind(dana.person_id)
+        .bind(unknown.document())
+        .bind(unknown.digest())
+        .execute(&portal)
+        .await;
+    assert!(forged.is_err());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn acceptances_are_found_by_person_feature_scope_and_standing_and_those_that_wait_come_first(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    feature(&portal, terms(1)).await;
+    let (dana, pia, ada) =
+        (actor(&portal, "dana", &[]).await, actor(&portal, "pia", &[]).await, actor(&portal, "ada", &[]).await);
+    let waiting = accept(&portal, &dana, &terms(1)).await.unwrap().accepted.id;
+    let refused = accept(&portal, &dana, &terms(1)).await.unwrap();
+    step(&portal, &refused, Step::Refuse { by: ada.person_id }).await.unwrap();
+    let other = accept(&portal, &pia, &terms(1)).await.unwrap().accepted.id;
+    let refused = refused.accepted.id;
+    let found = async |query: AcceptanceQuery| {
+        let found = list_acceptances(&portal, &query).await.unwrap();
+        found.iter().map(|acceptance| acceptance.accepted.id).collect::<Vec<_>>()
+    };
+    let all = AcceptanceQuery::default;
+    assert_eq!(found(all()).await, [other, waiting, refused]);
+    assert_eq!(found(AcceptanceQuery { person: Some(dana.person_id), ..all() }).await, [waiting, refused]);
+    assert_eq!(found(AcceptanceQuery { standings: Some(vec!["refused".into()]), ..all() }).await, [refused]);
+    assert_eq!(found(AcceptanceQuery { feature: Some("other".into()), ..all() }).await, Vec::<Uuid>::new());
+    let scope = |name: &str| Some(Scope { kind: ScopeKind::Namespace, name: name.into() });
+    assert_eq!(found(AcceptanceQuery { scope: scope("shop"), ..all() }).await.len(), 3);
+    assert_eq!(found(AcceptanceQuery { scope: scope("pay"), ..all() }).await.len(), 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn steps_written_by_a_hand_in_the_database_are_not_believed(owner: PgPool) {
+    feature(&owner, terms(1)).await;
+    let (dana, ada) = (actor(&owner, "dana", &[]).await, actor(&owner, "ada", &[]).await);
+    let acceptance = accept(&owner, &dana, &terms(1)).await.unwrap();
+    step(&owner, &acceptance, approve(&ada)).await.unwrap();
+    owner.execute("alter table opt_in_steps disable trigger all; alter table opt_in_steps drop constraint decisions_need_a_second_person; update opt_in_steps set person_id = accepted_by").await.unwrap();
+    assert_eq!(find_acceptance(&owner, acceptance.accepted.id).await.unwrap_err(), AppError::Internal);
 }

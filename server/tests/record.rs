@@ -19,14 +19,15 @@ use sqlx::{Executor, PgPool};
 use uuid::Uuid;
 
 /// Tables that only grow, each with a column that could be written.
-const APPEND_ONLY: [(&str, &str); 7] = [
+const APPEND_ONLY: [(&str, &str); 8] = [
     ("audit_events", "entry"),
     ("identities", "salt"),
     ("submissions", "manifest"),
     ("apply_results", "message"),
-    ("risk_statements", "body"),
-    ("acceptances", "justification"),
-    ("decisions", "comment"),
+    ("risk_statements", "document"),
+    ("acceptances", "document"),
+    ("opt_in_steps", "comment"),
+    ("notices", "days"),
 ];
 
 fn event<'a>(actor: &'a Profile, intent_id: Option<Uuid>, phase: Phase, object: &'a str) -> NewEvent<'a> {

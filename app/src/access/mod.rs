@@ -70,6 +70,32 @@ pub struct KubeIdentity {
     pub groups: Vec<KubeName>,
 }
 
+/// A team: people by their groups, and what is theirs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Team {
+    /// Its name.
+    pub name: String,
+    /// Its groups, as the provider names them.
+    pub groups: Vec<String>,
+    /// Groups whose members lead it.
+    pub leads: Vec<String>,
+    /// Its namespaces.
+    pub namespaces: Vec<String>,
+    /// Whom to write to.
+    pub contact: String,
+}
+
+/// An environment: namespaces that belong together, across teams.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// Its namespaces.
+    pub namespaces: Vec<String>,
+}
+
 /// Who a binding is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

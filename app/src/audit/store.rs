@@ -84,7 +84,10 @@ pub async fn append_in(connection: &mut PgConnection, new: NewEvent<'_>) -> sqlx
 }
 
 /// The commitment of somebody's details, made where there is none yet.
-async fn commit_to(connection: &mut PgConnection, details: &str) -> sqlx::Result<Digest> {
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn commit_to(connection: &mut PgConnection, details: &str) -> sqlx::Result<Digest> {
     sqlx::query!(
         "with salted as (select uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) as salt)
          insert into identities (commitment, salt, details)

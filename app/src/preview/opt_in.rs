@@ -130,7 +130,9 @@ pub enum StepError {
     #[error("Only the person who accepted can withdraw it.")]
     NotTheirs,
     /// A newer statement must be accepted first.
-    #[error("The risk statement has changed since this was accepted, and the new one has to be accepted. Refuse this, and ask them to accept again.")]
+    #[error(
+        "The risk statement has changed since this was accepted, and the new one has to be accepted. Refuse this, and ask them to accept again."
+    )]
     Outdated,
 }
 

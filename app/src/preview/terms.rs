@@ -205,12 +205,8 @@ impl Terms {
     /// Whether both say the same, whichever version they are and whatever was said to have changed.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        let plain = |terms: &Self| Self {
-            version: 0,
-            renewal: Renewal::NotNeeded,
-            changes: String::new(),
-            ..terms.clone()
-        };
+        let plain =
+            |terms: &Self| Self { version: 0, renewal: Renewal::NotNeeded, changes: String::new(), ..terms.clone() };
         plain(self) == plain(other)
     }
 }
@@ -279,7 +275,7 @@ impl EffectLimits {
                     let wrong = pairs.iter().find(|(key, value)| !self.is_key(key) || !is_value(value));
                     wrong.map(|(key, value)| (field, format!("{key}={value} cannot be set: keys must begin with {}, and values must be what Kubernetes takes.", self.prefix)))
                 };
-                [of("labels", labels, is_label_value), of("annotations", annotations, |value| value.len() < 1024)]
+                [of("labels", labels, is_label_value), of("annotations", annotations, is_annotation_value)]
                     .into_iter()
                     .flatten()
                     .collect()
@@ -298,6 +294,10 @@ impl EffectLimits {
     fn is_key(&self, key: &str) -> bool {
         key.strip_prefix(&self.prefix).is_some_and(|name| !name.is_empty() && is_label_value(name))
     }
+}
+
+fn is_annotation_value(text: &str) -> bool {
+    text.len() < 1024 && !text.contains(char::is_control)
 }
 
 /// Whether a text may be the value of a label, or the name in a key (Kubernetes, labels and selectors, syntax).

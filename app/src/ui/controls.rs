@@ -99,6 +99,9 @@ pub fn TextArea(
     value: String,
     /// Errors of the form.
     errors: FormErrors,
+    /// How many lines are seen at once.
+    #[prop(default = "8")]
+    rows: &'static str,
 ) -> impl IntoView {
     let error = errors.of(&name).map(str::to_owned);
     let class = if error.is_some() { "field field--invalid" } else { "field" };
@@ -113,7 +116,7 @@ pub fn TextArea(
                 class="field__input"
                 id=name.clone()
                 name=name.clone()
-                rows="8"
+                rows=rows
                 aria-invalid=error.is_some().then_some("true")
                 aria-describedby=described_by(&name, true, error.is_some())
                 inner_html=text

@@ -1,6 +1,7 @@
 //! The cluster adapter: watch caches for what exists, requests in the person's name for the rest.
 
 mod bindings;
+mod effects;
 mod events;
 mod objects;
 mod request;
@@ -15,7 +16,7 @@ use self::resource::{collection_path, resource_path, segment};
 use self::served::kinds_of_a_namespace;
 use app::access::{Binding, KubeIdentity};
 use app::namespaces::{Namespace, NamespaceName};
-use app::ports::{Applied, Cluster, ClusterError, Family, Right, Run, Surroundings};
+use app::ports::{Applied, Cluster, ClusterError, Family, Grant, Right, Run, Surroundings};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
@@ -254,6 +255,18 @@ impl Cluster for KubeCluster {
         let request = ApiRequest::apply(&path, bytes.to_owned()).acting(As::Person(who));
         let sent = self.send(if run == Run::Real { request.writing() } else { request }).await?;
         Ok(Applied { object: sent.body, warnings: sent.warnings })
+    }
+
+    async fn grant(&self, grant: &Grant) -> Result<(), ClusterError> {
+        self.make(grant).await
+    }
+
+    async fn withdraw(&self, grant: &Grant) -> Result<(), ClusterError> {
+        self.unmake(grant).await
+    }
+
+    async fn difference(&self, grant: &Grant) -> Result<Option<String>, ClusterError> {
+        self.compare(grant).await
     }
 
     async fn check(&self) -> Result<(), ClusterError> {

@@ -51,6 +51,10 @@ impl ApiRequest {
         Self::new(Method::POST, path, "application/json", body.to_string())
     }
 
+    pub(super) fn delete(path: &str) -> Self {
+        Self::new(Method::DELETE, path, "application/json", String::new())
+    }
+
     /// Server-side apply of YAML bytes as they are (JSON is YAML as well).
     pub(super) fn apply(path: &str, body: String) -> Self {
         Self::new(Method::PATCH, path, "application/apply-patch+yaml", body)

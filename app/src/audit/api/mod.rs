@@ -5,9 +5,11 @@ mod export;
 pub use export::post_export;
 
 use super::controls::{Control, covering};
+use super::identity::details_of;
 use super::store::{self, NewEvent};
 use super::{Action, Filter, Phase, Write};
 use crate::actor::{Actor, Profile, RecordReader};
+use crate::digest::Digest;
 use crate::error::{AppError, Part};
 use crate::state::AppState;
 use jiff::civil::Date;
@@ -94,6 +96,15 @@ pub async fn recorded<'a>(
     let event = NewEvent { intent_id: None, phase, actor: profile, action, object, detail, request_id };
     store::append(&state.database, event).await?;
     Ok(())
+}
+
+/// What the record names somebody by.
+///
+/// # Errors
+/// When the database is away.
+pub async fn commitment_to(state: &AppState, who: &Profile) -> Result<Digest, AppError> {
+    let mut connection = state.database.acquire().await?;
+    Ok(store::commit_to(&mut connection, &details_of(who)).await?)
 }
 
 /// How many writes a page shows.

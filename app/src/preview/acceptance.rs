@@ -1,0 +1,252 @@
+//! The acceptance of a risk, as evidence, and what became of it.
+
+use super::life::Life;
+use super::opt_in::{End, OptIn, Standing, Step, StepError};
+use super::terms::{Scope, Terms};
+use crate::audit::identity::Identity;
+use crate::digest::Digest;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// Exactly what is recorded when somebody accepts. Its JSON text is stored and digested; who accepted stands in it as a
+/// commitment, so that their details can be blanked one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accepted {
+    /// Of this acceptance.
+    pub id: Uuid,
+    /// The feature, by its slug.
+    pub feature: String,
+    /// Version of the statement that was read.
+    pub statement_version: i32,
+    /// SHA-256 of its exact text.
+    pub statement_digest: Digest,
+    /// Every point, as confirmed.
+    pub points: Vec<String>,
+    /// For what.
+    pub scope: Scope,
+    /// The namespaces that the scope meant then: the effect is for these.
+    pub namespaces: Vec<String>,
+    /// The team's groups then, as the cluster names them: a RoleBinding is for these.
+    pub groups: Vec<String>,
+    /// Who accepted: SHA-256 over a salt and issuer, subject, name and address.
+    pub person: Digest,
+    /// Their groups then, as the provider names them.
+    pub person_groups: Vec<String>,
+    /// Why, in their words.
+    pub justification: String,
+    /// Ties it to the log.
+    pub request_id: String,
+    /// When, to the microsecond, in UTC.
+    pub accepted_at: Timestamp,
+}
+
+impl Accepted {
+    /// The exact text that is stored and digested.
+    #[must_use]
+    pub fn document(&self) -> String {
+        // A struct of texts and numbers always has a text.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// SHA-256 of the document.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.document())
+    }
+}
+
+/// A step as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepTaken {
+    /// Which, by its code.
+    pub step: String,
+    /// Who took it; nobody where Fairway took it by itself.
+    pub person_id: Option<Uuid>,
+    /// Their name now.
+    pub person: Option<String>,
+    /// Why it ends.
+    pub reason: Option<End>,
+    /// What they said.
+    pub comment: String,
+    /// How the opt-in stood afterwards.
+    pub standing: String,
+    /// Ties it to the log.
+    pub request_id: String,
+    /// When.
+    pub taken_at: Timestamp,
+}
+
+impl StepTaken {
+    fn step(&self) -> Option<Step> {
+        let by = self.person_id;
+        match self.step.as_str() {
+            "approved" => Some(Step::Approve { by: by? }),
+            "refused" => Some(Step::Refuse { by: by? }),
+            "withdrawn" => Some(Step::Withdraw { by: by? }),
+            "effective" => Some(Step::TakeEffect),
+            "ending" => Some(Step::End(self.reason?)),
+            "ended" => Some(Step::RemoveEffect),
+            _ => None,
+        }
+    }
+
+    /// What happened, for people.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let end = self.reason.map(End::in_words).unwrap_or_default();
+        match self.step.as_str() {
+            "approved" => "Approved".to_owned(),
+            "refused" => "Refused".to_owned(),
+            "withdrawn" => "Withdrawn".to_owned(),
+            "effective" => "Became effective".to_owned(),
+            "ending" => format!("Ended: {}", end.to_lowercase()),
+            _ => "What it gave was taken back".to_owned(),
+        }
+    }
+}
+
+/// An acceptance with everything that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Acceptance {
+    /// What was recorded.
+    pub accepted: Accepted,
+    /// SHA-256 of that.
+    pub digest: Digest,
+    /// The terms that were accepted.
+    pub terms: Terms,
+    /// What the feature is called now.
+    pub feature_name: String,
+    /// Who accepted.
+    pub person_id: Uuid,
+    /// Their details then, unless they were blanked.
+    pub identity: Option<Identity>,
+    /// What became of it, in order.
+    pub steps: Vec<StepTaken>,
+    /// The rules' view of these steps.
+    pub opt_in: OptIn,
+    /// What decides what is due.
+    pub life: Life,
+    /// What was in the way of the effect last; empty where nothing was.
+    pub problem: String,
+    /// How the cluster differs from what was given; empty where it does not.
+    pub drift: String,
+}
+
+/// A stored acceptance that breaks the rules, which nothing but a hand in the database can have written.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// No such document.
+    #[error("a document cannot be read: {0}")]
+    Document(#[from] serde_json::Error),
+    /// The steps contradict the rules.
+    #[error("step {number}: {reason}")]
+    Step {
+        /// Which.
+        number: usize,
+        /// What is wrong.
+        reason: StepError,
+    },
+    /// A step that there is not.
+    #[error("step {0} is none")]
+    NoStep(usize),
+}
+
+/// The opt-in that these steps make. Whether the statement was in force was checked when each was taken.
+///
+/// # Errors
+/// Where they break the rules.
+pub fn fold(accepted_by: Uuid, terms: &Terms, steps: &[StepTaken]) -> Result<OptIn, Unreadable> {
+    (1..).zip(steps).try_fold(OptIn::accepted(accepted_by, terms.approvals), |opt_in, (number, taken)| {
+        let step = taken.step().ok_or(Unreadable::NoStep(number))?;
+        opt_in.after(step, true).map_err(|reason| Unreadable::Step { number, reason })
+    })
+}
+
+impl Acceptance {
+    /// How it stands.
+    #[must_use]
+    pub fn standing(&self) -> &Standing {
+        self.opt_in.standing()
+    }
+
+    /// Who accepted, for people.
+    #[must_use]
+    pub fn person(&self) -> (String, String) {
+        match &self.identity {
+            Some(identity) => (identity.name.clone(), identity.email.clone()),
+            None => ("(blanked)".to_owned(), String::new()),
+        }
+    }
+
+    /// What it is called in the record.
+    #[must_use]
+    pub fn object(&self) -> String {
+        format!("PreviewFeature/{}/{}", self.accepted.scope.name, self.accepted.feature)
+    }
+}
+
+/// When the last approval that was needed was given.
+#[must_use]
+pub fn approved_at(steps: &[StepTaken]) -> Option<Timestamp> {
+    steps.iter().find(|taken| taken.standing == "approved").map(|taken| taken.taken_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preview::terms::{Effect, Renewal, ScopeKind};
+
+    fn taken(step: &str, person_id: Option<u128>, reason: Option<End>, standing: &str) -> StepTaken {
+        StepTaken {
+            step: step.into(),
+            person_id: person_id.map(Uuid::from_u128),
+            person: None,
+            reason,
+            comment: String::new(),
+            standing: standing.into(),
+            request_id: String::new(),
+            taken_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn terms() -> Terms {
+        Terms {
+            feature: "snippets".into(),
+            name: "Snippets".into(),
+            version: 1,
+            body: "Risky.".into(),
+            points: vec!["Yes.".into()],
+            scopes: vec![ScopeKind::Namespace],
+            validity_months: 12,
+            approvals: 1,
+            effect: Effect::ByHand,
+            renewal: Renewal::NotNeeded,
+            changes: String::new(),
+        }
+    }
+
+    #[test]
+    fn stored_steps_make_the_opt_in_again() {
+        let steps = [
+            taken("approved", Some(2), None, "approved"),
+            taken("effective", None, None, "effective"),
+            taken("ending", None, Some(End::Expired), "ending"),
+            taken("ended", None, Some(End::Expired), "ended"),
+        ];
+        let standings: Vec<Standing> = (0..=steps.len())
+            .map(|number| fold(Uuid::from_u128(1), &terms(), &steps[..number]).unwrap().standing().clone())
+            .collect();
+        let stored: Vec<&str> = standings.iter().map(Standing::stored).collect();
+        assert_eq!(stored, ["waiting", "approved", "effective", "ending", "ended"]);
+    }
+
+    #[test]
+    fn steps_that_a_hand_wrote_into_the_database_are_not_believed() {
+        let own = [taken("approved", Some(1), None, "approved")];
+        assert!(fold(Uuid::from_u128(1), &terms(), &own).is_err());
+        let unfounded = [taken("effective", None, None, "effective")];
+        assert!(fold(Uuid::from_u128(1), &terms(), &unfounded).is_err());
+    }
+}

@@ -1,0 +1,221 @@
+//! Reading a statement and accepting it.
+
+use super::scopes::{ScopeChoice, load_scopes};
+use crate::actor::Actor;
+use crate::audit::{Action, audited, commitment_to};
+use crate::error::AppError;
+use crate::form::{FormErrors, FormOutcome, decode};
+use crate::preview::Feature;
+use crate::preview::acceptance::{Acceptance, Accepted};
+use crate::preview::store::{self, AcceptanceQuery};
+use crate::preview::terms::{ScopeKind, Stage};
+use crate::state::AppState;
+use axum::extract::{Path, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use jiff::{Timestamp, Unit};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The opt-in form, as sent.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OptInForm {
+    /// The scope, as `namespace/shop`.
+    pub scope: String,
+    /// Places of the ticked points, from 0.
+    pub points: Vec<String>,
+    /// Why.
+    pub justification: String,
+    /// The statement that the person read.
+    pub digest: String,
+    /// `accept` once the person has seen what will be recorded; `change` to go back.
+    pub act: String,
+}
+
+/// A form that is right: what it would record is shown before it does.
+#[derive(Debug, Clone)]
+pub struct Confirming {
+    /// The form.
+    pub form: OptInForm,
+    /// What would be recorded, but for its id and the time.
+    pub accepted: Accepted,
+}
+
+/// Longest reason.
+const LONGEST_JUSTIFICATION: usize = 2000;
+
+/// `POST /preview-features/{slug}`.
+///
+/// # Errors
+/// Whatever is not the form's fault.
+pub async fn post_opt_in(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(slug): Path<String>,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
+    let feature = store::find_feature(&state.database, &slug).await?;
+    let form: OptInForm = decode(&body)?;
+    if form.act == "change" {
+        return Ok(FormOutcome::again(form, FormErrors::default()).respond(state, parts).await);
+    }
+    let choice = match check(&state, &actor, &feature, &form).await? {
+        Ok(choice) => choice,
+        Err(errors) => {
+            let is_other = form.digest != feature.current.digest.to_string();
+            let form = if is_other { OptInForm { points: Vec::new(), ..form } } else { form };
+            return Ok(FormOutcome::again(form, errors).respond(state, parts).await);
+        }
+    };
+    let accepted = what_is_accepted(&state, &actor, &feature, choice, &form).await?;
+    let outcome = match form.act.as_str() {
+        "accept" => FormOutcome::Done(accept(&state, &actor, accepted).await?),
+        _ => FormOutcome::<OptInForm>::shown(Confirming { form, accepted }),
+    };
+    Ok(outcome.respond(state, parts).await)
+}
+
+/// The chosen scope, if everything is right.
+async fn check(
+    state: &AppState,
+    actor: &Actor,
+    feature: &Feature,
+    form: &OptInForm,
+) -> Result<Result<ScopeChoice, FormErrors>, AppError> {
+    let mut errors = FormErrors::default();
+    if feature.description.stage != Stage::Preview {
+        errors.add("scope", "This feature is not in preview any more, so there is nothing to accept.");
+        return Ok(Err(errors));
+    }
+    if form.digest != feature.current.digest.to_string() {
+        errors.add(
+            "digest",
+            "The risk statement was changed while you read it. Read the new text below and confirm it again.",
+        );
+        return Ok(Err(errors));
+    }
+    let choices = load_scopes(state, actor, &feature.current.terms.scopes).await?;
+    let choice = choices.into_iter().find(|choice| choice.scope.sent() == form.scope);
+    match &choice {
+        None => errors.add("scope", "Choose what it is for."),
+        Some(choice) => {
+            if let Some(standing) = standing_acceptance(state, feature, choice).await? {
+                let id = standing.accepted.id;
+                errors.add("scope", format!("The current statement has been accepted for this scope already, by {}: see {id} under What was accepted.", standing.person().0));
+            }
+        }
+    }
+    for (index, point) in feature.current.terms.points.iter().enumerate() {
+        if !form.points.contains(&index.to_string()) {
+            errors.add(format!("points-{index}"), format!("Confirm this point, or do not opt in: {point}"));
+        }
+    }
+    if form.justification.chars().count() > LONGEST_JUSTIFICATION {
+        errors.add("justification", format!("Enter at most {LONGEST_JUSTIFICATION} characters."));
+    }
+    Ok(choice.filter(|_| errors.is_empty()).ok_or(errors))
+}
+
+/// An acceptance of the current statement that makes another one needless. One that has less than a month to go may be
+/// renewed.
+async fn standing_acceptance(
+    state: &AppState,
+    feature: &Feature,
+    choice: &ScopeChoice,
+) -> Result<Option<Acceptance>, AppError> {
+    let query = AcceptanceQuery {
+        feature: Some(feature.description.slug.clone()),
+        scope: Some(choice.scope.clone()),
+        ..AcceptanceQuery::default()
+    };
+    let accepted = store::list_acceptances(&state.database, &query).await?;
+    let soon = Timestamp::now() + jiff::SignedDuration::from_hours(30 * 24);
+    Ok(accepted.into_iter().find(|acceptance| {
+        let is_ending = acceptance.life.ends_at().is_some_and(|(ends_at, _)| ends_at <= soon);
+        let is_current = acceptance.accepted.statement_digest == feature.current.digest;
+        acceptance.standing().stands() && is_current && !is_ending
+    }))
+}
+
+async fn what_is_accepted(
+    state: &AppState,
+    actor: &Actor,
+    feature: &Feature,
+    choice: ScopeChoice,
+    form: &OptInForm,
+) -> Result<Accepted, AppError> {
+    Ok(Accepted {
+        id: Uuid::now_v7(),
+        feature: feature.description.slug.clone(),
+        statement_version: feature.current.terms.version,
+        statement_digest: feature.current.digest,
+        points: feature.current.terms.points.clone(),
+        scope: choice.scope,
+        namespaces: choice.namespaces,
+        groups: choice.groups,
+        person: commitment_to(state, &actor.profile).await?,
+        person_groups: actor.profile.groups.clone(),
+        // Browsers send line breaks as CRLF (HTML, 4.10.11).
+        justification: form.justification.trim().replace("\r\n", "\n"),
+        request_id: actor.request_id.clone(),
+        accepted_at: Timestamp::now().round(Unit::Microsecond).unwrap_or_default(),
+    })
+}
+
+async fn accept(state: &AppState, actor: &Actor, accepted: Accepted) -> Result<String, AppError> {
+    let object = format!("PreviewFeature/{}/{}", accepted.scope.name, accepted.feature);
+    let detail = json!({
+        "acceptance": accepted.id,
+        "digest": accepted.digest(),
+        "scope": accepted.scope.to_string(),
+        "version": accepted.statement_version.to_string(),
+        "statement": accepted.statement_digest,
+    });
+    audited(state, actor, Action::RiskAccept, &object, detail, |_| async {
+        let mut transaction = state.database.begin().await?;
+        store::insert_acceptance(&mut transaction, actor.person_id, &accepted).await?;
+        transaction.commit().await?;
+        Ok(())
+    })
+    .await?;
+    Ok(format!("/preview-features/acceptances/{}?accepted=yes", accepted.id))
+}
+
+/// A feature, the scopes that the person may accept for, and what was accepted for them or by the person.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn load_feature(
+    state: &AppState,
+    actor: &Actor,
+    slug: &str,
+) -> Result<(Feature, Result<Vec<ScopeChoice>, AppError>, Vec<Acceptance>), AppError> {
+    let feature = store::find_feature(&state.database, slug).await?;
+    let choices = load_scopes(state, actor, &feature.current.terms.scopes).await;
+    let query = AcceptanceQuery { feature: Some(slug.to_owned()), ..AcceptanceQuery::default() };
+    let theirs = choices.as_ref().map(Vec::as_slice).unwrap_or_default();
+    let acceptances = visible(store::list_acceptances(&state.database, &query).await?, actor, theirs);
+    Ok((feature, choices, acceptances))
+}
+
+/// The features, and what was accepted by the person or for what they may act for.
+///
+/// # Errors
+/// When the database is away.
+pub async fn load_features(state: &AppState, actor: &Actor) -> Result<(Vec<Feature>, Vec<Acceptance>), AppError> {
+    let features = store::list_features(&state.database).await?;
+    let all = store::list_acceptances(&state.database, &AcceptanceQuery::default()).await?;
+    // While the cluster is away people still see what they accepted themselves.
+    let theirs = load_scopes(state, actor, &ScopeKind::ALL).await.unwrap_or_default();
+    Ok((features, visible(all, actor, &theirs)))
+}
+
+fn visible(acceptances: Vec<Acceptance>, actor: &Actor, theirs: &[ScopeChoice]) -> Vec<Acceptance> {
+    let is_theirs = |acceptance: &Acceptance| {
+        acceptance.person_id == actor.person_id || theirs.iter().any(|choice| choice.scope == acceptance.accepted.scope)
+    };
+    acceptances.into_iter().filter(is_theirs).collect()
+}

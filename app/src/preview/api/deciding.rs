@@ -1,0 +1,238 @@
+//! Deciding on acceptances, and what people do with them afterwards.
+
+use super::detail_of;
+use super::scopes::load_scopes;
+use super::stewarding::repair;
+use crate::actor::Actor;
+use crate::audit::{Action, audited};
+use crate::error::AppError;
+use crate::form::{FormErrors, FormOutcome, decode};
+use crate::preview::acceptance::Acceptance;
+use crate::preview::opt_in::{End, Standing, Step};
+use crate::preview::store::{self, AcceptanceQuery, NewStep};
+use crate::preview::terms::Effect;
+use crate::state::AppState;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What the queue shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueFilter {
+    /// A feature, by its slug; empty for all.
+    pub feature: String,
+    /// How they stand; empty for those that wait.
+    pub standing: String,
+}
+
+/// The queue, and the features to filter by.
+pub struct Queue {
+    /// What fits.
+    pub acceptances: Vec<Acceptance>,
+    /// Slug and name.
+    pub features: Vec<(String, String)>,
+}
+
+/// Acceptances for administrators and auditors.
+///
+/// # Errors
+/// [`AppError::NotFound`] for everyone else.
+pub async fn load_queue(state: &AppState, actor: &Actor, filter: &QueueFilter) -> Result<Queue, AppError> {
+    actor.record_reader()?;
+    let standings = match filter.standing.as_str() {
+        "" => Some(vec!["waiting".to_owned()]),
+        "all" => None,
+        standing => Some(vec![standing.to_owned()]),
+    };
+    let feature = Some(filter.feature.clone()).filter(|feature| !feature.is_empty());
+    let query = AcceptanceQuery { feature, standings, ..AcceptanceQuery::default() };
+    let features = store::list_features(&state.database).await?;
+    Ok(Queue {
+        acceptances: store::list_acceptances(&state.database, &query).await?,
+        features: features.into_iter().map(|feature| (feature.description.slug, feature.description.name)).collect(),
+    })
+}
+
+/// Decisions, as sent: one comment for all that are chosen.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DecisionForm {
+    /// Which acceptances.
+    pub acceptance: Vec<String>,
+    /// `approve` or `refuse`.
+    pub verdict: String,
+    /// Needed for a refusal.
+    pub comment: String,
+}
+
+/// `POST /admin/approvals`: each acceptance is decided by itself, and what came of each is shown.
+///
+/// # Errors
+/// Whatever is not the form's fault.
+pub async fn post_decision(
+    State(state): State<AppState>,
+    actor: Actor,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
+    actor.administrator()?;
+    let form: DecisionForm = decode(&body)?;
+    let outcome = decide(&state, &actor, form).await?;
+    Ok(outcome.respond(state, parts).await)
+}
+
+async fn decide(state: &AppState, actor: &Actor, form: DecisionForm) -> Result<FormOutcome<DecisionForm>, AppError> {
+    let by = actor.administrator()?.actor().person_id;
+    let (step, action) = match form.verdict.as_str() {
+        "approve" => (Step::Approve { by }, Action::RiskApprove),
+        "refuse" => (Step::Refuse { by }, Action::RiskRefuse),
+        _ => return Err(AppError::NotFound),
+    };
+    let mut errors = FormErrors::default();
+    if form.acceptance.is_empty() {
+        errors.add("acceptance", "Choose what you decide on.");
+    }
+    if matches!(step, Step::Refuse { .. }) && form.comment.trim().is_empty() {
+        errors.add("comment", "Say why it is refused, so that the person knows what to do.");
+    }
+    if !errors.is_empty() {
+        return Ok(FormOutcome::again(form, errors));
+    }
+    let mut left = Vec::new();
+    for id in &form.acceptance {
+        let acceptance = store::find_acceptance(&state.database, id.parse().map_err(|_| AppError::NotFound)?).await?;
+        match take(state, actor, &acceptance, step, action, form.comment.trim()).await {
+            Ok(_) => {}
+            Err(AppError::Conflict { message }) => {
+                let what = format!("{} for {}", acceptance.feature_name, acceptance.accepted.scope);
+                errors.add(format!("acceptance-{id}"), format!("{what}: {message}"));
+                left.push(id.clone());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if errors.is_empty() {
+        return Ok(FormOutcome::Done(format!("/admin/approvals?decided={}", form.acceptance.len())));
+    }
+    Ok(FormOutcome::again(DecisionForm { acceptance: left, ..form }, errors))
+}
+
+/// Takes a step in a person's name, and records it.
+async fn take(
+    state: &AppState,
+    actor: &Actor,
+    acceptance: &Acceptance,
+    step: Step,
+    action: Action,
+    comment: &str,
+) -> Result<Standing, AppError> {
+    let new = NewStep {
+        acceptance: acceptance.accepted.id,
+        step,
+        person_id: Some(actor.person_id),
+        comment,
+        request_id: &actor.request_id,
+    };
+    let detail = detail_of(acceptance, comment);
+    audited(state, actor, action, &acceptance.object(), detail, |_| store::take_step(&state.database, new)).await
+}
+
+/// An acceptance, and what the person who looks at it may do.
+pub struct Shown {
+    /// The acceptance.
+    pub acceptance: Acceptance,
+    /// They accepted it, and it is open.
+    pub may_withdraw: bool,
+    /// They act for its scope, or administer.
+    pub may_revoke: bool,
+    /// They administer.
+    pub may_administer: bool,
+}
+
+/// One acceptance, for whoever accepted, whoever acts for its scope, administrators and auditors.
+///
+/// # Errors
+/// [`AppError::NotFound`] for everyone else.
+pub async fn load_acceptance(state: &AppState, actor: &Actor, id: &str) -> Result<Shown, AppError> {
+    let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
+    let acceptance = store::find_acceptance(&state.database, id).await?;
+    let scopes = load_scopes(state, actor, &[acceptance.accepted.scope.kind]).await;
+    let acts_for = scopes.is_ok_and(|scopes| scopes.iter().any(|choice| choice.scope == acceptance.accepted.scope));
+    let is_own = acceptance.person_id == actor.person_id;
+    if !is_own && !acts_for && actor.record_reader().is_err() {
+        return Err(AppError::NotFound);
+    }
+    let administers = actor.administrator().is_ok();
+    Ok(Shown {
+        may_withdraw: is_own && matches!(acceptance.standing(), Standing::Waiting { .. }),
+        may_revoke: (acts_for || administers) && acceptance.standing().is_granted(),
+        may_administer: administers,
+        acceptance,
+    })
+}
+
+/// What somebody does with an acceptance, as sent.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ActForm {
+    /// `withdraw`, `revoke`, `done`, `undone` or `repair`.
+    pub act: String,
+    /// Why; needed to revoke.
+    pub comment: String,
+}
+
+/// `POST /preview-features/acceptances/{id}`.
+///
+/// # Errors
+/// Whatever is not the form's fault.
+pub async fn post_act(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(id): Path<String>,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
+    let form: ActForm = decode(&body)?;
+    let shown = load_acceptance(&state, &actor, &id).await?;
+    let acceptance = &shown.acceptance;
+    let is_by_hand = acceptance.terms.effect == Effect::ByHand;
+    if form.act == "repair" && shown.may_administer && *acceptance.standing() == Standing::Effective && !is_by_hand {
+        repair(&state, &actor, acceptance).await?;
+        return Ok(done_with(&id).respond(state, parts).await);
+    }
+    let (step, action) = match form.act.as_str() {
+        "withdraw" => (Step::Withdraw { by: actor.person_id }, Action::RiskWithdraw),
+        "revoke" if shown.may_revoke => (Step::End(End::Revoked), Action::RiskRevoke),
+        "done" if shown.may_administer && is_by_hand => (Step::TakeEffect, Action::EffectTake),
+        "undone" if shown.may_administer && is_by_hand => (Step::RemoveEffect, Action::EffectRemove),
+        _ => return Err(AppError::NotFound),
+    };
+    let mut errors = FormErrors::default();
+    if step == Step::End(End::Revoked) && form.comment.trim().is_empty() {
+        errors.add("comment", "Say why it is revoked; whoever accepted reads it.");
+        return Ok(FormOutcome::again(form, errors).respond(state, parts).await);
+    }
+    take(&state, &actor, acceptance, step, action, form.comment.trim()).await?;
+    Ok(done_with(&id).respond(state, parts).await)
+}
+
+fn done_with(id: &str) -> FormOutcome<ActForm> {
+    FormOutcome::Done(format!("/preview-features/acceptances/{id}?done=yes"))
+}
+
+/// `GET /preview-features/{slug}/statements/{version}`: the exact text of a version, whose SHA-256 is its digest.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn get_statement(
+    State(state): State<AppState>,
+    _: Actor,
+    Path((slug, version)): Path<(String, i32)>,
+) -> Result<Response, AppError> {
+    let versions = store::list_versions(&state.database, &slug).await?;
+    let found = versions.into_iter().find(|found| found.terms.version == version).ok_or(AppError::NotFound)?;
+    Ok(([(CONTENT_TYPE, "application/json")], found.document).into_response())
+}

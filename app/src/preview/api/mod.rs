@@ -1,0 +1,31 @@
+//! Keeping the catalogue, accepting risks, deciding, and what follows.
+
+mod accepting;
+mod catalogue;
+mod deciding;
+mod scopes;
+mod stewarding;
+
+pub use accepting::{Confirming, OptInForm, load_feature, load_features, post_opt_in};
+pub use catalogue::{
+    CatalogueForm, FeatureForm, get_catalogue, load_catalogue, load_versions, post_catalogue, post_feature,
+};
+pub use deciding::{
+    ActForm, DecisionForm, Queue, QueueFilter, Shown, get_statement, load_acceptance, load_queue, post_act,
+    post_decision,
+};
+pub use scopes::{ScopeChoice, load_scopes};
+pub use stewarding::steward;
+
+use super::acceptance::Acceptance;
+use serde_json::{Value, json};
+
+/// What the record says of a write to an opt-in: which, and the digest of what was accepted.
+fn detail_of(acceptance: &Acceptance, comment: &str) -> Value {
+    json!({
+        "acceptance": acceptance.accepted.id,
+        "digest": acceptance.digest,
+        "step": (acceptance.steps.len() + 1).to_string(),
+        "comment": comment,
+    })
+}

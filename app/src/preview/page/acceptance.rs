@@ -1,0 +1,139 @@
+//! `/preview-features/acceptances/{id}`: the record of one acceptance, to read, print and export.
+
+use super::StandingBadge;
+use super::feature::RecordFacts;
+use crate::faq::markdown;
+use crate::form::{FormErrors, Rejected};
+use crate::preview::acceptance::{Acceptance, StepTaken};
+use crate::preview::api::{ActForm, Shown, load_acceptance};
+use crate::preview::opt_in::Standing;
+use crate::preview::terms::Effect;
+use crate::ui::{
+    Breadcrumb, ErrorSummary, Fact, Field, Notice, OnEnter, Page, Section, Submit, Table, Tone, page_with,
+};
+use leptos::prelude::*;
+
+/// The page.
+#[component]
+pub fn AcceptancePage() -> impl IntoView {
+    page_with(Section::PreviewFeatures, Rejected::<ActForm>::on_this_page(), |request, rejected| async move {
+        let shown = load_acceptance(&request.state, request.actor()?, &request.param("id")).await?;
+        let failed = rejected.is_some();
+        let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
+        let acceptance = shown.acceptance.clone();
+        let title = format!("{} for {}", acceptance.feature_name, acceptance.accepted.scope);
+        let told = request
+            .query("accepted")
+            .map(|_| "Your acceptance is recorded. An administrator decides next; how it stands is shown below.");
+        let told = told.or_else(|| request.query("done").map(|_| "It is done and recorded."));
+        let told = told.map(|words| view! { <Notice tone=Tone::Good><p>{words}</p></Notice> });
+        let body = view! {
+            <Breadcrumb links=vec![("/preview-features".to_owned(), "Preview features".to_owned())]/>
+            <ErrorSummary errors=errors.clone()/>
+            {told}
+            <h1>{title.clone()}</h1>
+            <Standing_ acceptance=acceptance.clone()/>
+            <Acts shown=shown form=form errors=errors/>
+            <Certificate acceptance=acceptance/>
+        };
+        Ok(Page::new(title, body).with_errors(failed))
+    })
+}
+
+/// How it stands, and what is in the way.
+#[component]
+fn Standing_(acceptance: Acceptance) -> impl IntoView {
+    let standing = acceptance.standing().clone();
+    let by_hand = acceptance.terms.effect == Effect::ByHand;
+    let waits = match &standing {
+        Standing::Approved if by_hand => Some("An administrator enables it by hand, and confirms it here."),
+        Standing::Ending(_) if by_hand => Some("An administrator takes it back by hand, and confirms it here."),
+        Standing::Approved => {
+            Some("It is made in the cluster within seconds. Where the cluster is away or refuses, it is tried again.")
+        }
+        _ => None,
+    };
+    let ends = standing.is_granted().then(|| acceptance.life.ends_at()).flatten();
+    let ends = ends.map(|(at, _)| view! { <p>{format!("It ends on {}, unless it is accepted again before.", at.strftime("%-d %B %Y"))}</p> });
+    let problem = (!acceptance.problem.is_empty())
+        .then(|| view! { <Notice tone=Tone::Bad><p>"Tried, and not done: "{acceptance.problem.clone()}</p></Notice> });
+    let drift = (!acceptance.drift.is_empty() && standing == Standing::Effective)
+        .then(|| view! { <Notice tone=Tone::Warn><p>"The cluster differs from what was approved. "{acceptance.drift.clone()}</p></Notice> });
+    view! {
+        <p><StandingBadge standing=standing/></p>
+        {waits.map(|words| view! { <p>{words}</p> })}
+        {ends}
+        {problem}
+        {drift}
+    }
+}
+
+/// What may be done with it by whoever looks at it.
+#[component]
+fn Acts(shown: Shown, form: ActForm, errors: FormErrors) -> impl IntoView {
+    let action = format!("/preview-features/acceptances/{}", shown.acceptance.accepted.id);
+    let standing = shown.acceptance.standing().clone();
+    let by_hand = shown.acceptance.terms.effect == Effect::ByHand;
+    let button = |label: &'static str, act: &'static str| {
+        let action = action.clone();
+        view! { <form method="post" action=action class="no-print"><Submit label=label secondary=true sends=("act", act)/></form> }
+    };
+    let withdraw = shown.may_withdraw.then(|| button("Withdraw acceptance", "withdraw"));
+    let done = (shown.may_administer && by_hand && standing == Standing::Approved)
+        .then(|| button("Confirm that it is enabled", "done"));
+    let undone = (shown.may_administer && by_hand && matches!(standing, Standing::Ending(_)))
+        .then(|| button("Confirm that it is taken back", "undone"));
+    let repair = (shown.may_administer && !shown.acceptance.drift.is_empty() && standing == Standing::Effective)
+        .then(|| button("Make it again as approved", "repair"));
+    let revoke = shown.may_revoke.then(|| {
+        view! {
+            <form method="post" action=action.clone() class="form no-print">
+                // A decision is made with a button, never by the way.
+                <OnEnter sends=false/>
+                <Field name="comment" label="Why it is no longer wanted" hint="What it gave is taken back at once." value=form.comment errors=errors/>
+                <Submit label="Revoke opt-in" secondary=true sends=("act", "revoke")/>
+            </form>
+        }
+    });
+    view! { {withdraw}{done}{undone}{repair}{revoke} }
+}
+
+/// Everything that was recorded, as one would print it.
+#[component]
+fn Certificate(acceptance: Acceptance) -> impl IntoView {
+    let (name, email) = acceptance.person();
+    let id = acceptance.accepted.id;
+    let accepted_at = acceptance.accepted.accepted_at;
+    let rows = acceptance.steps.iter().cloned().map(|taken| view! { <Step taken=taken/> }).collect_view();
+    let subject = acceptance.identity.as_ref().map(|identity| format!("{} at {}", identity.subject, identity.issuer));
+    view! {
+        <h2>"Certificate of risk acceptance"</h2>
+        <p class="no-print"><a href=format!("/preview-features/acceptances/{id}/record.json")>"Export as JSON"</a>", with everything that is needed to verify it. To print it, use the browser's print command."</p>
+        <dl class="facts">
+            <Fact term="Accepted by">{name}" "<span class="quiet">{email}</span></Fact>
+            <Fact term="Known to the provider as">{subject.unwrap_or_else(|| "(blanked)".to_owned())}</Fact>
+            <Fact term="When"><time datetime=accepted_at.to_string()>{accepted_at.strftime("%-d %B %Y, %H:%M:%S UTC").to_string()}</time></Fact>
+            <Fact term="Acceptance"><code>{id.to_string()}</code>", SHA-256 "<code>{acceptance.digest.to_string()}</code></Fact>
+        </dl>
+        <RecordFacts accepted=acceptance.accepted.clone()/>
+        <h3>"Decisions"</h3>
+        <Table label="Decisions" columns=&["What", "Who", "When", "Comment", "Reference"]>{rows}</Table>
+        <h3>{format!("The statement, version {}", acceptance.accepted.statement_version)}</h3>
+        <div class="prose" inner_html=markdown(&acceptance.terms.body)></div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Step(taken: StepTaken) -> impl IntoView {
+    let when = taken.taken_at.strftime("%-d %B %Y, %H:%M:%S UTC").to_string();
+    view! {
+        <tr>
+            <th scope="row">{taken.in_words()}</th>
+            <td>{taken.person.clone().unwrap_or_else(|| "Fairway".to_owned())}</td>
+            <td><time datetime=taken.taken_at.to_string()>{when}</time></td>
+            <td>{taken.comment.clone()}</td>
+            <td><code class="quiet">{taken.request_id.clone()}</code></td>
+        </tr>
+    }
+}

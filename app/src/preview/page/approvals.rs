@@ -1,0 +1,152 @@
+//! `/admin/approvals`: the queue, decided one by one or several at once, each shown in full.
+
+use super::{Acceptances, StandingBadge};
+use crate::form::{FormErrors, Rejected};
+use crate::preview::acceptance::Acceptance;
+use crate::preview::api::{DecisionForm, QueueFilter, load_queue};
+use crate::preview::opt_in::Standing;
+use crate::ui::{
+    Breadcrumb, Checkbox, Empty, ErrorSummary, Fact, Field, Notice, OnEnter, Page, Section, Select, Submit, Time, Tone,
+    page_with,
+};
+use leptos::prelude::*;
+use uuid::Uuid;
+
+/// The page.
+#[component]
+pub fn ApprovalsPage() -> impl IntoView {
+    page_with(Section::Admin, Rejected::<DecisionForm>::on_this_page(), |request, rejected| async move {
+        let actor = request.actor()?;
+        let value = |name: &str| request.query(name).unwrap_or_default();
+        let filter = QueueFilter { feature: value("feature"), standing: value("standing") };
+        let queue = load_queue(&request.state, actor, &filter).await?;
+        let failed = rejected.is_some();
+        let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
+        let decided = request.query("decided").and_then(|count| count.parse::<u32>().ok()).map(|count| {
+            let words = if count == 1 {
+                "The decision is recorded.".to_owned()
+            } else {
+                format!("{count} decisions are recorded.")
+            };
+            view! { <Notice tone=Tone::Good><p>{words}" The people see it on their pages."</p></Notice> }
+        });
+        let (waiting, others): (Vec<_>, Vec<_>) = queue
+            .acceptances
+            .into_iter()
+            .partition(|acceptance| matches!(acceptance.standing(), Standing::Waiting { .. }));
+        let decider = actor.administrator().is_ok().then_some(actor.person_id);
+        let is_empty = waiting.is_empty() && others.is_empty();
+        let empty = is_empty.then(|| view! { <Empty title="Nothing waits for a decision"><p>"New acceptances of risks appear here. "<a href="/admin/approvals?standing=all">"Show all acceptances"</a></p></Empty> });
+        let listed = (!others.is_empty()).then(|| view! { <Acceptances acceptances=others label="Acceptances"/> });
+        let body = view! {
+            <Breadcrumb links=vec![("/admin".to_owned(), "Admin".to_owned())]/>
+            <ErrorSummary errors=errors.clone()/>
+            {decided}
+            <h1>"Approvals"</h1>
+            <Filters filter=filter features=queue.features/>
+            {empty}
+            <Deciding waiting=waiting decider=decider form=form errors=errors/>
+            {listed}
+        };
+        Ok(Page::new("Approvals", body).with_errors(failed))
+    })
+}
+
+#[component]
+fn Filters(filter: QueueFilter, features: Vec<(String, String)>) -> impl IntoView {
+    let standings = [
+        ("", "Waiting"),
+        ("approved", "Approved, not yet effective"),
+        ("effective", "Effective"),
+        ("ending", "Being taken back"),
+        ("ended", "Ended"),
+        ("refused", "Refused"),
+        ("withdrawn", "Withdrawn"),
+        ("all", "All"),
+    ];
+    let standings = standings.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
+    let features = std::iter::once((String::new(), "All features".to_owned())).chain(features).collect();
+    view! {
+        <form method="get" action="/admin/approvals" class="filter" role="search">
+            <Select name="feature" label="Feature" value=filter.feature options=features/>
+            <Select name="standing" label="State" value=filter.standing options=standings/>
+            <Submit label="Filter acceptances" secondary=true/>
+        </form>
+    }
+}
+
+/// The form over everything that waits; whoever decides nothing sees the same without the form.
+#[component]
+fn Deciding(waiting: Vec<Acceptance>, decider: Option<Uuid>, form: DecisionForm, errors: FormErrors) -> impl IntoView {
+    if waiting.is_empty() {
+        return ().into_any();
+    }
+    let several = waiting.len() > 1;
+    let items = waiting
+        .into_iter()
+        .map(|acceptance| {
+            let chosen = form.acceptance.contains(&acceptance.accepted.id.to_string()) || !several;
+            view! { <Waiting acceptance=acceptance decider=decider chosen=chosen errors=errors.clone()/> }
+        })
+        .collect_view();
+    let list = view! { <ul class="cards cards--wide">{items}</ul> };
+    match decider {
+        None => view! { <p class="quiet">"Administrators decide these."</p>{list} }.into_any(),
+        Some(_) => view! {
+            <form method="post" action="/admin/approvals" class="form form--wide">
+                // A decision is made with a button, never by the way.
+                <OnEnter sends=false/>
+                {list}
+                <div id="acceptance"></div>
+                <Field name="comment" label="Comment" hint="Needed to refuse. It is recorded with each decision." value=form.comment errors=errors/>
+                <div class="buttons">
+                    <Submit label="Approve chosen" sends=("verdict", "approve")/>
+                    <Submit label="Refuse chosen" secondary=true sends=("verdict", "refuse")/>
+                </div>
+            </form>
+        }
+        .into_any(),
+    }
+}
+
+#[component]
+fn Waiting(acceptance: Acceptance, decider: Option<Uuid>, chosen: bool, errors: FormErrors) -> impl IntoView {
+    let id = acceptance.accepted.id.to_string();
+    let (name, email) = acceptance.person();
+    let title = format!("{} for {}", acceptance.feature_name, acceptance.accepted.scope);
+    let has_approved = |person: Uuid| acceptance.steps.iter().any(|taken| taken.person_id == Some(person));
+    let choice = match decider {
+        None => ().into_any(),
+        Some(person) if person == acceptance.person_id => {
+            view! { <p class="quiet">"You accepted this yourself, so somebody else decides it."</p> }.into_any()
+        }
+        Some(person) if has_approved(person) => {
+            view! { <p class="quiet">"You have approved this; a second administrator decides next."</p> }.into_any()
+        }
+        Some(_) => view! { <Checkbox name="acceptance" id=format!("acceptance-{id}") value=id.clone() label=format!("Decide on {title}") checked=chosen errors=errors/> }.into_any(),
+    };
+    let standing = acceptance.standing().clone();
+    let effect = acceptance.terms.effect.in_words();
+    let why = match acceptance.accepted.justification.as_str() {
+        "" => "no reason given".to_owned(),
+        reason => reason.to_owned(),
+    };
+    let outdated = (!acceptance.life.is_in_force()).then(|| view! { <Notice tone=Tone::Warn><p>"The statement has changed since, and must be accepted again. This can only be refused."</p></Notice> });
+    view! {
+        <li class="card">
+            <h2><a href=format!("/preview-features/acceptances/{id}")>{title}</a></h2>
+            {outdated}
+            <dl class="facts">
+                <Fact term="State"><StandingBadge standing=standing/></Fact>
+                <Fact term="Accepted by">{name}" "<span class="quiet">{email}</span></Fact>
+                <Fact term="When"><Time at=acceptance.accepted.accepted_at/></Fact>
+                <Fact term="Namespaces">{acceptance.accepted.namespaces.join(", ")}</Fact>
+                <Fact term="Statement">{format!("version {}, ", acceptance.accepted.statement_version)}<a href=format!("/preview-features/{}", acceptance.accepted.feature)>"read it"</a></Fact>
+                <Fact term="What approval does">{effect}</Fact>
+                <Fact term="Why">{why}</Fact>
+            </dl>
+            {choice}
+        </li>
+    }
+    .into_any()
+}

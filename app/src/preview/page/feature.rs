@@ -1,0 +1,200 @@
+//! `/preview-features/{slug}`: a statement to read, confirm point by point, and accept.
+
+use super::Acceptances;
+use super::features::EndingSoon;
+use crate::faq::markdown;
+use crate::form::{FormErrors, Rejected};
+use crate::preview::Feature;
+use crate::preview::acceptance::Accepted;
+use crate::preview::api::{Confirming, OptInForm, ScopeChoice, load_feature};
+use crate::preview::terms::Stage;
+use crate::ui::{
+    Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Notice, Page, Section, Select, Submit, TextArea,
+    Tone, page_with,
+};
+use leptos::prelude::*;
+
+/// The page.
+#[component]
+pub fn FeaturePage() -> impl IntoView {
+    let context = (Rejected::<OptInForm>::on_this_page(), use_context::<Confirming>());
+    page_with(Section::PreviewFeatures, context, |request, (rejected, confirming)| async move {
+        let (feature, choices, acceptances) =
+            load_feature(&request.state, request.actor()?, &request.param("slug")).await?;
+        let crumbs = vec![("/preview-features".to_owned(), "Preview features".to_owned())];
+        let name = feature.description.name.clone();
+        if let Some(confirming) = confirming {
+            let body = view! {
+                <Breadcrumb links=crumbs/>
+                <h1>{name.clone()}</h1>
+                <Confirmation slug=feature.description.slug confirming=confirming/>
+            };
+            return Ok(Page::new(name, body));
+        }
+        let failed = rejected.as_ref().is_some_and(|rejected| !rejected.errors.is_empty());
+        let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
+        let accepted = (!acceptances.is_empty()).then(|| {
+            view! {
+                <h2>"What was accepted"</h2>
+                <Acceptances acceptances=acceptances.clone() label="What was accepted"/>
+            }
+        });
+        let body = view! {
+            <Breadcrumb links=crumbs/>
+            <ErrorSummary errors=errors.clone()/>
+            <h1>{name.clone()}</h1>
+            <EndingSoon acceptances=acceptances.clone()/>
+            <About feature=feature.clone()/>
+            <Statement feature=feature.clone()/>
+            <Accepting feature=feature choices=choices form=form errors=errors/>
+            {accepted}
+        };
+        Ok(Page::new(name, body).with_errors(failed))
+    })
+}
+
+#[component]
+fn About(feature: Feature) -> impl IntoView {
+    let description = feature.description;
+    let documentation =
+        description.documentation_url.map(|url| view! { <p><a href=url rel="noreferrer">"Documentation"</a></p> });
+    let stage = (description.stage != Stage::Preview)
+        .then(|| view! { <p><Badge tone=Tone::Info text=description.stage.in_words()/></p> });
+    let owner = (!description.owner.is_empty()).then(|| view! { <p>"Owner: "{description.owner.clone()}</p> });
+    view! {
+        <p>{description.purpose}</p>
+        {stage}
+        {owner}
+        {documentation}
+    }
+}
+
+#[component]
+fn Statement(feature: Feature) -> impl IntoView {
+    let Feature { description, current } = feature;
+    let terms = current.terms;
+    let changes = (!terms.changes.is_empty())
+        .then(|| view! { <Notice tone=Tone::Info><p>{format!("New in version {}: {}", terms.version, terms.changes)}</p></Notice> });
+    let approvers = if terms.approvals == 1 { "One administrator".to_owned() } else { "Two administrators".to_owned() };
+    view! {
+        <h2>"Risks"</h2>
+        {changes}
+        <div class="prose" inner_html=markdown(&terms.body)></div>
+        <dl class="facts">
+            <Fact term="What approval does">{terms.effect.in_words()}</Fact>
+            <Fact term="How long">{format!("{} months from approval; then it is accepted again, or ends.", terms.validity_months)}</Fact>
+            <Fact term="Who approves">{format!("{approvers}, never the person who accepts.")}</Fact>
+            <Fact term="Statement">
+                {format!("Version {}, published on {}. ", terms.version, current.published_at.strftime("%-d %B %Y"))}
+                <a href=format!("/preview-features/{}/statements/{}", description.slug, terms.version)>"Exact text"</a>
+                ", SHA-256 "<code>{current.digest.to_string()}</code>
+            </Fact>
+        </dl>
+    }
+}
+
+#[component]
+fn Accepting(
+    feature: Feature,
+    choices: Result<Vec<ScopeChoice>, crate::error::AppError>,
+    form: OptInForm,
+    errors: FormErrors,
+) -> impl IntoView {
+    match choices {
+        _ if feature.description.stage == Stage::General => {
+            view! { <Empty title="Nothing to accept"><p>"This feature is part of the platform now."</p></Empty> }.into_any()
+        }
+        _ if feature.description.stage == Stage::Retired => {
+            view! { <Empty title="Retired"><p>"This feature was withdrawn. What it gave is being taken back."</p></Empty> }.into_any()
+        }
+        Err(error) => view! { <Notice tone=Tone::Bad><p>{error.to_string()}" Until then you can read the risks, but not accept them."</p></Notice> }.into_any(),
+        Ok(choices) if choices.is_empty() => view! { <Empty title="You cannot opt in yourself"><p>"Opting in needs somebody who may act for what it is for: an administrator of the namespace, or a lead of the team. "<a href="/access">"See your access"</a>" for whom to ask."</p></Empty> }.into_any(),
+        Ok(choices) => view! { <OptIn feature=feature choices=choices form=form errors=errors/> }.into_any(),
+    }
+}
+
+#[component]
+fn OptIn(feature: Feature, choices: Vec<ScopeChoice>, form: OptInForm, errors: FormErrors) -> impl IntoView {
+    let points = feature
+        .current
+        .terms
+        .points
+        .iter()
+        .enumerate()
+        .map(|(index, point)| {
+            let ticked = form.points.contains(&index.to_string());
+            view! { <Checkbox name="points" id=format!("points-{index}") value=index.to_string() label=point.clone() checked=ticked errors=errors.clone()/> }
+        })
+        .collect_view();
+    let scopes = choices.into_iter().map(|choice| (choice.scope.sent(), choice.scope.to_string())).collect();
+    view! {
+        <h2>"Accept the risks"</h2>
+        <form method="post" action=format!("/preview-features/{}", feature.description.slug) class="form">
+            <input type="hidden" id="digest" name="digest" value=feature.current.digest.to_string()/>
+            <Select name="scope" label="For what" value=form.scope options=scopes errors=errors.clone()/>
+            <fieldset>
+                <legend>"Confirm each point"</legend>
+                {points}
+            </fieldset>
+            <TextArea name="justification" label="Why you need it (optional)" rows="3" hint="Administrators and auditors read it. Leave out personal details: this text stays in the record." value=form.justification errors=errors/>
+            <p class="quiet">"Nothing is recorded yet: the next page shows exactly what will be."</p>
+            <Submit label="Review acceptance"/>
+        </form>
+    }
+}
+
+/// Exactly what will be recorded, before it is.
+#[component]
+fn Confirmation(slug: String, confirming: Confirming) -> impl IntoView {
+    let Confirming { form, accepted } = confirming;
+    let points = form
+        .points
+        .iter()
+        .map(|point| view! { <input type="hidden" name="points" value=point.clone()/> })
+        .collect_view();
+    view! {
+        <h2>"What will be recorded"</h2>
+        <p>"By accepting you put this on record, under your name. It cannot be changed or removed later."</p>
+        <RecordFacts accepted=accepted.clone()/>
+        <details>
+            <summary>"As the record holds it"</summary>
+            <p>"The id and the time are set when you accept; you stand in it as a commitment, which only your details and a random number can open."</p>
+            <Code label="Record" text=accepted.document()/>
+        </details>
+        <form method="post" action=format!("/preview-features/{slug}") class="form">
+            <input type="hidden" name="digest" value=form.digest/>
+            <input type="hidden" name="scope" value=form.scope/>
+            <input type="hidden" name="justification" value=form.justification/>
+            {points}
+            <div class="buttons">
+                <Submit label="Accept risks" sends=("act", "accept")/>
+                <Submit label="Change answers" secondary=true sends=("act", "change")/>
+            </div>
+        </form>
+    }
+}
+
+/// What an acceptance says, for people.
+#[component]
+pub(super) fn RecordFacts(accepted: Accepted) -> impl IntoView {
+    let points = accepted.points.iter().map(|point| view! { <li>{point.clone()}</li> }).collect_view();
+    let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
+    let why = match accepted.justification.as_str() {
+        "" => "no reason given".to_owned(),
+        reason => reason.to_owned(),
+    };
+    view! {
+        <dl class="facts">
+            <Fact term="Feature">{accepted.feature.clone()}</Fact>
+            <Fact term="For">{accepted.scope.to_string()}</Fact>
+            <Fact term="Namespaces">{list(&accepted.namespaces)}</Fact>
+            <Fact term="Groups of the team">{list(&accepted.groups)}</Fact>
+            <Fact term="Statement">{format!("version {}, SHA-256 ", accepted.statement_version)}<code>{accepted.statement_digest.to_string()}</code></Fact>
+            <Fact term="Confirmed"><ul>{points}</ul></Fact>
+            <Fact term="Why">{why}</Fact>
+            <Fact term="Groups of the person">{list(&accepted.person_groups)}</Fact>
+            <Fact term="Reference"><code>{accepted.request_id.clone()}</code></Fact>
+        </dl>
+    }
+    .into_any()
+}

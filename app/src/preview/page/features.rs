@@ -1,0 +1,78 @@
+//! `/preview-features`: what there is, and what was accepted.
+
+use super::Acceptances;
+use crate::preview::Feature;
+use crate::preview::acceptance::Acceptance;
+use crate::preview::api::load_features;
+use crate::preview::terms::Stage;
+use crate::ui::{Badge, Empty, Notice, Page, Section, Tone, page};
+use jiff::{SignedDuration, Timestamp};
+use leptos::prelude::*;
+
+/// The page.
+#[component]
+pub fn FeaturesPage() -> impl IntoView {
+    page(Section::PreviewFeatures, |request| async move {
+        let (features, acceptances) = load_features(&request.state, request.actor()?).await?;
+        let features: Vec<Feature> =
+            features.into_iter().filter(|feature| feature.description.stage != Stage::Retired).collect();
+        let list = if features.is_empty() {
+            view! { <Empty title="No preview features at the moment"><p>"When there is one, it is listed here with its risks."</p></Empty> }.into_any()
+        } else {
+            let cards = features.into_iter().map(|feature| view! { <Card feature=feature/> }).collect_view();
+            view! { <ul class="cards">{cards}</ul> }.into_any()
+        };
+        let accepted = (!acceptances.is_empty()).then(|| {
+            view! {
+                <h2>"What was accepted"</h2>
+                <p>"By you, or for what you may act for."</p>
+                <Acceptances acceptances=acceptances.clone() label="What was accepted"/>
+            }
+        });
+        let body = view! {
+            <h1>"Preview features"</h1>
+            <EndingSoon acceptances=acceptances/>
+            <p>"Features that are newer and riskier than the rest of the platform. To use one, your team accepts its risks, and an administrator approves. "<a href="/faq/preview-features">"What preview features are"</a></p>
+            {list}
+            {accepted}
+        };
+        Ok(Page::new("Preview features", body))
+    })
+}
+
+#[component]
+fn Card(feature: Feature) -> impl IntoView {
+    let Feature { description, .. } = feature;
+    let stage = (description.stage != Stage::Preview)
+        .then(|| view! { <Badge tone=Tone::Good text=description.stage.in_words()/> });
+    view! {
+        <li class="card">
+            <h2><a href=format!("/preview-features/{}", description.slug)>{description.name}</a></h2>
+            <p>{description.purpose}</p>
+            {stage}
+        </li>
+    }
+}
+
+/// The notices that are given 30, 7 and 1 days before an end, as long as they matter.
+#[component]
+pub(super) fn EndingSoon(acceptances: Vec<Acceptance>) -> impl IntoView {
+    let soon = Timestamp::now() + SignedDuration::from_hours(30 * 24);
+    let ending =
+        acceptances.into_iter().filter(|acceptance| acceptance.standing().is_granted() && !acceptance.life.is_replaced);
+    let ending: Vec<_> = ending
+        .filter_map(|acceptance| Some((acceptance.life.ends_at().filter(|(at, _)| *at <= soon)?.0, acceptance)))
+        .collect();
+    (!ending.is_empty()).then(|| {
+        let lines = ending
+            .into_iter()
+            .map(|(at, acceptance)| {
+                let day = at.strftime("%-d %B %Y").to_string();
+                view! {
+                    <p>{format!("{} for {} ends on {day}. To keep it, ", acceptance.feature_name, acceptance.accepted.scope)}<a href=format!("/preview-features/{}", acceptance.accepted.feature)>"accept its risks again"</a>"."</p>
+                }
+            })
+            .collect_view();
+        view! { <Notice tone=Tone::Warn>{lines}</Notice> }
+    })
+}

@@ -1,0 +1,53 @@
+//! Preview features as people see them.
+
+mod acceptance;
+mod approvals;
+mod catalogue;
+mod feature;
+mod features;
+
+pub use acceptance::AcceptancePage;
+pub use approvals::ApprovalsPage;
+pub use catalogue::{CataloguePage, EditFeaturePage};
+pub use feature::FeaturePage;
+pub use features::FeaturesPage;
+
+use super::acceptance::Acceptance;
+use super::opt_in::Standing;
+use crate::ui::{Badge, Table, Time, Tone};
+use leptos::prelude::*;
+
+#[component]
+fn StandingBadge(standing: Standing) -> impl IntoView {
+    let tone = match standing {
+        Standing::Waiting { .. } => Tone::Info,
+        Standing::Effective => Tone::Good,
+        Standing::Approved | Standing::Ending(_) => Tone::Warn,
+        Standing::Refused => Tone::Bad,
+        Standing::Withdrawn | Standing::Ended(_) => Tone::Info,
+    };
+    view! { <Badge tone=tone text=standing.in_words()/> }
+}
+
+/// Acceptances in a table, each with the way to its record.
+#[component]
+fn Acceptances(acceptances: Vec<Acceptance>, label: &'static str) -> impl IntoView {
+    let rows = acceptances
+        .into_iter()
+        .map(|acceptance| {
+            let ends = acceptance.standing().is_granted().then(|| acceptance.life.ends_at()).flatten();
+            let comment = acceptance.steps.last().map(|taken| taken.comment.clone()).unwrap_or_default();
+            let standing = acceptance.standing().clone();
+            view! {
+                <tr>
+                    <th scope="row"><a href=format!("/preview-features/acceptances/{}", acceptance.accepted.id)>{acceptance.feature_name.clone()}</a></th>
+                    <td>{acceptance.accepted.scope.to_string()}</td>
+                    <td>{acceptance.person().0}" "<Time at=acceptance.accepted.accepted_at/></td>
+                    <td><StandingBadge standing=standing/>" "{comment}</td>
+                    <td>{ends.map(|(at, _)| at.strftime("%-d %B %Y").to_string())}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! { <Table label=label columns=&["Feature", "For", "Accepted by", "State", "Ends"]>{rows}</Table> }.into_any()
+}

@@ -1,0 +1,191 @@
+//! SQL of acceptances.
+
+use crate::audit::identity::Identity;
+use crate::digest::Digest;
+use crate::error::AppError;
+use crate::preview::acceptance::{Acceptance, Accepted, StepTaken, Unreadable, approved_at, fold};
+use crate::preview::life::{LaterVersion, Life};
+use crate::preview::terms::{Renewal, Scope, Stage, Terms};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use sqlx::{PgConnection, PgExecutor};
+use uuid::Uuid;
+
+/// Which acceptances are asked for; what is none asks for all.
+#[derive(Debug, Clone, Default)]
+pub struct AcceptanceQuery {
+    /// One.
+    pub id: Option<Uuid>,
+    /// Of a person.
+    pub person: Option<Uuid>,
+    /// Of a feature, by its slug.
+    pub feature: Option<String>,
+    /// That stand in one of these ways.
+    pub standings: Option<Vec<String>>,
+    /// For a scope.
+    pub scope: Option<Scope>,
+}
+
+/// The most that a list shows.
+const MOST: i64 = 500;
+
+/// Stores an acceptance, if what it accepts is the current statement of a feature in preview: decided under a lock that
+/// publishing takes as well.
+///
+/// # Errors
+/// [`AppError::Conflict`] where it is not.
+pub async fn insert_acceptance(
+    connection: &mut PgConnection,
+    person_id: Uuid,
+    accepted: &Accepted,
+) -> Result<(), AppError> {
+    let stage = sqlx::query!("select stage from preview_features where slug = $1 for share", accepted.feature)
+        .fetch_one(&mut *connection)
+        .await?
+        .stage;
+    // A statement of its own: the one that waited for the lock sees what was there before.
+    let current = sqlx::query!(
+        r#"select digest as "digest: Digest" from risk_statements where feature_slug = $1 order by version desc limit 1"#,
+        accepted.feature,
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if Stage::from_stored(&stage) != Some(Stage::Preview) || current.digest != accepted.statement_digest {
+        return Err(AppError::Conflict { message: "The risk statement was changed while you read it. Nothing was recorded; read the new text and accept that.".to_owned() });
+    }
+    let (document, digest) = (accepted.document(), accepted.digest());
+    sqlx::query!(
+        "insert into acceptances (id, person_id, document, digest) values ($1, $2, $3, $4)",
+        accepted.id,
+        person_id,
+        document,
+        digest.as_bytes(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// One acceptance.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn find_acceptance(database: impl PgExecutor<'_>, id: Uuid) -> Result<Acceptance, AppError> {
+    let query = AcceptanceQuery { id: Some(id), ..AcceptanceQuery::default() };
+    list_acceptances(database, &query).await?.pop().ok_or(AppError::NotFound)
+}
+
+/// Acceptances; those that wait first, then the latest.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_acceptances(
+    database: impl PgExecutor<'_>,
+    query: &AcceptanceQuery,
+) -> Result<Vec<Acceptance>, AppError> {
+    let rows = sqlx::query_as!(
+        Row,
+        r#"select a.person_id, a.document, a.digest as "digest: Digest", f.name as feature_name, f.stage, s.document as statement,
+             encode(i.salt, 'hex') as salt, i.issuer as "issuer?", i.subject as "subject?", i.name as "name?", i.email as "email?",
+             coalesce(e.problem, '') as "problem!", coalesce(e.drift, '') as "drift!",
+             coalesce((select jsonb_agg(jsonb_build_object('step', t.step, 'person_id', t.person_id, 'person', p.name, 'reason', t.reason,
+               'comment', t.comment, 'standing', t.standing, 'request_id', t.request_id, 'taken_at', t.taken_at) order by t.number)
+               from opt_in_steps t left join people p on p.id = t.person_id where t.acceptance_id = a.id), '[]') as "steps!",
+             coalesce((select jsonb_agg(jsonb_build_object('renewal', later.document::jsonb -> 'renewal', 'published_at', later.published_at))
+               from risk_statements later where later.feature_slug = a.feature_slug and later.version > a.statement_version), '[]') as "later!",
+             coalesce((select jsonb_agg(jsonb_build_array(n.days, n.given_at)) from notices n where n.acceptance_id = a.id), '[]') as "noticed!",
+             exists (select from acceptances after where after.feature_slug = a.feature_slug and after.scope_kind = a.scope_kind
+               and after.scope_name = a.scope_name and after.accepted_at > a.accepted_at
+               and standing_of(after.id) in ('approved', 'effective')) as "is_replaced!"
+           from acceptances a
+           join preview_features f on f.slug = a.feature_slug
+           join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version
+           join identities i on i.commitment = a.identity
+           left join effects e on e.acceptance_id = a.id
+           where ($1::uuid is null or a.id = $1) and ($2::uuid is null or a.person_id = $2)
+             and ($3::text is null or a.feature_slug = $3) and ($4::text[] is null or standing_of(a.id) = any($4))
+             and ($5::text is null or (a.scope_kind = $5 and a.scope_name = $6))
+           order by (standing_of(a.id) = 'waiting') desc, a.accepted_at desc limit $7"#,
+        query.id,
+        query.person,
+        query.feature,
+        query.standings.as_deref(),
+        query.scope.as_ref().map(|scope| scope.kind.stored()),
+        query.scope.as_ref().map(|scope| scope.name.as_str()),
+        MOST,
+    )
+    .fetch_all(database)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            row.acceptance().map_err(|error| {
+                tracing::error!(%error, "a stored acceptance cannot be read");
+                AppError::Internal
+            })
+        })
+        .collect()
+}
+
+struct Row {
+    person_id: Uuid,
+    document: String,
+    digest: Digest,
+    feature_name: String,
+    stage: String,
+    statement: String,
+    salt: Option<String>,
+    issuer: Option<String>,
+    subject: Option<String>,
+    name: Option<String>,
+    email: Option<String>,
+    problem: String,
+    drift: String,
+    steps: Value,
+    later: Value,
+    noticed: Value,
+    is_replaced: bool,
+}
+
+#[derive(Deserialize)]
+struct Later {
+    renewal: Renewal,
+    published_at: Timestamp,
+}
+
+impl Row {
+    fn acceptance(self) -> Result<Acceptance, Unreadable> {
+        let terms: Terms = serde_json::from_str(&self.statement)?;
+        let steps: Vec<StepTaken> = serde_json::from_value(self.steps)?;
+        let later: Vec<Later> = serde_json::from_value(self.later)?;
+        let opt_in = fold(self.person_id, &terms, &steps)?;
+        let life = Life {
+            standing: opt_in.standing().clone(),
+            stage: Stage::from_stored(&self.stage).unwrap_or_default(),
+            approved_at: approved_at(&steps),
+            validity_months: terms.validity_months,
+            later: later
+                .into_iter()
+                .map(|later| LaterVersion { renewal: later.renewal, published_at: later.published_at })
+                .collect(),
+            is_replaced: self.is_replaced,
+            noticed: serde_json::from_value(self.noticed)?,
+        };
+        let identity = self.salt.zip(self.issuer).zip(self.subject).zip(self.name).zip(self.email);
+        let identity =
+            identity.map(|((((salt, issuer), subject), name), email)| Identity { issuer, subject, name, email, salt });
+        Ok(Acceptance {
+            accepted: serde_json::from_str(&self.document)?,
+            digest: self.digest,
+            terms,
+            feature_name: self.feature_name,
+            person_id: self.person_id,
+            identity,
+            steps,
+            opt_in,
+            life,
+            problem: self.problem,
+            drift: self.drift,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! SQL of features and their statements.
+
+use crate::digest::Digest;
+use crate::error::AppError;
+use crate::preview::terms::{Stage, Terms};
+use crate::preview::{Description, Feature, Version};
+use sqlx::{PgConnection, PgPool};
+
+/// All features with their current statements, by name.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_features(database: &PgPool) -> Result<Vec<Feature>, AppError> {
+    select_features(database, None).await
+}
+
+/// One feature.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn find_feature(database: &PgPool, slug: &str) -> Result<Feature, AppError> {
+    select_features(database, Some(slug)).await?.pop().ok_or(AppError::NotFound)
+}
+
+async fn select_features(database: &PgPool, slug: Option<&str>) -> Result<Vec<Feature>, AppError> {
+    let rows = sqlx::query!(
+        r#"select f.slug, f.name, f.purpose, f.owner, f.documentation_url, f.stage, s.document, s.digest as "digest: Digest",
+             s.published_at as "published_at: jiff_sqlx::Timestamp"
+           from preview_features f
+           join lateral (select * from risk_statements where feature_slug = f.slug order by version desc limit 1) s on true
+           where $1::text is null or f.slug = $1
+           order by f.name"#,
+        slug,
+    )
+    .fetch_all(database)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Feature {
+                description: Description {
+                    slug: row.slug,
+                    name: row.name,
+                    purpose: row.purpose,
+                    owner: row.owner,
+                    documentation_url: row.documentation_url,
+                    stage: Stage::from_stored(&row.stage).ok_or(AppError::Internal)?,
+                },
+                current: version(&row.document, row.digest, row.published_at)?,
+            })
+        })
+        .collect()
+}
+
+/// All versions of a feature's statement, the newest first.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_versions(database: &PgPool, slug: &str) -> Result<Vec<Version>, AppError> {
+    let rows = sqlx::query!(
+        r#"select document, digest as "digest: Digest", published_at as "published_at: jiff_sqlx::Timestamp"
+           from risk_statements where feature_slug = $1 order by version desc"#,
+        slug,
+    )
+    .fetch_all(database)
+    .await?;
+    rows.into_iter().map(|row| version(&row.document, row.digest, row.published_at)).collect()
+}
+
+fn version(document: &str, digest: Digest, published_at: jiff_sqlx::Timestamp) -> Result<Version, AppError> {
+    let terms = serde_json::from_str(document).map_err(|error| {
+        tracing::error!(%error, "a stored statement cannot be read");
+        AppError::Internal
+    })?;
+    Ok(Version { terms, document: document.to_owned(), digest, published_at: published_at.to_jiff() })
+}
+
+/// Adds a feature, or changes what is said about it.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn describe_feature(connection: &mut PgConnection, new: &Description) -> Result<(), AppError> {
+    sqlx::query!(
+        "insert into preview_features (slug, name, purpose, owner, documentation_url, stage) values ($1, $2, $3, $4, $5, $6)
+         on conflict (slug) do update set name = excluded.name, purpose = excluded.purpose, owner = excluded.owner,
+           documentation_url = excluded.documentation_url, stage = excluded.stage",
+        new.slug,
+        new.name,
+        new.purpose,
+        new.owner,
+        new.documentation_url,
+        new.stage.stored(),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Publishes the next version of a statement. Whoever accepts at the same moment either comes before, with the earlier
+/// text, or finds the new one.
+///
+/// # Errors
+/// [`AppError::Conflict`] where somebody else has published that version meanwhile.
+pub async fn publish(connection: &mut PgConnection, terms: &Terms) -> Result<(), AppError> {
+    sqlx::query!("select slug from preview_features where slug = $1 for update", terms.feature)
+        .fetch_one(&mut *connection)
+        .await?;
+    let (document, digest) = (terms.document(), terms.digest());
+    let published = sqlx::query!(
+        "insert into risk_statements (feature_slug, version, document, digest)
+         select $1, $2, $3, $4 where $2 = 1 + (select coalesce(max(version), 0) from risk_statements where feature_slug = $1)",
+        terms.feature,
+        terms.version,
+        document,
+        digest.as_bytes(),
+    )
+    .execute(connection)
+    .await?;
+    match published.rows_affected() {
+        0 => Err(AppError::Conflict { message: "Somebody else has published a version of this statement in the meantime. Nothing was published; look at theirs first.".to_owned() }),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,71 @@
+//! SQL of the steps in the life of an opt-in.
+
+use super::find_acceptance;
+use crate::error::AppError;
+use crate::preview::opt_in::{End, Standing, Step};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// A step that somebody wants to take, or that Fairway takes by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct NewStep<'a> {
+    /// Of which opt-in.
+    pub acceptance: Uuid,
+    /// Which.
+    pub step: Step,
+    /// Who; nobody where Fairway takes it by itself.
+    pub person_id: Option<Uuid>,
+    /// What they say.
+    pub comment: &'a str,
+    /// Ties it to the log.
+    pub request_id: &'a str,
+}
+
+/// Takes a step, if the rules allow it as things stand at this moment; gives how the opt-in stands afterwards. Of two
+/// who act at once one is told, and nobody acts on a statement while the next one is being published.
+///
+/// # Errors
+/// [`AppError::Conflict`] with the reason.
+pub async fn take_step(database: &PgPool, new: NewStep<'_>) -> Result<Standing, AppError> {
+    let mut transaction = database.begin().await?;
+    sqlx::query!(
+        "select slug from preview_features where slug = (select feature_slug from acceptances where id = $1) for share",
+        new.acceptance,
+    )
+    .fetch_one(&mut *transaction)
+    .await?;
+    let acceptance = find_acceptance(&mut *transaction, new.acceptance).await?;
+    let number = i32::try_from(acceptance.steps.len() + 1).unwrap_or(i32::MAX);
+    let opt_in = acceptance
+        .opt_in
+        .after(new.step, acceptance.life.is_in_force())
+        .map_err(|reason| AppError::Conflict { message: reason.to_string() })?;
+    let reason = match opt_in.standing() {
+        Standing::Ending(end) | Standing::Ended(end) => Some(*end),
+        _ => None,
+    };
+    let inserted = sqlx::query!(
+        "insert into opt_in_steps (acceptance_id, number, accepted_by, step, person_id, reason, comment, standing, request_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        new.acceptance,
+        number,
+        acceptance.person_id,
+        new.step.stored(),
+        new.person_id,
+        reason.map(End::stored),
+        new.comment,
+        opt_in.standing().stored(),
+        new.request_id,
+    )
+    .execute(&mut *transaction)
+    .await;
+    match inserted {
+        Ok(_) => {}
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            return Err(AppError::Conflict { message: crate::preview::opt_in::StepError::TooLate.to_string() });
+        }
+        Err(error) => return Err(error.into()),
+    }
+    transaction.commit().await?;
+    Ok(opt_in.standing().clone())
+}

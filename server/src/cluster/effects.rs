@@ -1,0 +1,164 @@
+//! What approved opt-ins give: labels and annotations of a namespace, or a RoleBinding. Made with the portal's own account.
+
+use super::request::{ApiRequest, As};
+use super::resource::segment;
+use super::{FIELD_MANAGER, KubeCluster};
+use app::ports::{ClusterError, Given, Grant};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Annotation on everything that is made: who asked and who approved.
+const MANDATE: &str = "fairway.dev/mandate";
+
+/// Label on RoleBindings that are ours to change (kubernetes.io/docs, recommended labels).
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+impl KubeCluster {
+    pub(super) async fn make(&self, grant: &Grant) -> Result<(), ClusterError> {
+        // Server-side apply would make a namespace that is not there.
+        if self.find(&namespace_path(grant)?).await?.is_none() {
+            return Err(ClusterError::Refused(format!("the namespace {} is not there", grant.namespace)));
+        }
+        match &grant.given {
+            Given::Metadata { labels, annotations } => {
+                let mandate = (format!("{MANDATE}-{}", grant.feature), grant.mandate.clone());
+                let annotations: BTreeMap<_, _> = annotations.clone().into_iter().chain([mandate]).collect();
+                self.apply_metadata(grant, &json!({ "labels": labels, "annotations": annotations })).await
+            }
+            Given::RoleBinding { cluster_role, .. } => {
+                match self.find(&binding_path(grant)?).await? {
+                    // A binding's role cannot be changed (Kubernetes RBAC, RoleBinding).
+                    Some(found) if !is_ours(&found) => return Err(not_ours(grant)),
+                    Some(found) if found["roleRef"]["name"] != *cluster_role => self.delete_binding(grant).await?,
+                    _ => {}
+                }
+                let path = format!("{}?fieldManager={FIELD_MANAGER}&force=true", binding_path(grant)?);
+                self.send(ApiRequest::apply(&path, binding(grant).to_string()).acting(As::Portal).writing()).await?;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn unmake(&self, grant: &Grant) -> Result<(), ClusterError> {
+        match &grant.given {
+            Given::Metadata { .. } => {
+                if self.find(&namespace_path(grant)?).await?.is_none() {
+                    return Ok(());
+                }
+                self.apply_metadata(grant, &json!({})).await
+            }
+            Given::RoleBinding { .. } => match self.find(&binding_path(grant)?).await? {
+                Some(found) if is_ours(&found) => self.delete_binding(grant).await,
+                _ => Ok(()),
+            },
+        }
+    }
+
+    pub(super) async fn compare(&self, grant: &Grant) -> Result<Option<String>, ClusterError> {
+        match &grant.given {
+            Given::Metadata { labels, annotations } => {
+                let Some(found) = self.find(&namespace_path(grant)?).await? else {
+                    return Ok(Some(format!("The namespace {} is gone.", grant.namespace)));
+                };
+                let differs = |field: &str, wanted: &BTreeMap<String, String>| {
+                    let found = &found["metadata"][field];
+                    let first = wanted.iter().find(|(key, value)| found[key.as_str()] != **value)?;
+                    let now = found[first.0.as_str()].as_str().map_or("missing".to_owned(), |now| format!("{now:?}"));
+                    Some(format!("In {}, {} is {now} instead of {:?}.", grant.namespace, first.0, first.1))
+                };
+                Ok(differs("labels", labels).or_else(|| differs("annotations", annotations)))
+            }
+            Given::RoleBinding { .. } => {
+                let wanted = binding(grant);
+                Ok(match self.find(&binding_path(grant)?).await? {
+                    None => Some(format!("The RoleBinding {} in {} is gone.", binding_name(grant), grant.namespace)),
+                    Some(found)
+                        if found["roleRef"]["name"] != wanted["roleRef"]["name"] || !same_subjects(&found, &wanted) =>
+                    {
+                        Some(format!("The RoleBinding {} in {} was changed.", binding_name(grant), grant.namespace))
+                    }
+                    Some(_) => None,
+                })
+            }
+        }
+    }
+
+    async fn find(&self, path: &str) -> Result<Option<Value>, ClusterError> {
+        let found = ApiRequest::get(path).acting(As::Portal).send_if_served(&self.client).await?;
+        Ok(found.map(|sent| sent.body))
+    }
+
+    /// Each feature is a field manager of its own: what it no longer applies goes, and what others set stays. What is
+    /// under the portal's prefix is the portal's, hence the force.
+    async fn apply_metadata(&self, grant: &Grant, fields: &Value) -> Result<(), ClusterError> {
+        let mut metadata = fields.clone();
+        metadata["name"] = grant.namespace.clone().into();
+        let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
+        let path = format!(
+            "{}?fieldManager={FIELD_MANAGER}-preview-{}&force=true",
+            namespace_path(grant)?,
+            segment(&grant.feature)?
+        );
+        self.send(ApiRequest::apply(&path, object.to_string()).acting(As::Portal).writing()).await?;
+        Ok(())
+    }
+
+    async fn delete_binding(&self, grant: &Grant) -> Result<(), ClusterError> {
+        let request = ApiRequest::delete(&binding_path(grant)?).acting(As::Portal).writing();
+        request.send_if_served(&self.client).await?;
+        Ok(())
+    }
+}
+
+fn namespace_path(grant: &Grant) -> Result<String, ClusterError> {
+    Ok(format!("/api/v1/namespaces/{}", segment(&grant.namespace)?))
+}
+
+fn binding_name(grant: &Grant) -> String {
+    format!("fairway-preview-{}", grant.feature)
+}
+
+fn binding_path(grant: &Grant) -> Result<String, ClusterError> {
+    let (namespace, name) = (segment(&grant.namespace)?, binding_name(grant));
+    Ok(format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/{}", segment(&name)?))
+}
+
+fn binding(grant: &Grant) -> Value {
+    let Given::RoleBinding { cluster_role, groups } = &grant.given else { return Value::Null };
+    let subjects: Vec<Value> = groups
+        .iter()
+        .map(|group| json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group }))
+        .collect();
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {
+            "name": binding_name(grant), "namespace": grant.namespace,
+            "labels": { MANAGED_BY: "fairway" }, "annotations": { MANDATE: grant.mandate },
+        },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_role },
+        "subjects": subjects,
+    })
+}
+
+fn is_ours(binding: &Value) -> bool {
+    binding["metadata"]["labels"][MANAGED_BY] == "fairway"
+}
+
+fn not_ours(grant: &Grant) -> ClusterError {
+    ClusterError::Refused(format!(
+        "{} has a RoleBinding {} that Fairway did not make",
+        grant.namespace,
+        binding_name(grant)
+    ))
+}
+
+fn same_subjects(found: &Value, wanted: &Value) -> bool {
+    let names = |binding: &Value| {
+        let subjects = binding["subjects"].as_array().into_iter().flatten();
+        let mut names: Vec<(String, String)> =
+            subjects.map(|subject| (subject["kind"].to_string(), subject["name"].to_string())).collect();
+        names.sort();
+        names
+    };
+    names(found) == names(wanted)
+}
