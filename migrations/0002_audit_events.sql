@@ -68,6 +68,7 @@ create index audit_events_by_object on audit_events (object, sequence);
 create index audit_events_by_namespace on audit_events (object_namespace, sequence);
 create index audit_events_by_name on audit_events (object_name, sequence);
 create index audit_events_by_request on audit_events (request_id);
+create index audit_events_by_acceptance on audit_events ((detail ->> 'acceptance')) where detail ? 'acceptance';
 create index audit_events_by_time on audit_events (occurred_at, sequence);
 create trigger audit_events_append_only before update or delete or truncate on audit_events
   for each statement execute function refuse_rewrite();

@@ -43,6 +43,7 @@ pub fn form_routes() -> Router<AppState> {
         .route("/admin/approvals", post(preview::api::post_decision))
         .route("/preview-features/{slug}/statements/{version}", get(preview::api::get_statement))
         .route("/preview-features/acceptances/{id}", post(preview::api::post_act))
+        .route("/preview-features/acceptances/{id}/record", post(preview::api::post_record))
         .route("/admin/features", post(preview::api::post_catalogue))
         .route("/admin/features/catalogue.yaml", get(preview::api::get_catalogue))
         .route("/admin/features/{slug}", post(preview::api::post_feature))

@@ -26,7 +26,7 @@ const gets = ({ draft, submission, acceptance }) => ({
 const posts = ({ draft, submission, doomed, acceptance }) => ({
   '/namespaces/new': '/namespaces/new', '/workloads/new': '/workloads/new', '/workloads/import': '/workloads/import', '/workloads/drafts/{id}/{step}': `/workloads/drafts/${draft}/sources`,
   '/workloads/{id}': `/workloads/${submission}`, '/workloads/{id}/apply': `/workloads/${submission}/apply`, '/workloads/{id}/undo': `/workloads/${submission}/undo`, '/workloads/drafts/{id}/delete': `/workloads/drafts/${doomed}/delete`,
-  '/preview-features/{slug}': `/preview-features/${feature}`, '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/features/{slug}': `/admin/features/${feature}`, '/preview-features/acceptances/{id}': `/preview-features/acceptances/${acceptance}`, '/admin/audit/export': '/admin/audit/export',
+  '/preview-features/{slug}': `/preview-features/${feature}`, '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/features/{slug}': `/admin/features/${feature}`, '/preview-features/acceptances/{id}': `/preview-features/acceptances/${acceptance}`, '/preview-features/acceptances/{id}/record': `/preview-features/acceptances/${acceptance}/record`, '/admin/audit/export': '/admin/audit/export',
   '/api/review-live': '/api/review-live',
 });
 

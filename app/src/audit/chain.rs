@@ -93,7 +93,8 @@ impl Link {
     }
 
     /// Whether its hash is that of its text and the hash before, and the text is of this place.
-    fn is_whole(&self) -> bool {
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
         let begins_with_its_place = self
             .entry
             .strip_prefix("{\"sequence\":")

@@ -26,6 +26,12 @@ pub struct ExportedRow {
     pub actor: Option<Identity>,
 }
 
+impl From<StoredLink> for ExportedRow {
+    fn from(stored: StoredLink) -> Self {
+        Self { link: stored.link, actor: stored.identity }
+    }
+}
+
 const COLUMNS: [&str; 11] = [
     "sequence",
     "occurred_at",
@@ -55,8 +61,7 @@ impl Format {
     pub fn row(self, stored: StoredLink) -> Vec<u8> {
         match self {
             Self::Jsonl => {
-                let row = ExportedRow { link: stored.link, actor: stored.identity };
-                let mut line = serde_json::to_vec(&row).unwrap_or_default();
+                let mut line = serde_json::to_vec(&ExportedRow::from(stored)).unwrap_or_default();
                 line.push(b'\n');
                 line
             }

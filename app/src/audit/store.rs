@@ -259,6 +259,29 @@ pub async fn stream_rows<'c>(
         .boxed())
 }
 
+/// The rows of all writes whose detail names an acceptance, intents and outcomes, in order.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn list_rows_of_acceptance(database: &PgPool, acceptance: &str) -> sqlx::Result<Vec<StoredLink>> {
+    let rows = sqlx::query!(
+        r#"with intents as (select id from audit_events where detail ? 'acceptance' and detail ->> 'acceptance' = $1)
+           select e.sequence, e.entry, e.previous_hash as "previous_hash: Digest", e.hash as "hash: Digest",
+             encode(p.salt, 'hex') as salt, p.issuer as "issuer?", p.subject as "subject?", p.name as "name?", p.email as "email?"
+           from audit_events e left join identities p on p.commitment = e.actor
+           where e.id in (select id from intents) or e.intent_id in (select id from intents)
+           order by e.sequence"#,
+        acceptance,
+    )
+    .fetch_all(database)
+    .await?;
+    let stored = rows.into_iter().map(|row| StoredLink {
+        identity: identity(row.salt, [row.issuer, row.subject, row.name, row.email]),
+        link: Link { sequence: row.sequence, entry: row.entry, previous_hash: row.previous_hash, hash: row.hash },
+    });
+    Ok(stored.collect())
+}
+
 fn identity(salt: Option<String>, [issuer, subject, name, email]: [Option<String>; 4]) -> Option<Identity> {
     Some(Identity { salt: salt?, issuer: issuer?, subject: subject?, name: name?, email: email? })
 }

@@ -112,8 +112,12 @@ impl StepTaken {
 pub struct Acceptance {
     /// What was recorded.
     pub accepted: Accepted,
-    /// SHA-256 of that.
+    /// The exact text of that.
+    pub document: String,
+    /// SHA-256 of that text.
     pub digest: Digest,
+    /// The exact text of the statement that was accepted.
+    pub statement: String,
     /// The terms that were accepted.
     pub terms: Terms,
     /// What the feature is called now.

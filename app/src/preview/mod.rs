@@ -2,6 +2,7 @@
 
 pub mod acceptance;
 pub mod api;
+pub mod evidence;
 pub mod life;
 pub mod opt_in;
 pub mod page;

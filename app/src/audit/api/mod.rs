@@ -5,6 +5,7 @@ mod export;
 pub use export::post_export;
 
 use super::controls::{Control, covering};
+use super::export::ExportedRow;
 use super::identity::details_of;
 use super::store::{self, NewEvent};
 use super::{Action, Filter, Phase, Write};
@@ -105,6 +106,15 @@ pub async fn recorded<'a>(
 pub async fn commitment_to(state: &AppState, who: &Profile) -> Result<Digest, AppError> {
     let mut connection = state.database.acquire().await?;
     Ok(store::commit_to(&mut connection, &details_of(who)).await?)
+}
+
+/// The rows of the record about an acceptance, as they are exported.
+///
+/// # Errors
+/// When the database is away.
+pub async fn rows_of_acceptance(state: &AppState, acceptance: Uuid) -> Result<Vec<ExportedRow>, AppError> {
+    let rows = store::list_rows_of_acceptance(&state.database, &acceptance.to_string()).await?;
+    Ok(rows.into_iter().map(ExportedRow::from).collect())
 }
 
 /// How many writes a page shows.

@@ -4,19 +4,21 @@ use super::detail_of;
 use super::scopes::load_scopes;
 use super::stewarding::repair;
 use crate::actor::Actor;
-use crate::audit::{Action, audited};
+use crate::audit::{Action, Phase, audited, recorded, rows_of_acceptance};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::preview::acceptance::Acceptance;
+use crate::preview::evidence::Evidence;
 use crate::preview::opt_in::{End, Standing, Step};
 use crate::preview::store::{self, AcceptanceQuery, NewStep};
 use crate::preview::terms::Effect;
 use crate::state::AppState;
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
 /// What the queue shows.
@@ -221,6 +223,34 @@ pub async fn post_act(
 
 fn done_with(id: &str) -> FormOutcome<ActForm> {
     FormOutcome::Done(format!("/preview-features/acceptances/{id}?done=yes"))
+}
+
+/// `POST /preview-features/acceptances/{id}/record`: the acceptance with everything that is needed to verify it.
+///
+/// # Errors
+/// [`AppError::NotFound`] for those who may not see it.
+pub async fn post_record(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(id): Path<String>,
+) -> Result<Response, AppError> {
+    let acceptance = load_acceptance(&state, &actor, &id).await?.acceptance;
+    let exported = json!({ "exported": acceptance.accepted.id });
+    recorded(&state, &actor, Action::RecordExport, Phase::Succeeded, &acceptance.object(), exported).await?;
+    let evidence = Evidence {
+        statement: acceptance.statement,
+        acceptance: acceptance.document,
+        person: acceptance.identity,
+        accepted_by: acceptance.person_id,
+        steps: acceptance.steps,
+        record: rows_of_acceptance(&state, acceptance.accepted.id).await?,
+    };
+    let text = serde_json::to_string_pretty(&evidence).map_err(|error| {
+        tracing::error!(%error, "evidence cannot be written");
+        AppError::Internal
+    })?;
+    let disposition = format!("attachment; filename=\"acceptance-{}.json\"", acceptance.accepted.id);
+    Ok(([(CONTENT_TYPE, "application/json".to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response())
 }
 
 /// `GET /preview-features/{slug}/statements/{version}`: the exact text of a version, whose SHA-256 is its digest.

@@ -12,7 +12,7 @@ pub use catalogue::{
 };
 pub use deciding::{
     ActForm, DecisionForm, Queue, QueueFilter, Shown, get_statement, load_acceptance, load_queue, post_act,
-    post_decision,
+    post_decision, post_record,
 };
 pub use scopes::{ScopeChoice, load_scopes};
 pub use stewarding::steward;

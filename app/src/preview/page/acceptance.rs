@@ -108,7 +108,10 @@ fn Certificate(acceptance: Acceptance) -> impl IntoView {
     let subject = acceptance.identity.as_ref().map(|identity| format!("{} at {}", identity.subject, identity.issuer));
     view! {
         <h2>"Certificate of risk acceptance"</h2>
-        <p class="no-print"><a href=format!("/preview-features/acceptances/{id}/record.json")>"Export as JSON"</a>", with everything that is needed to verify it. To print it, use the browser's print command."</p>
+        <form method="post" action=format!("/preview-features/acceptances/{id}/record") class="no-print">
+            <p>"Exported, it holds everything that is needed to verify it without Fairway. To print it, use the print command of the browser."</p>
+            <Submit label="Export as JSON" secondary=true/>
+        </form>
         <dl class="facts">
             <Fact term="Accepted by">{name}" "<span class="quiet">{email}</span></Fact>
             <Fact term="Known to the provider as">{subject.unwrap_or_else(|| "(blanked)".to_owned())}</Fact>

@@ -176,6 +176,8 @@ impl Row {
             identity.map(|((((salt, issuer), subject), name), email)| Identity { issuer, subject, name, email, salt });
         Ok(Acceptance {
             accepted: serde_json::from_str(&self.document)?,
+            document: self.document,
+            statement: self.statement,
             digest: self.digest,
             terms,
             feature_name: self.feature_name,

@@ -1,5 +1,6 @@
 //! `fairway audit`: verifying and exporting the record, and blanking a person in it.
 
+mod acceptance;
 mod erase;
 mod export;
 mod verify;
@@ -12,6 +13,8 @@ use sqlx::PgPool;
 pub enum AuditCommand {
     /// Check that no row was changed, removed, moved or cut off.
     Verify(verify::VerifyArguments),
+    /// Check one acceptance, as the portal exports it.
+    VerifyAcceptance(acceptance::AcceptanceArguments),
     /// Write rows to standard output.
     Export(export::ExportArguments),
     /// Blank a person's details, as the database's owner; the chain still holds afterwards.
@@ -22,6 +25,7 @@ impl AuditCommand {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Verify(arguments) => arguments.run().await,
+            Self::VerifyAcceptance(arguments) => arguments.run(),
             Self::Export(arguments) => arguments.run().await,
             Self::Erase(arguments) => arguments.run().await,
         }

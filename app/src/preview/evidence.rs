@@ -1,0 +1,311 @@
+//! Everything about one acceptance in one file, and checking it with nothing else at hand.
+
+use super::acceptance::{Accepted, StepTaken, fold};
+use super::opt_in::Standing;
+use super::terms::Terms;
+use crate::audit::chain::Entry;
+use crate::audit::export::ExportedRow;
+use crate::audit::identity::Identity;
+use crate::audit::{Action, Phase};
+use crate::digest::Digest;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// The file: an acceptance, what was accepted, what became of it, and the rows of the record that say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// The exact text of the statement.
+    pub statement: String,
+    /// The exact text of the acceptance.
+    pub acceptance: String,
+    /// Who accepted, with the salt of the commitment; null where their details were blanked.
+    pub person: Option<Identity>,
+    /// Who accepted, as the steps name people.
+    pub accepted_by: Uuid,
+    /// What became of it, in order.
+    pub steps: Vec<StepTaken>,
+    /// The rows of the record about it.
+    pub record: Vec<ExportedRow>,
+}
+
+/// What the evidence shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    /// What was accepted.
+    pub accepted: Accepted,
+    /// How it stood at the end.
+    pub standing: Standing,
+    /// Rows of the record that were checked. That they are part of the chain is shown by an export of the whole, or by
+    /// a published head.
+    pub rows: usize,
+}
+
+/// What does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotProven {
+    /// No such text.
+    #[error("{0} cannot be read")]
+    Unreadable(&'static str),
+    /// A digest is another one.
+    #[error("{0}")]
+    Differs(&'static str),
+    /// A row of the record was changed.
+    #[error("row {0} of the record was changed")]
+    RowChanged(i64),
+    /// The record has no row of it that succeeded.
+    #[error("the record does not show that step {0} was taken")]
+    NotRecorded(usize),
+    /// The rules do not allow what the steps say.
+    #[error("the steps break the rules: {0}")]
+    Rules(String),
+}
+
+/// A write of the record: the intent, by whom, and that it succeeded.
+struct Recorded {
+    entry: Entry,
+    actor: Option<(String, String)>,
+}
+
+impl Evidence {
+    /// Checks every digest, every row, and that the record shows each step, taken by another person where the rules ask
+    /// for one.
+    ///
+    /// # Errors
+    /// The first thing that does not fit.
+    pub fn verify(&self) -> Result<Proven, NotProven> {
+        let terms: Terms = serde_json::from_str(&self.statement).map_err(|_| NotProven::Unreadable("the statement"))?;
+        let accepted: Accepted =
+            serde_json::from_str(&self.acceptance).map_err(|_| NotProven::Unreadable("the acceptance"))?;
+        if accepted.statement_digest != Digest::of(&self.statement) || accepted.points != terms.points {
+            return Err(NotProven::Differs("another statement was accepted than the one in this file"));
+        }
+        if self.person.as_ref().is_some_and(|person| person.commitment() != Some(accepted.person)) {
+            return Err(NotProven::Differs("the person in this file is not the one who accepted"));
+        }
+        let writes = self.recorded()?;
+        self.check_acceptance(&accepted, &writes)?;
+        for (number, step) in (1..).zip(&self.steps) {
+            check_step(number, step, &accepted, &writes, self.person.as_ref())?;
+        }
+        let opt_in =
+            fold(self.accepted_by, &terms, &self.steps).map_err(|error| NotProven::Rules(error.to_string()))?;
+        Ok(Proven { accepted, standing: opt_in.standing().clone(), rows: self.record.len() })
+    }
+
+    /// The intents that succeeded.
+    fn recorded(&self) -> Result<Vec<Recorded>, NotProven> {
+        let mut intents = Vec::new();
+        let mut succeeded = BTreeSet::new();
+        for row in &self.record {
+            let changed = NotProven::RowChanged(row.link.sequence);
+            let entry: Entry = serde_json::from_str(&row.link.entry).map_err(|_| changed.clone())?;
+            let is_committed = row.actor.as_ref().is_none_or(|actor| actor.commitment() == Some(entry.actor));
+            if !row.link.is_whole() || !is_committed {
+                return Err(changed);
+            }
+            match (entry.phase, entry.intent_id) {
+                (Phase::Intent, _) => {
+                    let actor = row.actor.as_ref().map(|actor| (actor.issuer.clone(), actor.subject.clone()));
+                    intents.push(Recorded { entry, actor });
+                }
+                (Phase::Succeeded, Some(intent)) => drop(succeeded.insert(intent)),
+                _ => {}
+            }
+        }
+        intents.retain(|recorded| succeeded.contains(&recorded.entry.id));
+        Ok(intents)
+    }
+
+    fn check_acceptance(&self, accepted: &Accepted, writes: &[Recorded]) -> Result<(), NotProven> {
+        let digest = Digest::of(&self.acceptance).to_string();
+        let shows = |recorded: &&Recorded| {
+            recorded.entry.action == Action::RiskAccept.code()
+                && recorded.entry.detail["acceptance"] == accepted.id.to_string()
+                && recorded.entry.detail["digest"] == digest
+                && recorded.entry.actor == accepted.person
+        };
+        writes.iter().find(shows).map(drop).ok_or(NotProven::NotRecorded(0))
+    }
+}
+
+fn check_step(
+    number: usize,
+    step: &StepTaken,
+    accepted: &Accepted,
+    writes: &[Recorded],
+    person: Option<&Identity>,
+) -> Result<(), NotProven> {
+    let actions: &[Action] = match step.step.as_str() {
+        "approved" => &[Action::RiskApprove],
+        "refused" => &[Action::RiskRefuse],
+        "withdrawn" => &[Action::RiskWithdraw],
+        "effective" => &[Action::EffectTake],
+        "ending" => &[Action::RiskEnd, Action::RiskRevoke],
+        _ => &[Action::EffectRemove],
+    };
+    let number_in_words = number.to_string();
+    let shows = |recorded: &&Recorded| {
+        actions.iter().any(|action| action.code() == recorded.entry.action)
+            && recorded.entry.detail["acceptance"] == accepted.id.to_string()
+            && recorded.entry.detail["step"] == number_in_words
+            && recorded.entry.detail["comment"] == step.comment
+    };
+    let recorded = writes.iter().find(shows).ok_or(NotProven::NotRecorded(number))?;
+    let is_decision = matches!(step.step.as_str(), "approved" | "refused");
+    let same_subject = recorded
+        .actor
+        .as_ref()
+        .zip(person)
+        .is_some_and(|((issuer, subject), person)| (issuer, subject) == (&person.issuer, &person.subject));
+    if is_decision && (recorded.entry.actor == accepted.person || same_subject) {
+        return Err(NotProven::Differs("the person who accepted decided as well"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::chain::{Head, Link};
+    use crate::preview::terms::{Effect, Renewal, Scope, ScopeKind};
+    use jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    fn person(subject: &str) -> Identity {
+        let text = |text: &str| text.to_owned();
+        let (issuer, salt) = (text("https://idp"), "0a".repeat(32));
+        Identity { issuer, subject: text(subject), name: subject.to_uppercase(), email: text("a@example.com"), salt }
+    }
+
+    /// Rows of writes that succeeded, each an intent and its outcome.
+    fn record(writes: &[(&Identity, Action, Value)]) -> Vec<ExportedRow> {
+        let mut end = Head::GENESIS;
+        let mut rows = Vec::new();
+        for (who, action, detail) in writes {
+            let mut intent = None;
+            for phase in [Phase::Intent, Phase::Succeeded] {
+                let entry = Entry {
+                    sequence: end.sequence + 1,
+                    id: Uuid::now_v7(),
+                    intent_id: intent,
+                    phase,
+                    actor: who.commitment().unwrap(),
+                    action: action.code().into(),
+                    object: "PreviewFeature/shop/snippets".into(),
+                    detail: if intent.is_none() { detail.clone() } else { json!({}) },
+                    request_id: String::new(),
+                    occurred_at: Timestamp::UNIX_EPOCH,
+                };
+                intent = Some(entry.id);
+                let link = Link::after(&end, &entry);
+                end = Head { sequence: link.sequence, hash: link.hash };
+                rows.push(ExportedRow { link, actor: Some((*who).clone()) });
+            }
+        }
+        rows
+    }
+
+    /// Dana accepted, and somebody approved.
+    fn evidence(approver: &Identity) -> Evidence {
+        let terms = Terms {
+            feature: "snippets".into(),
+            name: "Snippets".into(),
+            version: 1,
+            body: "Risky.".into(),
+            points: vec!["Yes.".into()],
+            scopes: vec![ScopeKind::Namespace],
+            validity_months: 12,
+            approvals: 1,
+            effect: Effect::ByHand,
+            renewal: Renewal::NotNeeded,
+            changes: String::new(),
+        };
+        let dana = person("dana");
+        let accepted = Accepted {
+            id: Uuid::from_u128(7),
+            feature: "snippets".into(),
+            statement_version: 1,
+            statement_digest: terms.digest(),
+            points: terms.points.clone(),
+            scope: Scope { kind: ScopeKind::Namespace, name: "shop".into() },
+            namespaces: vec!["shop".into()],
+            groups: Vec::new(),
+            person: dana.commitment().unwrap(),
+            person_groups: Vec::new(),
+            justification: String::new(),
+            request_id: String::new(),
+            accepted_at: Timestamp::UNIX_EPOCH,
+        };
+        let approved = StepTaken {
+            step: "approved".into(),
+            person_id: Some(Uuid::from_u128(2)),
+            person: None,
+            reason: None,
+            comment: "fine".into(),
+            standing: "approved".into(),
+            request_id: String::new(),
+            taken_at: Timestamp::UNIX_EPOCH,
+        };
+        let writes = [
+            (&dana, Action::RiskAccept, json!({ "acceptance": accepted.id, "digest": accepted.digest() })),
+            (approver, Action::RiskApprove, json!({ "acceptance": accepted.id, "step": "1", "comment": "fine" })),
+        ];
+        Evidence {
+            record: record(&writes),
+            statement: terms.document(),
+            acceptance: accepted.document(),
+            person: Some(dana),
+            accepted_by: Uuid::from_u128(1),
+            steps: vec![approved],
+        }
+    }
+
+    #[test]
+    fn untouched_evidence_proves_what_it_says_also_when_the_person_was_blanked() {
+        let evidence = evidence(&person("ada"));
+        let proven = evidence.verify().unwrap();
+        assert_eq!((proven.standing, proven.rows), (Standing::Approved, 4));
+        assert!(Evidence { person: None, ..evidence }.verify().is_ok());
+    }
+
+    #[test]
+    fn whatever_is_changed_is_found() {
+        let good = evidence(&person("ada"));
+        type Change = fn(&mut Evidence);
+        let changes: [(&str, Change); 8] = [
+            ("statement", |evidence| evidence.statement = evidence.statement.replace("Risky", "Safe")),
+            ("justification", |evidence| {
+                evidence.acceptance =
+                    evidence.acceptance.replace("\"justification\": \"\"", "\"justification\": \"x\"");
+            }),
+            ("person", |evidence| evidence.person = Some(person("pia"))),
+            ("comment", |evidence| evidence.steps[0].comment = "gladly".into()),
+            ("further step", |evidence| {
+                let effective = StepTaken { step: "effective".into(), person_id: None, ..evidence.steps[0].clone() };
+                evidence.steps.push(effective);
+            }),
+            ("row", |evidence| {
+                evidence.record[2].link.entry = evidence.record[2].link.entry.replace("fine", "good");
+            }),
+            ("missing outcome", |evidence| drop(evidence.record.pop())),
+            ("actor of a row", |evidence| evidence.record[2].actor = Some(person("grace"))),
+        ];
+        for (what, change) in changes {
+            let mut changed = good.clone();
+            change(&mut changed);
+            assert!(changed.verify().is_err(), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_decision_by_whoever_accepted_is_found_under_another_address_too() {
+        let dana = person("dana");
+        let renamed = Identity { name: "Other".into(), ..dana.clone() };
+        for approver in [dana, renamed] {
+            let told = evidence(&approver).verify().unwrap_err();
+            assert_eq!(told, NotProven::Differs("the person who accepted decided as well"));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+// Opt-ins from the catalogue to the certificate: developers, administrators and auditors, each in a browser of their own.
+
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, stack, test, unique } from './portal.mjs';
+import { accepted, confirmed, decided, published } from './opt-ins.mjs';
+import { forge, kube, rows } from './truth.mjs';
+
+const within = { timeout: 30_000 };
+const bindingPath = (namespace, feature) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings/fairway-preview-${feature}`;
+const labels = async (namespace) => (await kube.get(`/api/v1/namespaces/${namespace}`)).metadata.labels ?? {};
+const binding = (namespace, feature) => kube.get(bindingPath(namespace, feature)).catch(() => null);
+const mark = (feature) => `preview.fairway.dev/${feature}`;
+const steps = (id) => rows(`select step, reason from opt_in_steps where acceptance_id = '${id}' order by number`).map(({ step, reason }) => (reason ? `${step}: ${reason}` : step));
+
+/** A namespace that a group administers, seen by the page's person. */
+async function namespaceFor(page, group) {
+  const name = unique('opt');
+  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  const subject = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: group };
+  await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'admins', namespace: name }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' }, subjects: [subject] });
+  await expect.poll(async () => (await page.request.get(`/namespaces/${name}`)).status(), within).toBe(200);
+  return name;
+}
+
+/** A feature that gives a label, accepted for a namespace of its own and approved. */
+async function effective(open, more = {}) {
+  const [developer, administrator] = [await open('dana'), await open('ada')];
+  const feature = unique('labelled');
+  const form = { effect: 'metadata', labels: `${mark(feature)}=on`, ...more };
+  await published(administrator, feature, form);
+  const namespace = await namespaceFor(developer, 'team-shop');
+  const id = await accepted(developer, feature, { scope: `namespace ${namespace}` });
+  await decided(administrator, id, 'approve');
+  await expect.poll(() => steps(id), within).toEqual(['approved', 'effective']);
+  expect((await labels(namespace))[mark(feature)]).toBe('on');
+  return { developer, administrator, feature, form, namespace, id };
+}
+
+test('two administrators approve, the role is bound, a difference is seen and mended, and revoking takes it back', async ({ open }) => {
+  test.setTimeout(120_000);
+  const [developer, first, second] = [await open('dana'), await open('ada'), await open('gus')];
+  const namespace = await namespaceFor(developer, 'team-shop');
+  const id = await accepted(developer, 'endpoints', { scope: `namespace ${namespace}`, why: 'A database outside' });
+  const record = `/preview-features/acceptances/${id}`;
+  await decided(first, id, 'approve', 'Once');
+  await expect(first.getByText('The decision is recorded.')).toBeVisible();
+  await expect(first.getByText('You have approved this; a second administrator decides next.')).toBeVisible();
+  await developer.reload();
+  await expect(developer.getByText('Waiting for a second approval')).toBeVisible();
+  expect(await binding(namespace, 'endpoints')).toBe(null);
+  await decided(second, id, 'approve', 'Twice');
+  await expect.poll(() => steps(id), within).toEqual(['approved', 'approved', 'effective']);
+  const made = await binding(namespace, 'endpoints');
+  expect(made.roleRef.name).toBe('preview-endpoints');
+  expect(made.subjects.map(({ kind, name }) => [kind, name])).toEqual([['Group', 'team-shop']]);
+  expect(made.metadata.annotations['fairway.dev/mandate']).toContain(`acceptance ${id}, accepted by Dana Developer, approved by Ada Administrator and Gus Guardian`);
+
+  await kube.request('DELETE', bindingPath(namespace, 'endpoints'));
+  await expect.poll(async () => (await first.goto(record), first.locator('main').textContent()), within).toContain('The cluster differs from what was approved.');
+  await expect(developer.getByRole('button', { name: 'Make it again as approved' })).toHaveCount(0);
+  await first.getByRole('button', { name: 'Make it again as approved' }).click();
+  await expect(first.getByText('It is done and recorded.')).toBeVisible();
+  expect((await binding(namespace, 'endpoints')).roleRef.name).toBe('preview-endpoints');
+
+  await developer.goto(record);
+  await developer.getByRole('button', { name: 'Revoke opt-in' }).click();
+  await expect(developer.getByRole('alert')).toContainText('Say why it is revoked');
+  await developer.getByLabel('Why it is no longer wanted').fill('We moved the database in');
+  await developer.getByRole('button', { name: 'Revoke opt-in' }).click();
+  await expect.poll(() => binding(namespace, 'endpoints'), within).toBe(null);
+  await expect.poll(() => steps(id), within).toEqual(['approved', 'approved', 'effective', 'ending: revoked', 'ended: revoked']);
+  await developer.reload();
+  await expect(developer.getByRole('region', { name: 'Decisions' })).toContainText('We moved the database in');
+});
+
+test('nobody decides on their own acceptance, whatever they send', async ({ open }) => {
+  const page = await open('ada');
+  const feature = unique('own');
+  await published(page, feature);
+  const namespace = await namespaceFor(page, 'platform-admins');
+  const id = await accepted(page, feature, { scope: `namespace ${namespace}` });
+  await page.goto('/admin/approvals');
+  await expect(page.getByRole('listitem').filter({ hasText: feature })).toContainText('You accepted this yourself, so somebody else decides it.');
+  const again = await open('ada');
+  const response = await again.request.post('/admin/approvals', { form: { acceptance: id, verdict: 'approve', comment: '' } });
+  expect(response.status()).toBe(422);
+  expect(await response.text()).toContain('You accepted this yourself');
+  expect(steps(id)).toEqual([]);
+  expect(rows(`select phase from audit_events where action = 'preview_feature.approve' and object = 'PreviewFeature/${namespace}/${feature}' order by sequence`)).toEqual([{ phase: 'intent' }, { phase: 'refused' }]);
+});
+
+test('several are refused at once, each by itself, and one that was withdrawn meanwhile is named', async ({ open }) => {
+  const [developer, administrator] = [await open('devin'), await open('ada')];
+  const features = [unique('bulk'), unique('bulk'), unique('bulk')];
+  const ids = [];
+  for (const feature of features) {
+    await published(administrator, feature);
+    ids.push(await accepted(developer, feature));
+  }
+  await administrator.goto('/admin/approvals');
+  for (const box of await administrator.getByRole('checkbox').all()) await box.uncheck();
+  for (const id of ids) await administrator.locator(`#acceptance-${id}`).check();
+  await developer.goto(`/preview-features/acceptances/${ids[1]}`);
+  await developer.getByRole('button', { name: 'Withdraw acceptance' }).click();
+  await expect(developer.getByText('It is done and recorded.')).toBeVisible();
+  await administrator.getByLabel('Comment').fill('Not this year');
+  await administrator.getByRole('button', { name: 'Refuse chosen' }).click();
+  await expect(administrator.getByRole('alert')).toContainText(`${features[1]} for namespace shop: Somebody else has changed this`);
+  expect(ids.map(steps)).toEqual([['refused'], ['withdrawn'], ['refused']]);
+  await developer.goto('/preview-features');
+  await expect(developer.getByRole('row').filter({ hasText: features[0] })).toContainText('Not this year');
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`what will be recorded is shown before it is, and can be changed${javaScriptEnabled ? '' : ', without JavaScript'}`, async ({ open }) => {
+    const administrator = await open('ada');
+    const feature = unique('shown');
+    await published(administrator, feature, { points: 'First\nSecond' });
+    const page = await open('lee', { javaScriptEnabled });
+    await confirmed(page, feature, { why: 'Because' });
+    await expect(page.getByText('Because').first()).toBeVisible();
+    await expect(page.locator('main')).toContainText('team-shop, team-shop-leads');
+    expect(rows(`select 1 from acceptances where feature_slug = '${feature}'`)).toEqual([]);
+    await page.getByRole('button', { name: 'Change answers' }).click();
+    await expect(page.getByLabel('Why you need it')).toHaveValue('Because');
+    await expect(page.getByRole('checkbox', { name: 'Second' })).toBeChecked();
+    await page.getByLabel('Why you need it').fill('Because of that');
+    await page.getByRole('button', { name: 'Review acceptance' }).click();
+    await page.getByRole('button', { name: 'Accept risks' }).click();
+    await expect(page.getByText('Your acceptance is recorded.')).toBeVisible();
+    const [{ document }] = rows(`select document from acceptances where feature_slug = '${feature}'`);
+    expect(JSON.parse(document)).toMatchObject({ justification: 'Because of that', points: ['First', 'Second'] });
+  });
+}
+
+test('a statement that changes while it is read is read again, and nothing is recorded', async ({ open }) => {
+  const [page, administrator] = [await open('dana'), await open('ada')];
+  const feature = unique('changing');
+  await published(administrator, feature);
+  await confirmed(page, feature);
+  await published(administrator, feature, { version: '1', body: 'Riskier.', changes: 'Riskier' });
+  await page.getByRole('button', { name: 'Accept risks' }).click();
+  await expect(page.getByRole('alert')).toContainText('was changed while you read it');
+  await expect(page.getByRole('checkbox').first()).not.toBeChecked();
+  await expect(page.getByText('New in version 2: Riskier')).toBeVisible();
+  expect(rows(`select 1 from acceptances where feature_slug = '${feature}'`)).toEqual([]);
+});
+
+test('a version that must be accepted again warns who accepted the one before, and shows what changed', async ({ open }) => {
+  const { developer, administrator, feature, form, id } = await effective(open);
+  await administrator.goto(`/admin/features/${feature}`);
+  await administrator.getByLabel('What may go wrong').fill('Much riskier.');
+  await administrator.getByRole('button', { name: 'Save feature' }).click();
+  await expect(administrator.getByRole('alert')).toContainText('Say what changed');
+  await administrator.getByLabel('What changed').fill('It was tried');
+  await administrator.getByLabel('Days until it must be accepted again').fill('14');
+  await administrator.getByRole('button', { name: 'Save feature' }).click();
+  await expect(administrator.getByText('Saved and recorded.')).toBeVisible();
+  await administrator.goto(`/admin/features/${feature}`);
+  await expect(administrator.getByRole('region', { name: 'Changes of version 2' })).toContainText('+  "body": "Much riskier."');
+  expect(form.labels).toBe(`${mark(feature)}=on`);
+  await expect.poll(() => rows(`select days from notices where acceptance_id = '${id}'`), within).toEqual([{ days: 30 }]);
+  await developer.goto('/preview-features');
+  await expect(developer.locator('main')).toContainText(`${feature} for namespace`);
+  await expect(developer.getByRole('link', { name: 'accept its risks again' }).first()).toBeVisible();
+});
+
+test('what expires is taken back after a notice, and a renewal in time keeps it', async ({ open }) => {
+  test.setTimeout(120_000);
+  const lost = await effective(open);
+  const kept = await effective(open);
+  const pass = (id, days) => forge(`update opt_in_steps set taken_at = taken_at - interval '${days} days' where acceptance_id = '${id}'`);
+  pass(kept.id, 340);
+  await expect.poll(() => rows(`select days from notices where acceptance_id = '${kept.id}'`), within).toEqual([{ days: 30 }]);
+  const renewed = await accepted(kept.developer, kept.feature, { scope: `namespace ${kept.namespace}` });
+  await decided(kept.administrator, renewed, 'approve');
+  await expect.poll(() => steps(kept.id), within).toEqual(['approved', 'effective', 'ending: replaced', 'ended: replaced']);
+  await expect.poll(() => steps(renewed), within).toEqual(['approved', 'effective']);
+  expect((await labels(kept.namespace))[mark(kept.feature)]).toBe('on');
+
+  pass(lost.id, 400);
+  await expect.poll(() => rows(`select days from notices where acceptance_id = '${lost.id}'`), within).toEqual([{ days: 1 }]);
+  expect(steps(lost.id)).toEqual(['approved', 'effective']);
+  forge(`update notices set given_at = given_at - interval '2 days' where acceptance_id = '${lost.id}'`);
+  await expect.poll(() => steps(lost.id), within).toEqual(['approved', 'effective', 'ending: expired', 'ended: expired']);
+  expect((await labels(lost.namespace))[mark(lost.feature)]).toBeUndefined();
+});
+
+test('retiring a feature takes back what it gave, and what cannot be made yet is tried again', async ({ open }) => {
+  const { administrator, feature, form, namespace, id } = await effective(open);
+  await published(administrator, feature, { ...form, version: '1', stage: 'retired' });
+  await expect.poll(() => steps(id), within).toEqual(['approved', 'effective', 'ending: retired', 'ended: retired']);
+  expect((await labels(namespace))[mark(feature)]).toBeUndefined();
+
+  const developer = await open('dana');
+  const other = unique('later');
+  await published(administrator, other, { effect: 'metadata', labels: `${mark(other)}=on` });
+  const gone = await namespaceFor(developer, 'team-shop');
+  const waiting = await accepted(developer, other, { scope: `namespace ${gone}` });
+  await kube.request('DELETE', `/api/v1/namespaces/${gone}`);
+  await expect.poll(() => kube.get(`/api/v1/namespaces/${gone}`).catch(() => null), within).toBe(null);
+  await decided(administrator, waiting, 'approve');
+  await expect.poll(async () => (await developer.goto(`/preview-features/acceptances/${waiting}`), developer.locator('main').textContent()), within).toContain(`Tried, and not done: The cluster refused: the namespace ${gone} is not there`);
+  await expect(developer.getByText('Approved, not yet effective')).toBeVisible();
+  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: gone } });
+  await expect.poll(() => steps(waiting), { timeout: 60_000 }).toEqual(['approved', 'effective']);
+  expect((await labels(gone))[mark(other)]).toBe('on');
+});
+
+test('the catalogue is exported as YAML, changed, and taken in: all of it or nothing', async ({ open }) => {
+  const page = await open('ada');
+  const feature = unique('yaml');
+  await published(page, feature);
+  await page.goto('/admin/features');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export as YAML' }).click()]);
+  const yaml = readFileSync(await download.path(), 'utf8');
+  expect(yaml).toContain(`slug: ${feature}`);
+  const entry = (body, owner = 'platform') => `- slug: ${feature}\n  name: ${feature}\n  purpose: Trying\n  owner: "${owner}"\n  body: ${body}\n  points: [We know.]\n  scopes: [namespace]\n  validity_months: 12\n  approvals: 1\n  changes: By hand\n`;
+  const take = async (text) => {
+    await page.goto('/admin/features');
+    await page.getByLabel('Catalogue in YAML').fill(text);
+    await page.getByRole('button', { name: 'Import catalogue' }).click();
+  };
+  await take(entry('Riskier.', ''));
+  await expect(page.getByRole('alert')).toContainText(`${feature}, owner: Say who answers for it`);
+  await expect(page.getByLabel('Catalogue in YAML')).toHaveValue(entry('Riskier.', ''));
+  await take('- slug: [');
+  await expect(page.getByRole('alert')).toContainText('This is no catalogue');
+  const versions = () => rows(`select version from risk_statements where feature_slug = '${feature}' order by version`).map(({ version }) => version);
+  expect(versions()).toEqual([1]);
+  await take(entry('Riskier.'));
+  await expect(page.getByText('Saved and recorded.')).toBeVisible();
+  expect(versions()).toEqual([1, 2]);
+  await take(entry('Riskier.'));
+  expect(versions()).toEqual([1, 2]);
+});
+
+test('a certificate is read by an auditor, proven without Fairway\'s database, and kept from other teams', async ({ open }, info) => {
+  const { id } = await effective(open);
+  const auditor = await open('alex');
+  await auditor.goto('/admin/approvals?standing=effective');
+  await auditor.goto(`/preview-features/acceptances/${id}`);
+  await expect(auditor.getByRole('heading', { name: 'Certificate of risk acceptance' })).toBeVisible();
+  await expect(auditor.getByRole('region', { name: 'Decisions' })).toContainText('Ada Administrator');
+  await expect(auditor.getByRole('button', { name: 'Revoke opt-in' })).toHaveCount(0);
+  const [download] = await Promise.all([auditor.waitForEvent('download'), auditor.getByRole('button', { name: 'Export as JSON' }).click()]);
+  const verify = (file) => spawnSync(stack.binary, ['audit', 'verify-acceptance', file], { encoding: 'utf8' });
+  const proven = verify(await download.path());
+  expect(proven.stderr).toBe('');
+  expect(proven.stdout).toContain('It stood: Effective.');
+  const text = readFileSync(await download.path(), 'utf8');
+  const tampered = info.outputPath('tampered.json');
+  writeFileSync(tampered, text.replaceAll('We know.', 'We do not know.'));
+  expect(verify(tampered).status).toBe(1);
+  const other = await open('pia');
+  expect((await other.request.get(`/preview-features/acceptances/${id}`)).status()).toBe(404);
+  expect((await other.request.post(`/preview-features/acceptances/${id}/record`)).status()).toBe(404);
+});
