@@ -140,6 +140,12 @@ pub trait Cluster: Send + Sync {
     /// When the cluster refuses or is away.
     async fn difference(&self, grant: &Grant) -> Result<Option<String>, ClusterError>;
 
+    /// Writes a value into a ConfigMap that is there already, with the portal's own account; other values stay.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away.
+    async fn keep(&self, namespace: &str, config_map: &str, key: &str, value: &str) -> Result<(), ClusterError>;
+
     /// Asks the API server for its version: is it there?
     ///
     /// # Errors

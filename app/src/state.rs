@@ -2,6 +2,7 @@
 
 use crate::access::{Environment, Team};
 use crate::actor::{Actor, RoleGroups};
+use crate::audit::RecordSettings;
 use crate::audit::controls::Control;
 use crate::error::AppError;
 use crate::namespaces::NamespaceTemplate;
@@ -75,6 +76,8 @@ pub struct Policy {
     pub risks_accepted_by: AcceptedBy,
     /// What opt-ins may change in the cluster.
     pub effects: EffectLimits,
+    /// Where the record is kept beside the database.
+    pub record: RecordSettings,
     /// What the record is evidence for.
     pub controls: Vec<Control>,
     /// Serve `/styleguide`.
@@ -95,6 +98,7 @@ impl Default for Policy {
             environments: Vec::new(),
             risks_accepted_by: AcceptedBy::default(),
             effects: EffectLimits::default(),
+            record: RecordSettings::default(),
             controls: Vec::new(),
             styleguide: false,
         }

@@ -19,7 +19,7 @@ export async function setUpPlatform(processes, folder, plane, { hierarchy = true
     await until('the HNC API', () => kube.get('/apis/hnc.x-k8s.io/v1alpha2/subnamespaceanchors'));
   }
   await kube.applyFile(join(root, 'deploy/rbac.yaml'));
-  await kube.applyFile(join(root, 'deploy/rbac-opt-ins.yaml'));
+  for (const more of ['rbac-opt-ins.yaml', 'rbac-record.yaml']) await kube.applyFile(join(root, 'deploy', more));
   if (!hierarchy) await kube.applyFile(join(root, 'deploy/rbac-direct-mode.yaml'));
   await kube.applyFile(manifest('demo.yaml'));
   await servePolicies(kube);

@@ -4,14 +4,15 @@
 import AxeBuilder from '@axe-core/playwright';
 import { join } from 'node:path';
 import { expect, test, unique } from './portal.mjs';
+import { confirmed, published } from './opt-ins.mjs';
 import { begin, describe, goOn, reviewed } from './wizard.mjs';
 
 const folder = join(import.meta.dirname, '../../target/screenshots');
 const pages = {
   '': ['/', '/faq', '/faq/why-cant-i-kubectl-run', '/styleguide', '/faq?message=is+forbidden%3A+User'],
   nico: ['/access', '/namespaces', '/namespaces/new', '/workloads/new', '/preview-features/snippet-annotations'],
-  dana: ['/access', '/namespaces', '/namespaces/new', '/namespaces/shop', '/namespaces/shop/connections', '/workloads', '/workloads/new', '/workloads/import', '/preview-features', '/preview-features/snippet-annotations', '/nothing'],
-  ada: ['/access', '/admin', '/admin/approvals', '/admin/features', '/admin/audit'],
+  dana: ['/access', '/namespaces', '/namespaces/new', '/namespaces/shop', '/namespaces/shop/connections', '/workloads', '/workloads/new', '/workloads/import', '/preview-features', '/preview-features/snippet-annotations', '/preview-features/endpoints', '/nothing'],
+  ada: ['/access', '/admin', '/admin/approvals', '/admin/features', '/admin/features/new', '/admin/features/endpoints', '/admin/audit', '/admin/audit?control=ISO+27001+A.8.32'],
 };
 
 for (const colorScheme of ['light', 'dark']) {
@@ -21,6 +22,7 @@ for (const colorScheme of ['light', 'dark']) {
       for (const [subject, paths] of Object.entries(pages)) {
         const page = await open(subject || null, { colorScheme, viewport: { width, height: 900 } });
         for (const path of paths) await look(page, path, `${subject || 'anyone'}-${colorScheme}-${width}${path.replace(/[^a-z0-9]+/g, '-')}`);
+        if (subject === 'dana') await lookAtAnOptIn(page, `opt-in-${colorScheme}-${width}`, await open('ada'));
         if (subject === 'dana') await lookAtTheWizard(page, `wizard-${colorScheme}-${width}`);
       }
     });
@@ -74,6 +76,17 @@ async function lookAtThis(page, name) {
 async function fits(page, what) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(overflow, `${what} is too wide`).toBeLessThanOrEqual(0);
+}
+
+/** Accepting, and the record of it. */
+async function lookAtAnOptIn(page, name, administrator) {
+  const feature = unique('looked-at');
+  await published(administrator, feature);
+  await confirmed(page, feature, { why: 'A reason' });
+  await lookAtThis(page, `${name}-confirmation`);
+  await page.getByRole('button', { name: 'Accept risks' }).click();
+  await expect(page.getByText('Your acceptance is recorded.')).toBeVisible();
+  await lookAtThis(page, `${name}-certificate`);
 }
 
 /** The steps that need a draft, wrong input included. */

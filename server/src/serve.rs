@@ -6,6 +6,7 @@ use crate::identity_provider::OpenIdProvider;
 use crate::router::router;
 use crate::sessions::PgSessionStore;
 use anyhow::Context;
+use app::audit::api::publish_head;
 use app::preview::api::steward;
 use app::state::AppState;
 use axum::Router;
@@ -44,7 +45,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let writes = TaskTracker::new();
-    tokio::spawn(steward_opt_ins(state.clone()));
+    tokio::spawn(do_rounds(state.clone()));
     let app = router(&config, state, writes.clone());
     tokio::spawn(delete_expired_sessions(store));
     tracing::info!(listen = %config.listen, "ready");
@@ -96,16 +97,20 @@ async fn delete_expired_sessions(store: PgSessionStore) {
     }
 }
 
-/// How often it is looked what is due for opt-ins.
+/// How often it is looked what is due.
 const ROUND: Duration = Duration::from_secs(5);
 
-async fn steward_opt_ins(state: AppState) {
+/// What the portal does without being asked; whichever replica comes first does it.
+async fn do_rounds(state: AppState) {
     let mut tick = tokio::time::interval(ROUND);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         if let Err(error) = steward(&state, Timestamp::now()).await {
             tracing::warn!(%error, "opt-ins could not be looked after");
+        }
+        if let Err(error) = publish_head(&state, Timestamp::now()).await {
+            tracing::warn!(%error, "the head of the record could not be published");
         }
     }
 }

@@ -179,6 +179,24 @@ pub struct Person {
     pub email: String,
 }
 
+/// Where the record is kept beside the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecordSettings {
+    /// Where the head of the chain is written once a day; nowhere if not set.
+    pub heads_in: Option<HeadPlace>,
+}
+
+/// A ConfigMap that only the portal's account may write to, and whose history the cluster's own audit log keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadPlace {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub config_map: String,
+}
+
 /// Which writes are asked for; what is empty asks for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {

@@ -306,6 +306,47 @@ pub async fn written_end(database: &PgPool) -> sqlx::Result<Head> {
     sqlx::query_as!(Head, r#"select sequence, hash as "hash: Digest" from audit_end"#).fetch_one(database).await
 }
 
+/// When a head was last published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// When somebody last set out to.
+    pub tried_at: Option<Timestamp>,
+    /// When that last went well.
+    pub succeeded_at: Option<Timestamp>,
+}
+
+/// When a head was last published.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn last_published(database: &PgPool) -> sqlx::Result<Published> {
+    let row = sqlx::query!(
+        r#"select
+             (select occurred_at from audit_events where action = $1 and phase = 'intent' order by sequence desc limit 1)
+               as "tried_at: jiff_sqlx::Timestamp",
+             (select occurred_at from audit_events where action = $1 and phase = 'succeeded' order by sequence desc limit 1)
+               as "succeeded_at: jiff_sqlx::Timestamp""#,
+        Action::HeadPublish.code(),
+    )
+    .fetch_one(database)
+    .await?;
+    Ok(Published {
+        tried_at: row.tried_at.map(|at| at.to_jiff()),
+        succeeded_at: row.succeeded_at.map(|at| at.to_jiff()),
+    })
+}
+
+/// Whether it is this replica's turn to publish, until the transaction ends.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn takes_turn(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    let row = sqlx::query!(r#"select pg_try_advisory_xact_lock(hashtext('record_heads')) as "is_turn!""#)
+        .fetch_one(connection)
+        .await?;
+    Ok(row.is_turn)
+}
+
 /// How many identities there are, how many of them were blanked, and the first whose details are not what was committed to.
 ///
 /// # Errors

@@ -269,6 +269,13 @@ impl Cluster for KubeCluster {
         self.compare(grant).await
     }
 
+    async fn keep(&self, namespace: &str, config_map: &str, key: &str, value: &str) -> Result<(), ClusterError> {
+        let path = format!("/api/v1/namespaces/{}/configmaps/{}", segment(namespace)?, segment(config_map)?);
+        let path = format!("{path}?fieldManager={FIELD_MANAGER}");
+        let request = ApiRequest::merge(&path, &json!({ "data": { (key): value } }));
+        self.send(request.acting(As::Portal).writing()).await.map(drop)
+    }
+
     async fn check(&self) -> Result<(), ClusterError> {
         self.send(ApiRequest::get("/version").acting(As::Portal)).await.map(drop)
     }

@@ -51,6 +51,11 @@ impl ApiRequest {
         Self::new(Method::POST, path, "application/json", body.to_string())
     }
 
+    /// A JSON merge patch (RFC 7396).
+    pub(super) fn merge(path: &str, body: &Value) -> Self {
+        Self::new(Method::PATCH, path, "application/merge-patch+json", body.to_string())
+    }
+
     pub(super) fn delete(path: &str) -> Self {
         Self::new(Method::DELETE, path, "application/json", String::new())
     }

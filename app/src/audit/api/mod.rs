@@ -1,8 +1,10 @@
 //! The wrapper around every write, and reading the record.
 
 mod export;
+mod heads;
 
 pub use export::post_export;
+pub use heads::publish_head;
 
 use super::controls::{Control, covering};
 use super::export::ExportedRow;

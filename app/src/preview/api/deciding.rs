@@ -143,6 +143,7 @@ async fn take(
 }
 
 /// An acceptance, and what the person who looks at it may do.
+#[derive(Debug, Clone)]
 pub struct Shown {
     /// The acceptance.
     pub acceptance: Acceptance,

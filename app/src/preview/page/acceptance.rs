@@ -33,8 +33,9 @@ pub fn AcceptancePage() -> impl IntoView {
             {told}
             <h1>{title.clone()}</h1>
             <Standing_ acceptance=acceptance.clone()/>
-            <Acts shown=shown form=form errors=errors/>
+            <Acts shown=shown.clone()/>
             <Certificate acceptance=acceptance/>
+            <Revoking shown=shown form=form errors=errors/>
         };
         Ok(Page::new(title, body).with_errors(failed))
     })
@@ -70,7 +71,7 @@ fn Standing_(acceptance: Acceptance) -> impl IntoView {
 
 /// What may be done with it by whoever looks at it.
 #[component]
-fn Acts(shown: Shown, form: ActForm, errors: FormErrors) -> impl IntoView {
+fn Acts(shown: Shown) -> impl IntoView {
     let action = format!("/preview-features/acceptances/{}", shown.acceptance.accepted.id);
     let standing = shown.acceptance.standing().clone();
     let by_hand = shown.acceptance.terms.effect == Effect::ByHand;
@@ -85,17 +86,26 @@ fn Acts(shown: Shown, form: ActForm, errors: FormErrors) -> impl IntoView {
         .then(|| button("Confirm that it is taken back", "undone"));
     let repair = (shown.may_administer && !shown.acceptance.drift.is_empty() && standing == Standing::Effective)
         .then(|| button("Make it again as approved", "repair"));
-    let revoke = shown.may_revoke.then(|| {
+    view! { {withdraw}{done}{undone}{repair} }
+}
+
+/// Ending it before its time.
+#[component]
+fn Revoking(shown: Shown, form: ActForm, errors: FormErrors) -> impl IntoView {
+    let action = format!("/preview-features/acceptances/{}", shown.acceptance.accepted.id);
+    shown.may_revoke.then(|| {
         view! {
-            <form method="post" action=action.clone() class="form no-print">
-                // A decision is made with a button, never by the way.
-                <OnEnter sends=false/>
-                <Field name="comment" label="Why it is no longer wanted" hint="What it gave is taken back at once." value=form.comment errors=errors/>
-                <Submit label="Revoke opt-in" secondary=true sends=("act", "revoke")/>
-            </form>
+            <section class="no-print">
+                <h2>"End it"</h2>
+                <form method="post" action=action class="form">
+                    // A decision is made with a button, never by the way.
+                    <OnEnter sends=false/>
+                    <Field name="comment" label="Why it is no longer wanted" hint="What it gave is taken back at once." value=form.comment errors=errors/>
+                    <Submit label="Revoke opt-in" secondary=true sends=("act", "revoke")/>
+                </form>
+            </section>
         }
-    });
-    view! { {withdraw}{done}{undone}{repair}{revoke} }
+    })
 }
 
 /// Everything that was recorded, as one would print it.
@@ -119,6 +129,11 @@ fn Certificate(acceptance: Acceptance) -> impl IntoView {
             <Fact term="Acceptance"><code>{id.to_string()}</code>", SHA-256 "<code>{acceptance.digest.to_string()}</code></Fact>
         </dl>
         <RecordFacts accepted=acceptance.accepted.clone()/>
+        <dl class="facts">
+            <Fact term="What approval does">{acceptance.terms.effect.in_words()}</Fact>
+            <Fact term="How long">{format!("{} months from approval", acceptance.terms.validity_months)}</Fact>
+            <Fact term="Approvals needed">{acceptance.terms.approvals}</Fact>
+        </dl>
         <h3>"Decisions"</h3>
         <Table label="Decisions" columns=&["What", "Who", "When", "Comment", "Reference"]>{rows}</Table>
         <h3>{format!("The statement, version {}", acceptance.accepted.statement_version)}</h3>

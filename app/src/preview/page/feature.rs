@@ -24,10 +24,12 @@ pub fn FeaturePage() -> impl IntoView {
         let crumbs = vec![("/preview-features".to_owned(), "Preview features".to_owned())];
         let name = feature.description.name.clone();
         if let Some(confirming) = confirming {
+            let profile = &request.actor()?.profile;
+            let person = format!("{}, {}", profile.name, profile.email);
             let body = view! {
                 <Breadcrumb links=crumbs/>
                 <h1>{name.clone()}</h1>
-                <Confirmation slug=feature.description.slug confirming=confirming/>
+                <Confirmation slug=feature.description.slug person=person confirming=confirming/>
             };
             return Ok(Page::new(name, body));
         }
@@ -145,7 +147,7 @@ fn OptIn(feature: Feature, choices: Vec<ScopeChoice>, form: OptInForm, errors: F
 
 /// Exactly what will be recorded, before it is.
 #[component]
-fn Confirmation(slug: String, confirming: Confirming) -> impl IntoView {
+fn Confirmation(slug: String, person: String, confirming: Confirming) -> impl IntoView {
     let Confirming { form, accepted } = confirming;
     let points = form
         .points
@@ -155,6 +157,7 @@ fn Confirmation(slug: String, confirming: Confirming) -> impl IntoView {
     view! {
         <h2>"What will be recorded"</h2>
         <p>"By accepting you put this on record, under your name. It cannot be changed or removed later."</p>
+        <dl class="facts"><Fact term="Accepted by">{person}</Fact></dl>
         <RecordFacts accepted=accepted.clone()/>
         <details>
             <summary>"As the record holds it"</summary>
