@@ -27,6 +27,10 @@ await runMain(async () => {
     figure('live review, the slowest twentieth', portal.slow, 'ms'),
     atMost('a step of the wizard, first visit', portal.first, 'kB', 150),
     atMost('a step of the wizard, after', portal.again, 'kB', 25),
+    atMost('first page of a record of 1,000,000 rows, median', portal.record.first, 'ms', 50),
+    atMost('the same, filtered by action and object', portal.record.filtered, 'ms', 50),
+    atLeast('rows of the record verified', portal.record.verified, 'per second', 200_000),
+    atMost('memory while 1,000,000 rows are exported', portal.record.memory, 'MiB', 64),
   ];
   mkdirSync(join(root, 'target'), { recursive: true });
   writeFileSync(join(root, 'target/bench.json'), `${JSON.stringify(rows, null, 2)}\n`);

@@ -13,11 +13,11 @@ const binding = (namespace, feature) => kube.get(bindingPath(namespace, feature)
 const mark = (feature) => `preview.fairway.dev/${feature}`;
 const steps = (id) => rows(`select step, reason from opt_in_steps where acceptance_id = '${id}' order by number`).map(({ step, reason }) => (reason ? `${step}: ${reason}` : step));
 
-/** A namespace that a group administers, seen by the page's person. */
-async function namespaceFor(page, group) {
+/** A namespace that a group, or somebody by themselves, administers, seen by the page's person. */
+async function namespaceFor(page, who, kind = 'Group') {
   const name = unique('opt');
   await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
-  const subject = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: group };
+  const subject = { apiGroup: 'rbac.authorization.k8s.io', kind, name: who };
   await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'admins', namespace: name }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' }, subjects: [subject] });
   await expect.poll(async () => (await page.request.get(`/namespaces/${name}`)).status(), within).toBe(200);
   return name;
@@ -75,14 +75,14 @@ test('two administrators approve, the role is bound, a difference is seen and me
 });
 
 test('nobody decides on their own acceptance, whatever they send', async ({ open }) => {
-  const page = await open('ada');
+  const page = await open('gus');
   const feature = unique('own');
   await published(page, feature);
-  const namespace = await namespaceFor(page, 'platform-admins');
+  const namespace = await namespaceFor(page, 'gus@example.com', 'User');
   const id = await accepted(page, feature, { scope: `namespace ${namespace}` });
   await page.goto('/admin/approvals');
   await expect(page.getByRole('listitem').filter({ hasText: feature })).toContainText('You accepted this yourself, so somebody else decides it.');
-  const again = await open('ada');
+  const again = await open('gus');
   const response = await again.request.post('/admin/approvals', { form: { acceptance: id, verdict: 'approve', comment: '' } });
   expect(response.status()).toBe(422);
   expect(await response.text()).toContain('You accepted this yourself');
@@ -133,6 +133,19 @@ for (const javaScriptEnabled of [true, false]) {
     expect(JSON.parse(document)).toMatchObject({ justification: 'Because of that', points: ['First', 'Second'] });
   });
 }
+
+test('a group that only reads in a namespace gets nothing from an opt-in for it', async ({ open }) => {
+  const [page, administrator] = [await open('lee'), await open('ada')];
+  const feature = unique('groups');
+  await published(administrator, feature);
+  const namespace = await namespaceFor(page, 'team-shop');
+  const readers = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-shop-leads' };
+  await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'readers', namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [readers] });
+  await expect.poll(async () => (await page.request.get('/access')).text()).toContain('readers');
+  const id = await accepted(page, feature, { scope: `namespace ${namespace}` });
+  const [{ document }] = rows(`select document from acceptances where id = '${id}'`);
+  expect(JSON.parse(document)).toMatchObject({ groups: ['team-shop'], person_groups: ['team-shop', 'team-shop-leads'] });
+});
 
 test('a statement that changes while it is read is read again, and nothing is recorded', async ({ open }) => {
   const [page, administrator] = [await open('dana'), await open('ada')];

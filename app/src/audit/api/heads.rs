@@ -1,6 +1,7 @@
 //! Publishing the head of the chain once a day, so that even the owner of the database cannot write history anew unseen.
 
 use crate::actor::Profile;
+use crate::audit::chain::Head;
 use crate::audit::store::{self, Published};
 use crate::audit::{Acting, Action, audited};
 use crate::error::AppError;
@@ -24,6 +25,9 @@ pub async fn publish_head(state: &AppState, now: Timestamp) -> Result<(), AppErr
         return Ok(());
     }
     let head = store::written_end(&state.database).await?;
+    if head == Head::GENESIS {
+        return Ok(());
+    }
     let day = now.strftime("%Y-%m-%d").to_string();
     let (fairway, request_id) = (Profile::fairway(), Uuid::now_v7().to_string());
     let who = Acting { profile: &fairway, request_id: &request_id };

@@ -1,6 +1,6 @@
 //! Reading a statement and accepting it.
 
-use super::scopes::{ScopeChoice, load_scopes};
+use super::scopes::{ScopeChoice, load_groups, load_scopes};
 use crate::actor::Actor;
 use crate::audit::{Action, audited, commitment_to};
 use crate::error::AppError;
@@ -153,9 +153,9 @@ async fn what_is_accepted(
         statement_version: feature.current.terms.version,
         statement_digest: feature.current.digest,
         points: feature.current.terms.points.clone(),
+        groups: load_groups(state, actor, &choice).await?,
         scope: choice.scope,
         namespaces: choice.namespaces,
-        groups: choice.groups,
         person: commitment_to(state, &actor.profile).await?,
         person_groups: actor.profile.groups.clone(),
         // Browsers send line breaks as CRLF (HTML, 4.10.11).

@@ -1,6 +1,6 @@
 //! For what somebody may accept risks.
 
-use crate::access::Subject;
+use crate::access::{KubeIdentity, KubeName, Subject};
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::namespaces::namespaces_where;
@@ -17,8 +17,6 @@ pub struct ScopeChoice {
     pub scope: Scope,
     /// Its namespaces.
     pub namespaces: Vec<String>,
-    /// The groups that an effect is for, as the cluster names them.
-    pub groups: Vec<String>,
 }
 
 /// Who may give others access in a namespace.
@@ -43,12 +41,9 @@ pub async fn load_scopes(state: &AppState, actor: &Actor, kinds: &[ScopeKind]) -
     let environments = state.policy.environments.iter().filter(|environment| is_all_own(&environment.namespaces));
     let environments = environments
         .map(|environment| (ScopeKind::Environment, environment.name.clone(), environment.namespaces.clone()));
-    let reached =
-        namespaces.chain(environments).filter(|(kind, ..)| kinds.contains(kind)).map(|(kind, name, namespaces)| {
-            let groups = groups_in(state, actor, &namespaces)?;
-            Ok(ScopeChoice { scope: Scope { kind, name }, namespaces, groups })
-        });
-    let mut choices = reached.collect::<Result<Vec<_>, AppError>>()?;
+    let reached = namespaces.chain(environments).filter(|(kind, ..)| kinds.contains(kind));
+    let mut choices: Vec<ScopeChoice> =
+        reached.map(|(kind, name, namespaces)| ScopeChoice { scope: Scope { kind, name }, namespaces }).collect();
     if kinds.contains(&ScopeKind::Team) {
         choices.extend(teams_of(state, actor, &own));
     }
@@ -61,13 +56,11 @@ fn teams_of(state: &AppState, actor: &Actor, own: &BTreeSet<String>) -> Vec<Scop
         true => is_member(actor, &team.groups) && team.namespaces.iter().all(|name| own.contains(name)),
         false => is_member(actor, &team.leads),
     };
-    let prefix = &state.policy.groups.group_prefix;
     let teams = state.policy.teams.iter().filter(|team| !team.namespaces.is_empty()).filter(may_act);
     teams
         .map(|team| ScopeChoice {
             scope: Scope { kind: ScopeKind::Team, name: team.name.clone() },
             namespaces: team.namespaces.clone(),
-            groups: team.groups.iter().map(|group| format!("{prefix}{group}")).collect(),
         })
         .collect()
 }
@@ -76,17 +69,47 @@ fn is_member(actor: &Actor, groups: &[String]) -> bool {
     actor.profile.groups.iter().any(|group| groups.contains(group))
 }
 
-/// The groups through which the person reaches every one of these namespaces.
-fn groups_in(state: &AppState, actor: &Actor, namespaces: &[String]) -> Result<Vec<String>, AppError> {
+/// The groups that an effect is for, as the cluster names them: a team's own, or those of the person's groups that make
+/// them an administrator of every namespace of the scope. A group that only reads there gets nothing.
+///
+/// # Errors
+/// When the cluster is away.
+pub(super) async fn load_groups(
+    state: &AppState,
+    actor: &Actor,
+    choice: &ScopeChoice,
+) -> Result<Vec<String>, AppError> {
+    if choice.scope.kind == ScopeKind::Team {
+        let prefix = &state.policy.groups.group_prefix;
+        let team = state.policy.teams.iter().find(|team| team.name == choice.scope.name);
+        return Ok(team.iter().flat_map(|team| &team.groups).map(|group| format!("{prefix}{group}")).collect());
+    }
+    let mut administering = Vec::new();
+    for group in &actor.kube.groups {
+        // The person with this group alone. Whoever administers without any group has all of them: then only those
+        // that are bound there count.
+        let alone = KubeIdentity { user: actor.kube.user.clone(), groups: vec![group.clone()] };
+        if is_bound(state, actor, group, &choice.namespaces)? && administers(state, &alone, &choice.namespaces).await? {
+            administering.push(group.to_string());
+        }
+    }
+    Ok(administering)
+}
+
+async fn administers(state: &AppState, who: &KubeIdentity, namespaces: &[String]) -> Result<bool, AppError> {
+    for namespace in namespaces {
+        if !state.cluster.allows(who, &admin_right(namespace.clone())).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn is_bound(state: &AppState, actor: &Actor, group: &KubeName, namespaces: &[String]) -> Result<bool, AppError> {
     let bindings = state.cluster.bindings_of(&actor.kube)?;
-    let of = |namespace: &String| -> BTreeSet<String> {
-        let here = bindings.iter().filter(|binding| binding.namespace.as_ref() == Some(namespace));
-        here.filter_map(|binding| match &binding.subject {
-            Subject::Group(group) => Some(group.clone()),
-            Subject::User(_) => None,
-        })
-        .collect()
+    let subject = Subject::Group(group.to_string());
+    let is_bound_in = |namespace: &String| {
+        bindings.iter().any(|binding| binding.subject == subject && binding.namespace.as_ref() == Some(namespace))
     };
-    let common = namespaces.iter().map(of).reduce(|all, here| all.intersection(&here).cloned().collect());
-    Ok(common.unwrap_or_default().into_iter().collect())
+    Ok(namespaces.iter().all(is_bound_in))
 }

@@ -1,0 +1,89 @@
+// What the record takes at a million rows: its first page, verifying it, exporting it. On a stack that runs already.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { say } from './say.mjs';
+
+const ROWS = 1_000_000;
+const LOOKS = 40;
+
+/**
+ * Milliseconds of the first page and of filtered ones (medians, round trips), rows verified in a second, and megabytes
+ * at the most while all rows are exported. `open` gives a page on which an administrator is signed in.
+ */
+export async function measureRecord(stack, binary, open) {
+  say('writing a million rows; usually 3 minutes');
+  fill(stack.database);
+  const page = await open();
+  const median = async (path) => {
+    const times = [];
+    for (let look = 0; look < LOOKS; look += 1) {
+      const began = performance.now();
+      const response = await page.request.get(path);
+      const text = await response.text();
+      times.push(performance.now() - began);
+      if (response.status() !== 200 || !text.includes('aria-label="Writes"')) throw new Error(`no page of the record: ${response.status()} ${path}`);
+    }
+    return times.sort((one, other) => one - other)[LOOKS / 2];
+  };
+  const first = await median('/admin/audit');
+  const filtered = await median('/admin/audit?object=shop-77777&action=namespace.create');
+  const env = { ...process.env, DATABASE_URL: stack.database.owner };
+  const began = performance.now();
+  const said = execFileSync(binary, ['audit', 'verify'], { env, encoding: 'utf8' });
+  const seconds = (performance.now() - began) / 1000;
+  const rows = Number(/^(\d+) rows, unbroken/.exec(said)?.[1]);
+  if (!(rows > ROWS)) throw new Error(`not verified: ${said}`);
+  return { first, filtered, verified: rows / seconds, memory: await exporting(binary, env) };
+}
+
+/** Chained as the portal does, by the owner; row by row with triggers it would take an hour. */
+function fill({ psql }) {
+  psql(`
+    set session_replication_role = replica;
+    do $$
+    declare
+      last bigint; previous bytea; line text; sealed bytea; who text; intent uuid; at timestamptz;
+    begin
+      select sequence, hash, occurred_at into last, previous, at from audit_end;
+      select encode(commitment, 'hex') into who from identities limit 1;
+      for number in 1..${ROWS} loop
+        last := last + 1;
+        at := at + interval '1 millisecond';
+        if number % 2 = 1 then intent := gen_random_uuid(); end if;
+        line := format('{"sequence":%s,"id":"%s","intent_id":%s,"phase":"%s","actor":"%s","action":"namespace.create","object":"Namespace//shop-%s","detail":{"origin":"shop"},"request_id":"%s","occurred_at":"%s"}',
+          last, case number % 2 when 1 then intent else gen_random_uuid() end, case number % 2 when 1 then 'null' else '"' || intent || '"' end,
+          case number % 2 when 1 then 'intent' else 'succeeded' end, who, number / 2, intent, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
+        sealed := sha256(previous || convert_to(line, 'UTF8'));
+        insert into audit_events (sequence, entry, previous_hash, hash) values (last, line, previous, sealed);
+        previous := sealed;
+      end loop;
+      update audit_end set sequence = last, hash = previous, occurred_at = at;
+    end
+    $$;`);
+  psql('vacuum analyze audit_events');
+}
+
+/** Megabytes that the process held at the most, as the kernel says while it runs. */
+async function exporting(binary, env) {
+  const child = spawn(binary, ['audit', 'export'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let lines = 0;
+  let most = 0;
+  child.stdout.on('data', (chunk) => {
+    for (const byte of chunk) if (byte === 10) lines += 1;
+    const held = /VmHWM:\s+(\d+) kB/.exec(statusOf(child.pid))?.[1];
+    most = Math.max(most, Number(held ?? 0) / 1024);
+  });
+  const [code] = await once(child, 'exit');
+  if (code !== 0 || lines < ROWS) throw new Error(`the export ended with ${code} after ${lines} rows`);
+  return most;
+}
+
+function statusOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
+  }
+}
