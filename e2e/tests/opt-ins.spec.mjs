@@ -200,6 +200,16 @@ test('what expires is taken back after a notice, and a renewal in time keeps it'
   expect((await labels(lost.namespace))[mark(lost.feature)]).toBeUndefined();
 });
 
+test('a renewal under terms with another effect takes back what the earlier one gave', async ({ open }) => {
+  const { developer, administrator, feature, namespace, id } = await effective(open);
+  await published(administrator, feature, { version: '1', changes: 'By hand from now on' });
+  const renewed = await accepted(developer, feature, { scope: `namespace ${namespace}` });
+  await decided(administrator, renewed, 'approve');
+  await expect.poll(() => steps(id), within).toEqual(['approved', 'effective', 'ending: replaced', 'ended: replaced']);
+  expect((await labels(namespace))[mark(feature)]).toBeUndefined();
+  expect(steps(renewed)).toEqual(['approved']);
+});
+
 test('retiring a feature takes back what it gave, and what cannot be made yet is tried again', async ({ open }) => {
   const { administrator, feature, form, namespace, id } = await effective(open);
   await published(administrator, feature, { ...form, version: '1', stage: 'retired' });
@@ -229,7 +239,7 @@ test('the catalogue is exported as YAML, changed, and taken in: all of it or not
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export as YAML' }).click()]);
   const yaml = readFileSync(await download.path(), 'utf8');
   expect(yaml).toContain(`slug: ${feature}`);
-  const entry = (body, owner = 'platform') => `- slug: ${feature}\n  name: ${feature}\n  purpose: Trying\n  owner: "${owner}"\n  body: ${body}\n  points: [We know.]\n  scopes: [namespace]\n  validity_months: 12\n  approvals: 1\n  changes: By hand\n`;
+  const entry = (body, owner = 'platform') => `- slug: ${feature}\n  name: ${feature}\n  purpose: Trying\n  owner: "${owner}"\n  stage: preview\n  body: ${body}\n  points: [We know.]\n  scopes: [namespace]\n  validity_months: 12\n  approvals: 1\n  changes: By hand\n`;
   const take = async (text) => {
     await page.goto('/admin/features');
     await page.getByLabel('Catalogue in YAML').fill(text);

@@ -95,7 +95,8 @@ async fn step(database: &PgPool, acceptance: &Acceptance, step: Step) -> Result<
         _ => None,
     };
     let comment = if matches!(step, Step::Refuse { .. }) { "no" } else { "" };
-    let new = NewStep { acceptance: acceptance.accepted.id, step, person_id, comment, request_id: "request" };
+    let number = find_acceptance(database, acceptance.accepted.id).await.unwrap().steps.len() + 1;
+    let new = NewStep { acceptance: acceptance.accepted.id, number, step, person_id, comment, request_id: "request" };
     take_step(database, new).await
 }
 

@@ -269,7 +269,7 @@ pub async fn list_rows_of_acceptance(database: &PgPool, acceptance: &str) -> sql
            select e.sequence, e.entry, e.previous_hash as "previous_hash: Digest", e.hash as "hash: Digest",
              encode(p.salt, 'hex') as salt, p.issuer as "issuer?", p.subject as "subject?", p.name as "name?", p.email as "email?"
            from audit_events e left join identities p on p.commitment = e.actor
-           where e.id in (select id from intents) or e.intent_id in (select id from intents)
+           where e.id in (select id from intents union all select o.id from audit_events o join intents on o.intent_id = intents.id)
            order by e.sequence"#,
         acceptance,
     )
@@ -368,6 +368,10 @@ pub async fn check_identities(database: &PgPool) -> sqlx::Result<(i64, i64, Opti
 /// # Errors
 /// When the database refuses or is away.
 pub async fn erase_person(connection: &mut PgConnection, issuer: &str, subject: &str) -> sqlx::Result<u64> {
+    // Writers take this lock first and identities second; in the other order two would wait for each other.
+    sqlx::query!("select pg_advisory_xact_lock(hashtext('audit_events')) is null as locked")
+        .fetch_one(&mut *connection)
+        .await?;
     let erased = sqlx::query!(
         "update identities set salt = null, details = null where issuer = $1 and subject = $2",
         issuer,

@@ -1,7 +1,7 @@
 //! Everything about one acceptance in one file, and checking it with nothing else at hand.
 
 use super::acceptance::{Accepted, StepTaken, fold};
-use super::opt_in::Standing;
+use super::opt_in::{End, Standing};
 use super::terms::Terms;
 use crate::audit::chain::Entry;
 use crate::audit::export::ExportedRow;
@@ -89,6 +89,7 @@ impl Evidence {
         for (number, step) in (1..).zip(&self.steps) {
             check_step(number, step, &accepted, &writes, self.person.as_ref())?;
         }
+        self.check_nothing_is_left_out(&accepted, &writes)?;
         let opt_in =
             fold(self.accepted_by, &terms, &self.steps).map_err(|error| NotProven::Rules(error.to_string()))?;
         Ok(Proven { accepted, standing: opt_in.standing().clone(), rows: self.record.len() })
@@ -116,6 +117,17 @@ impl Evidence {
         }
         intents.retain(|recorded| succeeded.contains(&recorded.entry.id));
         Ok(intents)
+    }
+
+    /// A step that the record shows and the file does not was taken out of it.
+    fn check_nothing_is_left_out(&self, accepted: &Accepted, writes: &[Recorded]) -> Result<(), NotProven> {
+        let id = accepted.id.to_string();
+        let of_this = writes.iter().filter(|recorded| recorded.entry.detail["acceptance"] == id);
+        let numbers = of_this.filter_map(|recorded| recorded.entry.detail["step"].as_str()?.parse::<usize>().ok());
+        match numbers.max().is_some_and(|last| last > self.steps.len()) {
+            true => Err(NotProven::Differs("the record shows more steps than this file")),
+            false => Ok(()),
+        }
     }
 
     fn check_acceptance(&self, accepted: &Accepted, writes: &[Recorded]) -> Result<(), NotProven> {
@@ -151,6 +163,9 @@ fn check_step(
             && recorded.entry.detail["acceptance"] == accepted.id.to_string()
             && recorded.entry.detail["step"] == number_in_words
             && recorded.entry.detail["comment"] == step.comment
+            && recorded.entry.request_id == step.request_id
+            && (recorded.entry.action == Action::RiskRevoke.code())
+                == (step.step == "ending" && step.reason == Some(End::Revoked))
     };
     let recorded = writes.iter().find(shows).ok_or(NotProven::NotRecorded(number))?;
     let is_decision = matches!(step.step.as_str(), "approved" | "refused");
@@ -274,7 +289,7 @@ mod tests {
     fn whatever_is_changed_is_found() {
         let good = evidence(&person("ada"));
         type Change = fn(&mut Evidence);
-        let changes: [(&str, Change); 8] = [
+        let changes: [(&str, Change); 9] = [
             ("statement", |evidence| evidence.statement = evidence.statement.replace("Risky", "Safe")),
             ("justification", |evidence| {
                 evidence.acceptance =
@@ -289,6 +304,7 @@ mod tests {
             ("row", |evidence| {
                 evidence.record[2].link.entry = evidence.record[2].link.entry.replace("fine", "good");
             }),
+            ("step left out", |evidence| evidence.steps.clear()),
             ("missing outcome", |evidence| drop(evidence.record.pop())),
             ("actor of a row", |evidence| evidence.record[2].actor = Some(person("grace"))),
         ];

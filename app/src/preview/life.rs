@@ -54,7 +54,8 @@ impl Life {
     /// Whether the accepted statement is the current one, or every later one lets it go on.
     #[must_use]
     pub fn is_in_force(&self) -> bool {
-        self.stage != Stage::Retired && self.later.iter().all(|later| later.renewal == Renewal::NotNeeded)
+        self.stage == Stage::General
+            || self.stage == Stage::Preview && self.later.iter().all(|later| later.renewal == Renewal::NotNeeded)
     }
 
     /// When it ends by itself, and why; nothing where it has no end.

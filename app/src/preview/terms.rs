@@ -143,7 +143,7 @@ impl Effect {
                 format!("Each namespace gets {}.", pairs.join(", "))
             }
             Self::RoleBinding { cluster_role } => {
-                format!("The team's groups get the ClusterRole {cluster_role} in each namespace.")
+                format!("The groups named in the acceptance get the ClusterRole {cluster_role} in each namespace.")
             }
         }
     }

@@ -48,8 +48,12 @@ impl KubeCluster {
                 self.apply_metadata(grant, &json!({})).await
             }
             Given::RoleBinding { .. } => match self.find(&binding_path(grant)?).await? {
-                Some(found) if is_ours(&found) => self.delete_binding(grant).await,
-                _ => Ok(()),
+                // The mark may have been taken off by whoever wants to keep the role.
+                Some(found) if is_ours(&found) || found["roleRef"] == binding(grant)["roleRef"] => {
+                    self.delete_binding(grant).await
+                }
+                Some(_) => Err(not_ours(grant)),
+                None => Ok(()),
             },
         }
     }
@@ -73,7 +77,9 @@ impl KubeCluster {
                 Ok(match self.find(&binding_path(grant)?).await? {
                     None => Some(format!("The RoleBinding {} in {} is gone.", binding_name(grant), grant.namespace)),
                     Some(found)
-                        if found["roleRef"]["name"] != wanted["roleRef"]["name"] || !same_subjects(&found, &wanted) =>
+                        if !is_ours(&found)
+                            || found["roleRef"] != wanted["roleRef"]
+                            || !same_subjects(&found, &wanted) =>
                     {
                         Some(format!("The RoleBinding {} in {} was changed.", binding_name(grant), grant.namespace))
                     }

@@ -8,7 +8,7 @@ use crate::form::{FormErrors, FormOutcome, decode};
 use crate::preview::Feature;
 use crate::preview::acceptance::{Acceptance, Accepted};
 use crate::preview::store::{self, AcceptanceQuery};
-use crate::preview::terms::{ScopeKind, Stage};
+use crate::preview::terms::{Effect, ScopeKind, Stage};
 use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::http::request::Parts;
@@ -71,6 +71,11 @@ pub async fn post_opt_in(
         }
     };
     let accepted = what_is_accepted(&state, &actor, &feature, choice, &form).await?;
+    if accepted.groups.is_empty() && matches!(feature.current.terms.effect, Effect::RoleBinding { .. }) {
+        let mut errors = FormErrors::default();
+        errors.add("scope", "None of your groups administers this, so nobody would get the role. Choose your team, or ask somebody whose group administers it.");
+        return Ok(FormOutcome::again(form, errors).respond(state, parts).await);
+    }
     let outcome = match form.act.as_str() {
         "accept" => FormOutcome::Done(accept(&state, &actor, accepted).await?),
         _ => FormOutcome::<OptInForm>::shown(Confirming { form, accepted }),
@@ -195,7 +200,7 @@ pub async fn load_feature(
 ) -> Result<(Feature, Result<Vec<ScopeChoice>, AppError>, Vec<Acceptance>), AppError> {
     let feature = store::find_feature(&state.database, slug).await?;
     let choices = load_scopes(state, actor, &feature.current.terms.scopes).await;
-    let query = AcceptanceQuery { feature: Some(slug.to_owned()), ..AcceptanceQuery::default() };
+    let query = AcceptanceQuery { feature: Some(slug.to_owned()), is_whole: true, ..AcceptanceQuery::default() };
     let theirs = choices.as_ref().map(Vec::as_slice).unwrap_or_default();
     let acceptances = visible(store::list_acceptances(&state.database, &query).await?, actor, theirs);
     Ok((feature, choices, acceptances))
@@ -207,7 +212,8 @@ pub async fn load_feature(
 /// When the database is away.
 pub async fn load_features(state: &AppState, actor: &Actor) -> Result<(Vec<Feature>, Vec<Acceptance>), AppError> {
     let features = store::list_features(&state.database).await?;
-    let all = store::list_acceptances(&state.database, &AcceptanceQuery::default()).await?;
+    let query = AcceptanceQuery { is_whole: true, ..AcceptanceQuery::default() };
+    let all = store::list_acceptances(&state.database, &query).await?;
     // While the cluster is away people still see what they accepted themselves.
     let theirs = load_scopes(state, actor, &ScopeKind::ALL).await.unwrap_or_default();
     Ok((features, visible(all, actor, &theirs)))

@@ -15,7 +15,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A feature, as an administrator types it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,7 +166,6 @@ struct Entry {
     owner: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     documentation_url: Option<String>,
-    #[serde(default)]
     stage: Stage,
     body: String,
     points: Vec<String>,
@@ -235,7 +234,10 @@ impl Entry {
     fn mistakes(&self) -> Vec<(&'static str, String)> {
         let mut mistakes = Vec::new();
         let mut wrong = |field, message: &str| mistakes.push((field, message.to_owned()));
-        if !is_dns_label(&self.slug) || ["new", "acceptances"].contains(&self.slug.as_str()) {
+        if !is_dns_label(&self.slug)
+            || self.slug.len() > LONGEST_SLUG
+            || ["new", "acceptances"].contains(&self.slug.as_str())
+        {
             wrong(
                 "slug",
                 "Enter a short name of lower-case letters, digits and '-'; it becomes part of the address. It cannot be new or acceptances.",
@@ -254,6 +256,9 @@ impl Entry {
         mistakes
     }
 }
+
+/// The slug is part of a name in the cluster that has 63 characters at most.
+const LONGEST_SLUG: usize = 40;
 
 /// What saving an entry would do.
 struct Plan {
@@ -337,6 +342,9 @@ async fn save_feature(
     if slug != "new" && form.version != seen {
         errors.add("version", "Somebody else has published a version in the meantime. Look at it below, and save again if you still want to.");
         return Ok(FormOutcome::again(FeatureForm { version: seen, ..form }, errors));
+    }
+    if Stage::from_stored(&form.stage).is_none() {
+        errors.add("stage", "Choose a stage.");
     }
     match Plan::of(state, &entry, known.as_ref()) {
         Ok(plan) if errors.is_empty() => {
@@ -422,6 +430,10 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
         errors.add("catalogue", "Paste a catalogue: a list with at least one feature.");
     }
     let known = store::list_features(&state.database).await?;
+    let mut seen = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| !seen.insert(entry.slug.as_str())) {
+        errors.add("catalogue", format!("{} is there twice.", entry.slug));
+    }
     let mut plans = Vec::new();
     for entry in &entries {
         let known = known.iter().find(|feature| feature.description.slug == entry.slug);

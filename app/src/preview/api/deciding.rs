@@ -133,6 +133,7 @@ async fn take(
 ) -> Result<Standing, AppError> {
     let new = NewStep {
         acceptance: acceptance.accepted.id,
+        number: acceptance.steps.len() + 1,
         step,
         person_id: Some(actor.person_id),
         comment,

@@ -1,6 +1,6 @@
 //! For what somebody may accept risks.
 
-use crate::access::{KubeIdentity, KubeName, Subject};
+use crate::access::KubeIdentity;
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::namespaces::namespaces_where;
@@ -84,12 +84,15 @@ pub(super) async fn load_groups(
         let team = state.policy.teams.iter().find(|team| team.name == choice.scope.name);
         return Ok(team.iter().flat_map(|team| &team.groups).map(|group| format!("{prefix}{group}")).collect());
     }
+    // Whoever administers by themselves, without any group, does so with each: then this says nothing of the group.
+    let nobody_else = KubeIdentity { user: actor.kube.user.clone(), groups: Vec::new() };
+    if administers(state, &nobody_else, &choice.namespaces).await? {
+        return Ok(Vec::new());
+    }
     let mut administering = Vec::new();
     for group in &actor.kube.groups {
-        // The person with this group alone. Whoever administers without any group has all of them: then only those
-        // that are bound there count.
         let alone = KubeIdentity { user: actor.kube.user.clone(), groups: vec![group.clone()] };
-        if is_bound(state, actor, group, &choice.namespaces)? && administers(state, &alone, &choice.namespaces).await? {
+        if administers(state, &alone, &choice.namespaces).await? {
             administering.push(group.to_string());
         }
     }
@@ -103,13 +106,4 @@ async fn administers(state: &AppState, who: &KubeIdentity, namespaces: &[String]
         }
     }
     Ok(true)
-}
-
-fn is_bound(state: &AppState, actor: &Actor, group: &KubeName, namespaces: &[String]) -> Result<bool, AppError> {
-    let bindings = state.cluster.bindings_of(&actor.kube)?;
-    let subject = Subject::Group(group.to_string());
-    let is_bound_in = |namespace: &String| {
-        bindings.iter().any(|binding| binding.subject == subject && binding.namespace.as_ref() == Some(namespace))
-    };
-    Ok(namespaces.iter().all(is_bound_in))
 }

@@ -7,7 +7,7 @@ use crate::error::AppError;
 use crate::ports::{ClusterError, Given, Grant};
 use crate::preview::acceptance::Acceptance;
 use crate::preview::life::Duty;
-use crate::preview::opt_in::{End, Step};
+use crate::preview::opt_in::{End, Standing, Step, StepError};
 use crate::preview::store::{self, AcceptanceQuery, EffectNote, NewStep};
 use crate::preview::terms::Effect;
 use crate::state::AppState;
@@ -25,9 +25,7 @@ pub async fn steward(state: &AppState, now: Timestamp) -> Result<(), AppError> {
     if !store::takes_turn(&mut turn).await? {
         return Ok(());
     }
-    let open = ["waiting", "approved", "effective", "ending"].map(str::to_owned).to_vec();
-    let query = AcceptanceQuery { standings: Some(open), ..AcceptanceQuery::default() };
-    let acceptances = store::list_acceptances(&state.database, &query).await?;
+    let acceptances = list_open(state).await?;
     for acceptance in &acceptances {
         let Some(duty) = acceptance.life.due(now) else { continue };
         let steward = Steward { state, acceptance, others: &acceptances, now, request_id: Uuid::now_v7().to_string() };
@@ -39,23 +37,41 @@ pub async fn steward(state: &AppState, now: Timestamp) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Makes what an opt-in gives once more, for an administrator who has seen that the cluster differs.
+/// Makes what an opt-in gives once more, for an administrator who has seen that the cluster differs. Not while the
+/// steward is at it, and only if it is still effective then.
 ///
 /// # Errors
-/// The cluster's, or the database's.
+/// [`AppError::Conflict`] where it is not; the cluster's, or the database's.
 pub(super) async fn repair(
     state: &AppState,
     who: impl Into<Acting<'_>>,
     acceptance: &Acceptance,
 ) -> Result<(), AppError> {
-    let object = acceptance.object();
-    audited(state, who, Action::EffectTake, &object, detail_of(acceptance, ""), |_| grant_all(state, acceptance))
-        .await?;
-    Ok(store::note_effect(&state.database, acceptance.accepted.id, &EffectNote::default(), Timestamp::now()).await?)
+    let id = acceptance.accepted.id;
+    // No step of its life, so none is counted.
+    let detail = json!({ "acceptance": id, "digest": acceptance.digest, "again": "yes" });
+    audited(state, who, Action::EffectTake, &acceptance.object(), detail, |_| async {
+        let mut turn = state.database.begin().await?;
+        store::waits_for_turn(&mut turn).await?;
+        let open = list_open(state).await?;
+        let current = open.iter().find(|open| open.accepted.id == id);
+        let current = current.filter(|current| *current.standing() == Standing::Effective);
+        let current = current.ok_or(AppError::Conflict { message: StepError::TooLate.to_string() })?;
+        grant_all(state, current, &open).await?;
+        Ok(turn.commit().await?)
+    })
+    .await?;
+    Ok(store::note_effect(&state.database, id, &EffectNote::default(), Timestamp::now()).await?)
 }
 
-async fn grant_all(state: &AppState, acceptance: &Acceptance) -> Result<(), AppError> {
-    for grant in grants_of(acceptance) {
+async fn list_open(state: &AppState) -> Result<Vec<Acceptance>, AppError> {
+    let open = ["waiting", "approved", "effective", "ending"].map(str::to_owned).to_vec();
+    let query = AcceptanceQuery { standings: Some(open), is_whole: true, ..AcceptanceQuery::default() };
+    store::list_acceptances(&state.database, &query).await
+}
+
+async fn grant_all(state: &AppState, acceptance: &Acceptance, open: &[Acceptance]) -> Result<(), AppError> {
+    for grant in grants_of(acceptance, open) {
         state.cluster.grant(&grant).await?;
     }
     Ok(())
@@ -111,7 +127,9 @@ impl Steward<'_> {
             return Ok(());
         }
         let done = self
-            .audited(Action::EffectTake, Step::TakeEffect, async || grant_all(self.state, self.acceptance).await)
+            .audited(Action::EffectTake, Step::TakeEffect, async || {
+                grant_all(self.state, self.acceptance, self.others).await
+            })
             .await;
         self.note(done).await
     }
@@ -120,11 +138,10 @@ impl Steward<'_> {
         if !self.is_due().await? {
             return Ok(());
         }
-        let kept = self.kept_by_others();
         let done = self
             .audited(Action::EffectRemove, Step::RemoveEffect, async || {
-                for grant in grants_of(self.acceptance).into_iter().filter(|grant| !kept.contains(&grant.namespace)) {
-                    self.state.cluster.withdraw(&grant).await?;
+                for grant in grants_of(self.acceptance, &[]) {
+                    self.take_back(&grant).await?;
                 }
                 Ok(())
             })
@@ -132,17 +149,23 @@ impl Steward<'_> {
         self.note(done).await
     }
 
-    /// Namespaces in which another opt-in still gives the same feature.
-    fn kept_by_others(&self) -> BTreeSet<String> {
-        let mine = &self.acceptance.accepted;
-        let others = self.others.iter().filter(|other| other.accepted.feature == mine.feature);
-        let granted = others.filter(|other| other.accepted.id != mine.id && other.standing().is_granted());
-        granted.flat_map(|other| other.accepted.namespaces.iter().cloned()).collect()
+    /// Where another opt-in still gives the same thing of the same feature, what is there becomes that one's alone.
+    async fn take_back(&self, grant: &Grant) -> Result<(), AppError> {
+        let is_same_place = |other: &Grant| other.namespace == grant.namespace && same_kind(&other.given, &grant.given);
+        let others = self.others.iter().filter(|other| {
+            let is_other = other.accepted.id != self.acceptance.accepted.id;
+            is_other && other.accepted.feature == grant.feature && other.standing().is_granted()
+        });
+        let kept = others.flat_map(|other| grants_of(other, self.others)).find(is_same_place);
+        match kept {
+            Some(kept) => Ok(self.state.cluster.grant(&kept).await?),
+            None => Ok(self.state.cluster.withdraw(grant).await?),
+        }
     }
 
     async fn look(&self) -> Result<(), AppError> {
         let mut drift = Vec::new();
-        for grant in grants_of(self.acceptance) {
+        for grant in grants_of(self.acceptance, self.others) {
             match self.state.cluster.difference(&grant).await {
                 Ok(difference) => drift.extend(difference),
                 // Nothing is known now; what was known stays.
@@ -177,6 +200,7 @@ impl Steward<'_> {
         let fairway = Profile::fairway();
         let new = NewStep {
             acceptance: self.acceptance.accepted.id,
+            number: self.acceptance.steps.len() + 1,
             step,
             person_id: None,
             comment: "",
@@ -195,35 +219,45 @@ impl Steward<'_> {
     }
 }
 
-/// What an opt-in gives, namespace by namespace.
-fn grants_of(acceptance: &Acceptance) -> Vec<Grant> {
+/// What an opt-in gives, namespace by namespace. What other granted opt-ins of the same feature give there is the same
+/// object, so it holds the groups of all of them.
+fn grants_of(acceptance: &Acceptance, open: &[Acceptance]) -> Vec<Grant> {
     let accepted = &acceptance.accepted;
-    let given = match &acceptance.terms.effect {
-        Effect::ByHand => return Vec::new(),
-        Effect::Metadata { labels, annotations } => {
-            Given::Metadata { labels: labels.clone(), annotations: annotations.clone() }
-        }
-        Effect::RoleBinding { cluster_role } => {
-            Given::RoleBinding { cluster_role: cluster_role.clone(), groups: accepted.groups.clone() }
-        }
+    let granted_beside = |namespace: &String| -> Vec<&Acceptance> {
+        let others = open.iter().filter(|other| {
+            other.accepted.feature == accepted.feature
+                && other.accepted.id != accepted.id
+                && other.standing().is_granted()
+                && other.terms.effect == acceptance.terms.effect
+        });
+        others.filter(|other| other.accepted.namespaces.contains(namespace)).collect()
     };
-    let approvers: Vec<&str> = acceptance
-        .steps
-        .iter()
-        .filter(|taken| taken.step == "approved")
-        .filter_map(|taken| taken.person.as_deref())
-        .collect();
-    let mandate = format!(
-        "acceptance {}, accepted by {}, approved by {}",
-        accepted.id,
-        acceptance.person().0,
-        approvers.join(" and ")
-    );
-    let grant = |namespace: &String| Grant {
-        feature: accepted.feature.clone(),
-        namespace: namespace.clone(),
-        given: given.clone(),
-        mandate: mandate.clone(),
+    let grant = |namespace: &String| {
+        let others = granted_beside(namespace);
+        let groups = others.iter().flat_map(|other| &other.accepted.groups).chain(&accepted.groups);
+        let groups: BTreeSet<String> = groups.cloned().collect();
+        let given = match &acceptance.terms.effect {
+            Effect::ByHand => return None,
+            Effect::Metadata { labels, annotations } => {
+                Given::Metadata { labels: labels.clone(), annotations: annotations.clone() }
+            }
+            Effect::RoleBinding { cluster_role } => {
+                Given::RoleBinding { cluster_role: cluster_role.clone(), groups: groups.into_iter().collect() }
+            }
+        };
+        let (feature, namespace) = (accepted.feature.clone(), namespace.clone());
+        Some(Grant { feature, namespace, given, mandate: mandate_of(acceptance) })
     };
-    accepted.namespaces.iter().map(grant).collect()
+    accepted.namespaces.iter().filter_map(grant).collect()
+}
+
+fn mandate_of(acceptance: &Acceptance) -> String {
+    let approved = acceptance.steps.iter().filter(|taken| taken.step == "approved");
+    let approvers: Vec<&str> = approved.filter_map(|taken| taken.person.as_deref()).collect();
+    let (id, person) = (acceptance.accepted.id, acceptance.person().0);
+    format!("acceptance {id}, accepted by {person}, approved by {}", approvers.join(" and "))
+}
+
+fn same_kind(one: &Given, other: &Given) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
 }

@@ -36,7 +36,7 @@ pub fn ApprovalsPage() -> impl IntoView {
             .partition(|acceptance| matches!(acceptance.standing(), Standing::Waiting { .. }));
         let decider = actor.administrator().is_ok().then_some(actor.person_id);
         let is_empty = waiting.is_empty() && others.is_empty();
-        let empty = is_empty.then(|| view! { <Empty title="Nothing waits for a decision"><p>"New acceptances of risks appear here. "<a href="/admin/approvals?standing=all">"Show all acceptances"</a></p></Empty> });
+        let empty = is_empty.then(|| view! { <Empty title="Nothing to show"><p>"Acceptances that fit the filter appear here. "<a href="/admin/approvals?standing=all">"Show all acceptances"</a></p></Empty> });
         let listed = (!others.is_empty()).then(|| view! { <Acceptances acceptances=others label="Acceptances"/> });
         let body = view! {
             <Breadcrumb links=vec![("/admin".to_owned(), "Admin".to_owned())]/>
@@ -131,7 +131,7 @@ fn Waiting(acceptance: Acceptance, decider: Option<Uuid>, chosen: bool, errors: 
         "" => "no reason given".to_owned(),
         reason => reason.to_owned(),
     };
-    let outdated = (!acceptance.life.is_in_force()).then(|| view! { <Notice tone=Tone::Warn><p>"The statement has changed since, and must be accepted again. This can only be refused."</p></Notice> });
+    let outdated = (!acceptance.life.is_in_force()).then(|| view! { <Notice tone=Tone::Warn><p>"The statement has changed since, or the feature was retired. This can only be refused."</p></Notice> });
     view! {
         <li class="card">
             <h2><a href=format!("/preview-features/acceptances/{id}")>{title}</a></h2>
@@ -141,7 +141,8 @@ fn Waiting(acceptance: Acceptance, decider: Option<Uuid>, chosen: bool, errors: 
                 <Fact term="Accepted by">{name}" "<span class="quiet">{email}</span></Fact>
                 <Fact term="When"><Time at=acceptance.accepted.accepted_at/></Fact>
                 <Fact term="Namespaces">{acceptance.accepted.namespaces.join(", ")}</Fact>
-                <Fact term="Statement">{format!("version {}, ", acceptance.accepted.statement_version)}<a href=format!("/preview-features/{}", acceptance.accepted.feature)>"read it"</a></Fact>
+                <Fact term="Groups that get it">{acceptance.accepted.groups.join(", ")}</Fact>
+                <Fact term="Statement">{format!("version {}, ", acceptance.accepted.statement_version)}<a href=format!("/preview-features/acceptances/{id}")>"read it as it was accepted"</a></Fact>
                 <Fact term="What approval does">{effect}</Fact>
                 <Fact term="Why">{why}</Fact>
             </dl>

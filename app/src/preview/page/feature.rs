@@ -191,7 +191,7 @@ pub(super) fn RecordFacts(accepted: Accepted) -> impl IntoView {
             <Fact term="Feature">{accepted.feature.clone()}</Fact>
             <Fact term="For">{accepted.scope.to_string()}</Fact>
             <Fact term="Namespaces">{list(&accepted.namespaces)}</Fact>
-            <Fact term="Groups of the team">{list(&accepted.groups)}</Fact>
+            <Fact term="Groups that get it">{list(&accepted.groups)}</Fact>
             <Fact term="Statement">{format!("version {}, SHA-256 ", accepted.statement_version)}<code>{accepted.statement_digest.to_string()}</code></Fact>
             <Fact term="Confirmed"><ul>{points}</ul></Fact>
             <Fact term="Why">{why}</Fact>

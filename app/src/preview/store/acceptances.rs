@@ -25,6 +25,8 @@ pub struct AcceptanceQuery {
     pub standings: Option<Vec<String>>,
     /// For a scope.
     pub scope: Option<Scope>,
+    /// All that fit, and not only as many as a page shows.
+    pub is_whole: bool,
 }
 
 /// The most that a list shows.
@@ -113,7 +115,7 @@ pub async fn list_acceptances(
         query.standings.as_deref(),
         query.scope.as_ref().map(|scope| scope.kind.stored()),
         query.scope.as_ref().map(|scope| scope.name.as_str()),
-        MOST,
+        if query.is_whole { i64::MAX } else { MOST },
     )
     .fetch_all(database)
     .await?;

@@ -25,6 +25,15 @@ pub async fn takes_turn(connection: &mut PgConnection) -> sqlx::Result<bool> {
     Ok(row.is_turn)
 }
 
+/// Waits until no replica looks after opt-ins, and keeps them from it until the transaction ends.
+///
+/// # Errors
+/// When the database is away.
+pub async fn waits_for_turn(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtext('opt_ins')) is null as locked").fetch_one(connection).await?;
+    Ok(())
+}
+
 /// Whether it is time to try again. After each failure the pause doubles, from 5 seconds to 10 minutes.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use super::find_acceptance;
 use crate::error::AppError;
-use crate::preview::opt_in::{End, Standing, Step};
+use crate::preview::opt_in::{End, Standing, Step, StepError};
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -11,6 +11,8 @@ use uuid::Uuid;
 pub struct NewStep<'a> {
     /// Of which opt-in.
     pub acceptance: Uuid,
+    /// Its number: that of the step after those that were seen.
+    pub number: usize,
     /// Which.
     pub step: Step,
     /// Who; nobody where Fairway takes it by itself.
@@ -35,7 +37,10 @@ pub async fn take_step(database: &PgPool, new: NewStep<'_>) -> Result<Standing, 
     .fetch_one(&mut *transaction)
     .await?;
     let acceptance = find_acceptance(&mut *transaction, new.acceptance).await?;
-    let number = i32::try_from(acceptance.steps.len() + 1).unwrap_or(i32::MAX);
+    if new.number != acceptance.steps.len() + 1 {
+        return Err(too_late());
+    }
+    let number = i32::try_from(new.number).unwrap_or(i32::MAX);
     let opt_in = acceptance
         .opt_in
         .after(new.step, acceptance.life.is_in_force())
@@ -62,10 +67,18 @@ pub async fn take_step(database: &PgPool, new: NewStep<'_>) -> Result<Standing, 
     match inserted {
         Ok(_) => {}
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            return Err(AppError::Conflict { message: crate::preview::opt_in::StepError::TooLate.to_string() });
+            return Err(too_late());
         }
         Err(error) => return Err(error.into()),
     }
+    // What has come to another stage need not wait for the pause after what failed before.
+    sqlx::query!("update effects set next_attempt_at = now() where acceptance_id = $1", new.acceptance)
+        .execute(&mut *transaction)
+        .await?;
     transaction.commit().await?;
     Ok(opt_in.standing().clone())
+}
+
+fn too_late() -> AppError {
+    AppError::Conflict { message: StepError::TooLate.to_string() }
 }
