@@ -30,6 +30,8 @@ pub mod routes;
 #[cfg(feature = "ssr")]
 pub mod state;
 #[cfg(feature = "ssr")]
+pub mod turn;
+#[cfg(feature = "ssr")]
 pub mod ui;
 
 #[cfg(feature = "ssr")]

@@ -5,24 +5,13 @@
 mod parts;
 
 use app::ports::{IdentityProvider, PendingSignIn, ProviderError};
-use parts::told;
+use parts::{provider, told};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, redirect};
 use server::config::Oidc;
 use server::identity_provider::OpenIdProvider;
 use std::collections::BTreeMap;
 use url::Url;
-
-fn provider() -> OpenIdProvider {
-    let settings = Oidc {
-        issuer: told("FAIRWAY_TEST_ISSUER").parse().unwrap(),
-        client_id: "fairway".into(),
-        client_secret: Some("demo-secret-of-the-local-stack".to_owned().into()),
-        scopes: ["openid", "profile", "email", "groups", "offline_access"].map(str::to_owned).to_vec(),
-        groups_claim: "groups".into(),
-    };
-    OpenIdProvider::new(settings, &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap()
-}
 
 /// A browser that keeps cookies and stops when it is sent back to the portal.
 #[derive(Default)]

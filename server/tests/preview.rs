@@ -12,8 +12,8 @@ use app::preview::Description;
 use app::preview::acceptance::{Acceptance, Accepted};
 use app::preview::opt_in::{End, Standing, Step};
 use app::preview::store::{
-    AcceptanceQuery, NewStep, describe_feature, find_acceptance, find_feature, insert_acceptance, list_acceptances,
-    publish, take_step,
+    AcceptanceQuery, NewStep, Viewer, describe_feature, find_acceptance, find_feature, insert_acceptance,
+    list_acceptances, publish, take_step,
 };
 use app::preview::terms::{Effect, Renewal, Scope, ScopeKind, Stage, Terms};
 use jiff::{Timestamp, Unit};
@@ -97,7 +97,10 @@ async fn step(database: &PgPool, acceptance: &Acceptance, step: Step) -> Result<
     let comment = if matches!(step, Step::Refuse { .. }) { "no" } else { "" };
     let number = find_acceptance(database, acceptance.accepted.id).await.unwrap().steps.len() + 1;
     let new = NewStep { acceptance: acceptance.accepted.id, number, step, person_id, comment, request_id: "request" };
-    take_step(database, new).await
+    let mut transaction = database.begin().await.unwrap();
+    let standing = take_step(&mut transaction, new).await?;
+    transaction.commit().await.unwrap();
+    Ok(standing)
 }
 
 fn approve(by: &Actor) -> Step {
@@ -351,11 +354,14 @@ async fn acceptances_are_found_by_person_feature_scope_and_standing_and_those_th
         found.iter().map(|acceptance| acceptance.accepted.id).collect::<Vec<_>>()
     };
     let all = AcceptanceQuery::default;
+    let scope = |name: &str| Some(Scope { kind: ScopeKind::Namespace, name: name.into() });
+    let dana_and = |scope: Option<Scope>| Some(Viewer { person: dana.person_id, scopes: scope.into_iter().collect() });
     assert_eq!(found(all()).await, [other, waiting, refused]);
-    assert_eq!(found(AcceptanceQuery { person: Some(dana.person_id), ..all() }).await, [waiting, refused]);
+    assert_eq!(found(AcceptanceQuery { seen_by: dana_and(None), ..all() }).await, [waiting, refused]);
+    assert_eq!(found(AcceptanceQuery { seen_by: dana_and(scope("pay")), ..all() }).await, [waiting, refused]);
+    assert_eq!(found(AcceptanceQuery { seen_by: dana_and(scope("shop")), ..all() }).await, [other, waiting, refused]);
     assert_eq!(found(AcceptanceQuery { standings: Some(vec!["refused".into()]), ..all() }).await, [refused]);
     assert_eq!(found(AcceptanceQuery { feature: Some("other".into()), ..all() }).await, Vec::<Uuid>::new());
-    let scope = |name: &str| Some(Scope { kind: ScopeKind::Namespace, name: name.into() });
     assert_eq!(found(AcceptanceQuery { scope: scope("shop"), ..all() }).await.len(), 3);
     assert_eq!(found(AcceptanceQuery { scope: scope("pay"), ..all() }).await.len(), 0);
 }
@@ -368,4 +374,8 @@ async fn steps_written_by_a_hand_in_the_database_are_not_believed(owner: PgPool)
     step(&owner, &acceptance, approve(&ada)).await.unwrap();
     owner.execute("alter table opt_in_steps disable trigger all; alter table opt_in_steps drop constraint decisions_need_a_second_person; update opt_in_steps set person_id = accepted_by").await.unwrap();
     assert_eq!(find_acceptance(&owner, acceptance.accepted.id).await.unwrap_err(), AppError::Internal);
+    let untouched = accept(&owner, &dana, &terms(1)).await.unwrap();
+    let listed = list_acceptances(&owner, &AcceptanceQuery::default()).await.unwrap();
+    let ids: Vec<Uuid> = listed.iter().map(|acceptance| acceptance.accepted.id).collect();
+    assert_eq!(ids, [untouched.accepted.id], "one that cannot be read hides no other");
 }

@@ -17,6 +17,7 @@ use app::workloads::store::{
 use app::workloads::submission::{ApplyOutcome, ApplyResult, SubmissionState};
 use parts::{actor, portal_role};
 use serde_json::json;
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use uuid::Uuid;
 
@@ -108,6 +109,10 @@ async fn a_submission_counts_as_applied_only_once_the_record_says_so(
     assert!(list_submissions(&portal, &["pay".into()], false).await.unwrap().is_empty());
 }
 
+async fn reviewed(database: &PgPool, new: NewReview<'_>) -> Result<(), AppError> {
+    insert_review(&mut database.acquire().await.unwrap(), new).await
+}
+
 fn review(
     submission: Uuid,
     submitted_by: Uuid,
@@ -146,7 +151,7 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
     let state = async || find_submission(&portal, id).await.unwrap().state;
     assert_eq!(state().await, SubmissionState::Waiting);
     let said = async |by: Uuid, author: Uuid, digest: Digest| {
-        insert_review(&portal, review(id, author, by, digest, ReviewVerdict::Approved)).await
+        reviewed(&portal, review(id, author, by, digest, ReviewVerdict::Approved)).await
     };
     for refused in [
         said(dana.person_id, dana.person_id, Digest::of("a")).await,
@@ -164,9 +169,9 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
     let waiting = list_submissions(&portal, &["shop".into()], true).await.unwrap();
     assert!(waiting.is_empty(), "what was reviewed waits no more");
     let refusal = || review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused);
-    let unseen = insert_review(&portal, refusal()).await;
+    let unseen = reviewed(&portal, refusal()).await;
     assert!(matches!(unseen, Err(AppError::Conflict { .. })), "somebody else was first: {unseen:?}");
-    insert_review(&portal, NewReview { after: 1, ..refusal() }).await.unwrap();
+    reviewed(&portal, NewReview { after: 1, ..refusal() }).await.unwrap();
     assert_eq!(state().await, SubmissionState::Refused, "the latest counts");
 }
 
@@ -175,7 +180,7 @@ async fn reviews_and_comments_can_be_neither_changed_nor_taken_back(options: PgP
     let portal = portal_role(options, connect).await;
     let (dana, lee) = (actor(&portal, "dana", &[]).await, actor(&portal, "lee", &[]).await);
     let id = insert_submission(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await.unwrap();
-    insert_review(&portal, review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused))
+    reviewed(&portal, review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused))
         .await
         .unwrap();
     insert_comment(&portal, id, lee.person_id, Some(1), "Why?").await.unwrap();

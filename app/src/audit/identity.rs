@@ -20,6 +20,12 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// From the columns of `identities`, with issuer, subject, name and address; nothing where they were blanked.
+    #[must_use]
+    pub fn stored(salt: Option<String>, [issuer, subject, name, email]: [Option<String>; 4]) -> Option<Self> {
+        Some(Self { salt: salt?, issuer: issuer?, subject: subject?, name: name?, email: email? })
+    }
+
     /// What is hashed behind the salt: a JSON array of the four texts.
     #[must_use]
     pub fn details(issuer: &str, subject: &str, name: &str, email: &str) -> String {

@@ -9,7 +9,7 @@ use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use jiff::{Timestamp, Unit};
 use jiff_sqlx::ToSqlx;
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 /// A row to be written; place, time and hash are added on the way.
@@ -253,7 +253,7 @@ pub async fn stream_rows<'c>(
     .fetch(connection);
     Ok(rows
         .map_ok(|row| StoredLink {
-            identity: identity(row.salt, [row.issuer, row.subject, row.name, row.email]),
+            identity: Identity::stored(row.salt, [row.issuer, row.subject, row.name, row.email]),
             link: Link { sequence: row.sequence, entry: row.entry, previous_hash: row.previous_hash, hash: row.hash },
         })
         .boxed())
@@ -263,7 +263,7 @@ pub async fn stream_rows<'c>(
 ///
 /// # Errors
 /// When the database refuses or is away.
-pub async fn list_rows_of_acceptance(database: &PgPool, acceptance: &str) -> sqlx::Result<Vec<StoredLink>> {
+pub async fn list_rows_of_acceptance(database: impl PgExecutor<'_>, acceptance: &str) -> sqlx::Result<Vec<StoredLink>> {
     let rows = sqlx::query!(
         r#"with intents as (select id from audit_events where detail ? 'acceptance' and detail ->> 'acceptance' = $1)
            select e.sequence, e.entry, e.previous_hash as "previous_hash: Digest", e.hash as "hash: Digest",
@@ -276,14 +276,10 @@ pub async fn list_rows_of_acceptance(database: &PgPool, acceptance: &str) -> sql
     .fetch_all(database)
     .await?;
     let stored = rows.into_iter().map(|row| StoredLink {
-        identity: identity(row.salt, [row.issuer, row.subject, row.name, row.email]),
+        identity: Identity::stored(row.salt, [row.issuer, row.subject, row.name, row.email]),
         link: Link { sequence: row.sequence, entry: row.entry, previous_hash: row.previous_hash, hash: row.hash },
     });
     Ok(stored.collect())
-}
-
-fn identity(salt: Option<String>, [issuer, subject, name, email]: [Option<String>; 4]) -> Option<Identity> {
-    Some(Identity { salt: salt?, issuer: issuer?, subject: subject?, name: name?, email: email? })
 }
 
 /// The links of the chain and nothing else, from one place to another, both included.
@@ -334,17 +330,6 @@ pub async fn last_published(database: &PgPool) -> sqlx::Result<Published> {
         tried_at: row.tried_at.map(|at| at.to_jiff()),
         succeeded_at: row.succeeded_at.map(|at| at.to_jiff()),
     })
-}
-
-/// Whether it is this replica's turn to publish, until the transaction ends.
-///
-/// # Errors
-/// When the database refuses or is away.
-pub async fn takes_turn(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    let row = sqlx::query!(r#"select pg_try_advisory_xact_lock(hashtext('record_heads')) as "is_turn!""#)
-        .fetch_one(connection)
-        .await?;
-    Ok(row.is_turn)
 }
 
 /// How many identities there are, how many of them were blanked, and the first whose details are not what was committed to.

@@ -136,6 +136,8 @@ pub struct Acceptance {
     pub problem: String,
     /// How the cluster differs from what was given; empty where it does not.
     pub drift: String,
+    /// When the effect is to be tried, or looked at, again; nothing where it never was.
+    pub next_attempt_at: Option<Timestamp>,
 }
 
 /// A stored acceptance that breaks the rules, which nothing but a hand in the database can have written.
@@ -173,6 +175,16 @@ impl Acceptance {
     #[must_use]
     pub fn standing(&self) -> &Standing {
         self.opt_in.standing()
+    }
+
+    /// Whether something in the cluster is rightly there because of it.
+    #[must_use]
+    pub fn gives(&self) -> bool {
+        match self.standing() {
+            Standing::Effective => true,
+            Standing::Approved => self.life.is_in_force(),
+            _ => false,
+        }
     }
 
     /// Who accepted, for people.

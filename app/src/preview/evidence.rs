@@ -1,6 +1,6 @@
 //! Everything about one acceptance in one file, and checking it with nothing else at hand.
 
-use super::acceptance::{Accepted, StepTaken, fold};
+use super::acceptance::{Acceptance, Accepted, StepTaken, fold};
 use super::opt_in::{End, Standing};
 use super::terms::Terms;
 use crate::audit::chain::Entry;
@@ -8,8 +8,9 @@ use crate::audit::export::ExportedRow;
 use crate::audit::identity::Identity;
 use crate::audit::{Action, Phase};
 use crate::digest::Digest;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The file: an acceptance, what was accepted, what became of it, and the rows of the record that say so.
@@ -62,13 +63,36 @@ pub enum NotProven {
     Rules(String),
 }
 
-/// A write of the record: the intent, by whom, and that it succeeded.
+/// A write of the record that succeeded: the intent, by whom, and when it was done.
 struct Recorded {
     entry: Entry,
     actor: Option<(String, String)>,
+    done_at: Timestamp,
+}
+
+/// How far the clocks of the portal's replicas and of the database may be apart.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
+
+impl Recorded {
+    fn was_under_way(&self, at: Timestamp) -> bool {
+        self.entry.occurred_at - CLOCKS <= at && at <= self.done_at + CLOCKS
+    }
 }
 
 impl Evidence {
+    /// Of an acceptance, with the rows of the record about it.
+    #[must_use]
+    pub fn of(acceptance: Acceptance, record: Vec<ExportedRow>) -> Self {
+        Self {
+            statement: acceptance.statement,
+            acceptance: acceptance.document,
+            person: acceptance.identity,
+            accepted_by: acceptance.person_id,
+            steps: acceptance.steps,
+            record,
+        }
+    }
+
     /// Checks every digest, every row, and that the record shows each step, taken by another person where the rules ask
     /// for one.
     ///
@@ -98,7 +122,7 @@ impl Evidence {
     /// The intents that succeeded.
     fn recorded(&self) -> Result<Vec<Recorded>, NotProven> {
         let mut intents = Vec::new();
-        let mut succeeded = BTreeSet::new();
+        let mut done = BTreeMap::new();
         for row in &self.record {
             let changed = NotProven::RowChanged(row.link.sequence);
             let entry: Entry = serde_json::from_str(&row.link.entry).map_err(|_| changed.clone())?;
@@ -109,14 +133,17 @@ impl Evidence {
             match (entry.phase, entry.intent_id) {
                 (Phase::Intent, _) => {
                     let actor = row.actor.as_ref().map(|actor| (actor.issuer.clone(), actor.subject.clone()));
-                    intents.push(Recorded { entry, actor });
+                    intents.push((entry, actor));
                 }
-                (Phase::Succeeded, Some(intent)) => drop(succeeded.insert(intent)),
+                (Phase::Succeeded, Some(intent)) => drop(done.insert(intent, entry.occurred_at)),
                 _ => {}
             }
         }
-        intents.retain(|recorded| succeeded.contains(&recorded.entry.id));
-        Ok(intents)
+        let succeeded = |(entry, actor): (Entry, _)| {
+            let done_at = *done.get(&entry.id)?;
+            Some(Recorded { entry, actor, done_at })
+        };
+        Ok(intents.into_iter().filter_map(succeeded).collect())
     }
 
     /// A step that the record shows and the file does not was taken out of it.
@@ -164,6 +191,7 @@ fn check_step(
             && recorded.entry.detail["step"] == number_in_words
             && recorded.entry.detail["comment"] == step.comment
             && recorded.entry.request_id == step.request_id
+            && recorded.was_under_way(step.taken_at)
             && (recorded.entry.action == Action::RiskRevoke.code())
                 == (step.step == "ending" && step.reason == Some(End::Revoked))
     };
@@ -185,7 +213,6 @@ mod tests {
     use super::*;
     use crate::audit::chain::{Head, Link};
     use crate::preview::terms::{Effect, Renewal, Scope, ScopeKind};
-    use jiff::Timestamp;
     use serde_json::{Value, json};
 
     fn person(subject: &str) -> Identity {
@@ -289,7 +316,7 @@ mod tests {
     fn whatever_is_changed_is_found() {
         let good = evidence(&person("ada"));
         type Change = fn(&mut Evidence);
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 10] = [
             ("statement", |evidence| evidence.statement = evidence.statement.replace("Risky", "Safe")),
             ("justification", |evidence| {
                 evidence.acceptance =
@@ -297,6 +324,7 @@ mod tests {
             }),
             ("person", |evidence| evidence.person = Some(person("pia"))),
             ("comment", |evidence| evidence.steps[0].comment = "gladly".into()),
+            ("time", |evidence| evidence.steps[0].taken_at += SignedDuration::from_hours(24)),
             ("further step", |evidence| {
                 let effective = StepTaken { step: "effective".into(), person_id: None, ..evidence.steps[0].clone() };
                 evidence.steps.push(effective);

@@ -50,6 +50,14 @@ pub enum Duty {
     Look,
 }
 
+impl Duty {
+    /// Whether it needs the cluster.
+    #[must_use]
+    pub fn is_in_the_cluster(self) -> bool {
+        matches!(self, Self::TakeEffect | Self::RemoveEffect | Self::Look)
+    }
+}
+
 impl Life {
     /// Whether the accepted statement is the current one, or every later one lets it go on.
     #[must_use]

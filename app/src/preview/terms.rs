@@ -222,11 +222,13 @@ pub struct EffectLimits {
     pub prefix: String,
     /// The ClusterRoles that may be bound.
     pub cluster_roles: Vec<String>,
+    /// How long until what is effective is compared with the cluster again, in seconds.
+    pub look_every_seconds: u32,
 }
 
 impl Default for EffectLimits {
     fn default() -> Self {
-        Self { prefix: "preview.fairway.dev/".to_owned(), cluster_roles: Vec::new() }
+        Self { prefix: "preview.fairway.dev/".to_owned(), cluster_roles: Vec::new(), look_every_seconds: 60 }
     }
 }
 

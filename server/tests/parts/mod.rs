@@ -4,10 +4,15 @@
 
 use app::access::{KubeIdentity, KubeName};
 use app::actor::{Actor, Profile, RoleGroups};
+use app::state::{AppState, Policy};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use leptos::prelude::LeptosOptions;
 use server::cluster::KubeCluster;
+use server::config::Oidc;
+use server::identity_provider::OpenIdProvider;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What `make test` says under a name.
@@ -72,4 +77,28 @@ pub async fn client(kubeconfig: &str) -> kube::Client {
 /// The cluster adapter with the portal's own account.
 pub async fn cluster() -> KubeCluster {
     KubeCluster::start(client(&told("FAIRWAY_TEST_KUBECONFIG")).await)
+}
+
+/// The OpenID provider, as the portal is registered there.
+pub fn provider() -> OpenIdProvider {
+    let settings = Oidc {
+        issuer: told("FAIRWAY_TEST_ISSUER").parse().unwrap(),
+        client_id: "fairway".into(),
+        client_secret: Some("demo-secret-of-the-local-stack".to_owned().into()),
+        scopes: ["openid", "profile", "email", "groups", "offline_access"].map(str::to_owned).to_vec(),
+        groups_claim: "groups".into(),
+    };
+    OpenIdProvider::new(settings, &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap()
+}
+
+/// A portal, as its handlers see it.
+pub fn state(database: PgPool, cluster: KubeCluster, policy: Policy) -> AppState {
+    AppState {
+        database,
+        cluster: Arc::new(cluster),
+        identity_provider: Arc::new(provider()),
+        identity_provider_origin: String::new(),
+        policy: Arc::new(policy),
+        leptos: LeptosOptions::builder().output_name("fairway").build(),
+    }
 }

@@ -6,6 +6,7 @@ use crate::audit::store::{self, Published};
 use crate::audit::{Acting, Action, audited};
 use crate::error::AppError;
 use crate::state::AppState;
+use crate::turn::Turn;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -21,7 +22,7 @@ const PAUSE: SignedDuration = SignedDuration::from_mins(15);
 pub async fn publish_head(state: &AppState, now: Timestamp) -> Result<(), AppError> {
     let Some(place) = &state.policy.record.heads_in else { return Ok(()) };
     let mut turn = state.database.begin().await?;
-    if !store::takes_turn(&mut turn).await? || !is_due(&store::last_published(&state.database).await?, now) {
+    if !Turn::RecordHeads.take(&mut turn).await? || !is_due(&store::last_published(&state.database).await?, now) {
         return Ok(());
     }
     let head = store::written_end(&state.database).await?;

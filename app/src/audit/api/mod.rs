@@ -1,105 +1,27 @@
-//! The wrapper around every write, and reading the record.
+//! Writing the record, and reading it.
 
 mod export;
 mod heads;
+mod writes;
 
 pub use export::post_export;
 pub use heads::publish_head;
+pub use writes::{Acting, audited, audited_in, recorded};
 
 use super::controls::{Control, covering};
 use super::export::ExportedRow;
 use super::identity::details_of;
-use super::store::{self, NewEvent};
-use super::{Action, Filter, Phase, Write};
-use crate::actor::{Actor, Profile, RecordReader};
+use super::store;
+use super::{Action, Filter, Write};
+use crate::actor::{Profile, RecordReader};
 use crate::digest::Digest;
-use crate::error::{AppError, Part};
+use crate::error::AppError;
 use crate::state::AppState;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use std::future::Future;
+use sqlx::PgExecutor;
 use uuid::Uuid;
-
-/// Who acts, and the reference that ties what they do to the log.
-#[derive(Debug, Clone, Copy)]
-pub struct Acting<'a> {
-    /// Who.
-    pub profile: &'a Profile,
-    /// The reference.
-    pub request_id: &'a str,
-}
-
-impl<'a> From<&'a Actor> for Acting<'a> {
-    fn from(actor: &'a Actor) -> Self {
-        Self { profile: &actor.profile, request_id: &actor.request_id }
-    }
-}
-
-/// Records the intent, makes the write, records the outcome. The write gets the intent's id.
-///
-/// Without a recorded intent nothing is written. If the outcome cannot be recorded, the record shows
-/// "unknown" and so does the answer, even where the write went well.
-///
-/// # Errors
-/// The write's own, or the database's.
-pub async fn audited<'a, T, Fut>(
-    state: &AppState,
-    who: impl Into<Acting<'a>>,
-    action: Action,
-    object: &str,
-    detail: Value,
-    write: impl FnOnce(Uuid) -> Fut,
-) -> Result<T, AppError>
-where
-    Fut: Future<Output = Result<T, AppError>>,
-{
-    let who = who.into();
-    let event = |intent_id, phase, detail| NewEvent {
-        intent_id,
-        phase,
-        actor: who.profile,
-        action,
-        object,
-        detail,
-        request_id: who.request_id,
-    };
-    let intent = store::append(&state.database, event(None, Phase::Intent, detail)).await?;
-    let result = write(intent).await;
-    let (phase, detail) = match &result {
-        Ok(_) => (Phase::Succeeded, json!({})),
-        Err(error @ AppError::OutcomeUnknown { .. }) => (Phase::Unknown, json!({ "code": error.code() })),
-        Err(error @ (AppError::Internal | AppError::Away { .. })) => (Phase::Failed, json!({ "code": error.code() })),
-        Err(error) => (Phase::Refused, json!({ "code": error.code(), "message": error.to_string() })),
-    };
-    let recorded = store::append(&state.database, event(Some(intent), phase, detail)).await;
-    match recorded {
-        Err(error) if result.is_ok() => {
-            tracing::error!(%error, %intent, "the outcome of a write could not be recorded");
-            Err(AppError::OutcomeUnknown { part: Part::Database })
-        }
-        _ => result,
-    }
-}
-
-/// Records what has already happened, or was refused, in one row.
-///
-/// # Errors
-/// When the database is away.
-pub async fn recorded<'a>(
-    state: &AppState,
-    who: impl Into<Acting<'a>>,
-    action: Action,
-    phase: Phase,
-    object: &str,
-    detail: Value,
-) -> Result<(), AppError> {
-    let Acting { profile, request_id } = who.into();
-    let event = NewEvent { intent_id: None, phase, actor: profile, action, object, detail, request_id };
-    store::append(&state.database, event).await?;
-    Ok(())
-}
 
 /// What the record names somebody by.
 ///
@@ -114,8 +36,8 @@ pub async fn commitment_to(state: &AppState, who: &Profile) -> Result<Digest, Ap
 ///
 /// # Errors
 /// When the database is away.
-pub async fn rows_of_acceptance(state: &AppState, acceptance: Uuid) -> Result<Vec<ExportedRow>, AppError> {
-    let rows = store::list_rows_of_acceptance(&state.database, &acceptance.to_string()).await?;
+pub async fn rows_of_acceptance(database: impl PgExecutor<'_>, acceptance: Uuid) -> Result<Vec<ExportedRow>, AppError> {
+    let rows = store::list_rows_of_acceptance(database, &acceptance.to_string()).await?;
     Ok(rows.into_iter().map(ExportedRow::from).collect())
 }
 

@@ -2,12 +2,12 @@
 
 use super::scopes::{ScopeChoice, load_groups, load_scopes};
 use crate::actor::Actor;
-use crate::audit::{Action, audited, commitment_to};
+use crate::audit::{Action, audited_in, commitment_to};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::preview::Feature;
 use crate::preview::acceptance::{Acceptance, Accepted};
-use crate::preview::store::{self, AcceptanceQuery};
+use crate::preview::store::{self, AcceptanceQuery, Viewer};
 use crate::preview::terms::{Effect, ScopeKind, Stage};
 use crate::state::AppState;
 use axum::extract::{Path, State};
@@ -179,11 +179,10 @@ async fn accept(state: &AppState, actor: &Actor, accepted: Accepted) -> Result<S
         "version": accepted.statement_version.to_string(),
         "statement": accepted.statement_digest,
     });
-    audited(state, actor, Action::RiskAccept, &object, detail, |_| async {
+    audited_in(state, actor, Action::RiskAccept, &object, detail, || async {
         let mut transaction = state.database.begin().await?;
         store::insert_acceptance(&mut transaction, actor.person_id, &accepted).await?;
-        transaction.commit().await?;
-        Ok(())
+        Ok(((), transaction))
     })
     .await?;
     Ok(format!("/preview-features/acceptances/{}?accepted=yes", accepted.id))
@@ -200,9 +199,9 @@ pub async fn load_feature(
 ) -> Result<(Feature, Result<Vec<ScopeChoice>, AppError>, Vec<Acceptance>), AppError> {
     let feature = store::find_feature(&state.database, slug).await?;
     let choices = load_scopes(state, actor, &feature.current.terms.scopes).await;
-    let query = AcceptanceQuery { feature: Some(slug.to_owned()), is_whole: true, ..AcceptanceQuery::default() };
     let theirs = choices.as_ref().map(Vec::as_slice).unwrap_or_default();
-    let acceptances = visible(store::list_acceptances(&state.database, &query).await?, actor, theirs);
+    let query = AcceptanceQuery { feature: Some(slug.to_owned()), ..seen_by(actor, theirs) };
+    let acceptances = store::list_acceptances(&state.database, &query).await?;
     Ok((feature, choices, acceptances))
 }
 
@@ -212,16 +211,12 @@ pub async fn load_feature(
 /// When the database is away.
 pub async fn load_features(state: &AppState, actor: &Actor) -> Result<(Vec<Feature>, Vec<Acceptance>), AppError> {
     let features = store::list_features(&state.database).await?;
-    let query = AcceptanceQuery { is_whole: true, ..AcceptanceQuery::default() };
-    let all = store::list_acceptances(&state.database, &query).await?;
     // While the cluster is away people still see what they accepted themselves.
     let theirs = load_scopes(state, actor, &ScopeKind::ALL).await.unwrap_or_default();
-    Ok((features, visible(all, actor, &theirs)))
+    Ok((features, store::list_acceptances(&state.database, &seen_by(actor, &theirs)).await?))
 }
 
-fn visible(acceptances: Vec<Acceptance>, actor: &Actor, theirs: &[ScopeChoice]) -> Vec<Acceptance> {
-    let is_theirs = |acceptance: &Acceptance| {
-        acceptance.person_id == actor.person_id || theirs.iter().any(|choice| choice.scope == acceptance.accepted.scope)
-    };
-    acceptances.into_iter().filter(is_theirs).collect()
+fn seen_by(actor: &Actor, theirs: &[ScopeChoice]) -> AcceptanceQuery {
+    let scopes = theirs.iter().map(|choice| choice.scope.clone()).collect();
+    AcceptanceQuery { seen_by: Some(Viewer { person: actor.person_id, scopes }), ..AcceptanceQuery::default() }
 }

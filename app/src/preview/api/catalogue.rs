@@ -1,7 +1,7 @@
 //! Keeping the catalogue: in forms, and as YAML.
 
 use crate::actor::{Actor, Administrator};
-use crate::audit::{Action, audited};
+use crate::audit::{Action, audited_in};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::namespaces::is_dns_label;
@@ -281,9 +281,10 @@ impl Plan {
         if let Some(description) = self.description {
             let object = format!("PreviewFeature//{}", description.slug);
             let detail = json!({ "stage": description.stage, "owner": description.owner, "name": description.name });
-            audited(state, actor, Action::FeatureDescribe, &object, detail, |_| async {
-                let mut connection = state.database.acquire().await?;
-                store::describe_feature(&mut connection, &description).await
+            audited_in(state, actor, Action::FeatureDescribe, &object, detail, || async {
+                let mut transaction = state.database.begin().await?;
+                store::describe_feature(&mut transaction, &description).await?;
+                Ok(((), transaction))
             })
             .await?;
         }
@@ -291,11 +292,10 @@ impl Plan {
             let object = format!("PreviewFeature//{}", terms.feature);
             let detail =
                 json!({ "version": terms.version.to_string(), "digest": terms.digest(), "renewal": terms.renewal });
-            audited(state, actor, Action::StatementPublish, &object, detail, |_| async {
+            audited_in(state, actor, Action::StatementPublish, &object, detail, || async {
                 let mut transaction = state.database.begin().await?;
                 store::publish(&mut transaction, &terms).await?;
-                transaction.commit().await?;
-                Ok(())
+                Ok(((), transaction))
             })
             .await?;
         }

@@ -4,7 +4,7 @@ use super::detail_of;
 use super::scopes::load_scopes;
 use super::stewarding::repair;
 use crate::actor::Actor;
-use crate::audit::{Action, Phase, audited, recorded, rows_of_acceptance};
+use crate::audit::{Action, Phase, audited_in, recorded, rows_of_acceptance};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::preview::acceptance::Acceptance;
@@ -140,7 +140,11 @@ async fn take(
         request_id: &actor.request_id,
     };
     let detail = detail_of(acceptance, comment);
-    audited(state, actor, action, &acceptance.object(), detail, |_| store::take_step(&state.database, new)).await
+    audited_in(state, actor, action, &acceptance.object(), detail, || async {
+        let mut transaction = state.database.begin().await?;
+        Ok((store::take_step(&mut transaction, new).await?, transaction))
+    })
+    .await
 }
 
 /// An acceptance, and what the person who looks at it may do.
@@ -239,19 +243,13 @@ pub async fn post_record(
     let acceptance = load_acceptance(&state, &actor, &id).await?.acceptance;
     let exported = json!({ "exported": acceptance.accepted.id });
     recorded(&state, &actor, Action::RecordExport, Phase::Succeeded, &acceptance.object(), exported).await?;
-    let evidence = Evidence {
-        statement: acceptance.statement,
-        acceptance: acceptance.document,
-        person: acceptance.identity,
-        accepted_by: acceptance.person_id,
-        steps: acceptance.steps,
-        record: rows_of_acceptance(&state, acceptance.accepted.id).await?,
-    };
+    let id = acceptance.accepted.id;
+    let evidence = Evidence::of(acceptance, rows_of_acceptance(&state.database, id).await?);
     let text = serde_json::to_string_pretty(&evidence).map_err(|error| {
         tracing::error!(%error, "evidence cannot be written");
         AppError::Internal
     })?;
-    let disposition = format!("attachment; filename=\"acceptance-{}.json\"", acceptance.accepted.id);
+    let disposition = format!("attachment; filename=\"acceptance-{id}.json\"");
     Ok(([(CONTENT_TYPE, "application/json".to_owned()), (CONTENT_DISPOSITION, disposition)], text).into_response())
 }
 

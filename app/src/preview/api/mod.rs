@@ -5,6 +5,7 @@ mod catalogue;
 mod deciding;
 mod scopes;
 mod stewarding;
+mod verifying;
 
 pub use accepting::{Confirming, OptInForm, load_feature, load_features, post_opt_in};
 pub use catalogue::{
@@ -16,6 +17,7 @@ pub use deciding::{
 };
 pub use scopes::{ScopeChoice, load_scopes};
 pub use stewarding::steward;
+pub use verifying::{Verified, verify_acceptances};
 
 use super::acceptance::Acceptance;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use super::detail_of;
 use crate::actor::Profile;
-use crate::audit::{Acting, Action, Phase, audited, recorded};
+use crate::audit::{Acting, Action, Phase, audited, audited_in, recorded};
 use crate::error::AppError;
 use crate::ports::{ClusterError, Given, Grant};
 use crate::preview::acceptance::Acceptance;
@@ -11,7 +11,8 @@ use crate::preview::opt_in::{End, Standing, Step, StepError};
 use crate::preview::store::{self, AcceptanceQuery, EffectNote, NewStep};
 use crate::preview::terms::Effect;
 use crate::state::AppState;
-use jiff::Timestamp;
+use crate::turn::Turn;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -22,15 +23,21 @@ use uuid::Uuid;
 /// When the database is away.
 pub async fn steward(state: &AppState, now: Timestamp) -> Result<(), AppError> {
     let mut turn = state.database.begin().await?;
-    if !store::takes_turn(&mut turn).await? {
+    if !Turn::OptIns.take(&mut turn).await? {
         return Ok(());
     }
-    let acceptances = list_open(state).await?;
-    for acceptance in &acceptances {
-        let Some(duty) = acceptance.life.due(now) else { continue };
-        let steward = Steward { state, acceptance, others: &acceptances, now, request_id: Uuid::now_v7().to_string() };
+    let open = list_open(state).await?;
+    let mut duties: Vec<(&Acceptance, Duty)> =
+        open.iter().filter_map(|acceptance| Some((acceptance, acceptance.life.due(now)?))).collect();
+    duties.sort_by_key(|(_, duty)| duty.is_in_the_cluster());
+    for (acceptance, duty) in duties {
+        let steward = Steward { state, acceptance, others: &open, now, request_id: Uuid::now_v7().to_string() };
         if let Err(error) = steward.perform(duty).await {
             tracing::warn!(%error, acceptance = %acceptance.accepted.id, ?duty, "a duty could not be done");
+            // What is left is the cluster's too, and it would be waited for as often as there are opt-ins.
+            if matches!(error, AppError::Away { .. }) {
+                break;
+            }
         }
     }
     turn.commit().await?;
@@ -52,7 +59,7 @@ pub(super) async fn repair(
     let detail = json!({ "acceptance": id, "digest": acceptance.digest, "again": "yes" });
     audited(state, who, Action::EffectTake, &acceptance.object(), detail, |_| async {
         let mut turn = state.database.begin().await?;
-        store::waits_for_turn(&mut turn).await?;
+        Turn::OptIns.wait(&mut turn).await?;
         let open = list_open(state).await?;
         let current = open.iter().find(|open| open.accepted.id == id);
         let current = current.filter(|current| *current.standing() == Standing::Effective);
@@ -61,7 +68,12 @@ pub(super) async fn repair(
         Ok(turn.commit().await?)
     })
     .await?;
-    Ok(store::note_effect(&state.database, id, &EffectNote::default(), Timestamp::now()).await?)
+    store::note_effect(&state.database, id, &EffectNote::made(), look_every(state), Timestamp::now()).await?;
+    Ok(())
+}
+
+fn look_every(state: &AppState) -> SignedDuration {
+    SignedDuration::from_secs(state.policy.effects.look_every_seconds.into())
 }
 
 async fn list_open(state: &AppState) -> Result<Vec<Acceptance>, AppError> {
@@ -92,7 +104,7 @@ impl Steward<'_> {
             Duty::Notice(days) => self.give_notice(days).await,
             Duty::End(end) => self.end(end).await,
             // An administrator does it, and says so.
-            Duty::TakeEffect | Duty::RemoveEffect | Duty::Look if is_by_hand => Ok(()),
+            Duty::TakeEffect | Duty::RemoveEffect | Duty::Look if is_by_hand || !self.is_time() => Ok(()),
             Duty::TakeEffect => self.take_effect().await,
             Duty::RemoveEffect => self.remove_effect().await,
             Duty::Look => self.look().await,
@@ -123,9 +135,6 @@ impl Steward<'_> {
     }
 
     async fn take_effect(&self) -> Result<(), AppError> {
-        if !self.is_due().await? {
-            return Ok(());
-        }
         let done = self
             .audited(Action::EffectTake, Step::TakeEffect, async || {
                 grant_all(self.state, self.acceptance, self.others).await
@@ -135,9 +144,6 @@ impl Steward<'_> {
     }
 
     async fn remove_effect(&self) -> Result<(), AppError> {
-        if !self.is_due().await? {
-            return Ok(());
-        }
         let done = self
             .audited(Action::EffectRemove, Step::RemoveEffect, async || {
                 for grant in grants_of(self.acceptance, &[]) {
@@ -154,7 +160,7 @@ impl Steward<'_> {
         let is_same_place = |other: &Grant| other.namespace == grant.namespace && same_kind(&other.given, &grant.given);
         let others = self.others.iter().filter(|other| {
             let is_other = other.accepted.id != self.acceptance.accepted.id;
-            is_other && other.accepted.feature == grant.feature && other.standing().is_granted()
+            is_other && other.accepted.feature == grant.feature && other.gives()
         });
         let kept = others.flat_map(|other| grants_of(other, self.others)).find(is_same_place);
         match kept {
@@ -169,25 +175,30 @@ impl Steward<'_> {
             match self.state.cluster.difference(&grant).await {
                 Ok(difference) => drift.extend(difference),
                 // Nothing is known now; what was known stays.
-                Err(ClusterError::Away(_)) => return Ok(()),
+                Err(error @ ClusterError::Away(_)) => return Err(error.into()),
                 Err(error) => drift.push(AppError::from(error).to_string()),
             }
         }
-        let note = EffectNote { problem: String::new(), drift: drift.join(" ") };
-        if note.drift != self.acceptance.drift || !self.acceptance.problem.is_empty() {
-            store::note_effect(&self.state.database, self.acceptance.accepted.id, &note, self.now).await?;
-        }
-        Ok(())
+        self.store(EffectNote { problem: String::new(), drift: drift.join(" ") }).await
     }
 
-    async fn is_due(&self) -> Result<bool, AppError> {
-        Ok(store::is_due(&self.state.database, self.acceptance.accepted.id, self.now).await?)
+    /// Whether the pause after the last look, or the last failure, is over.
+    fn is_time(&self) -> bool {
+        self.acceptance.next_attempt_at.is_none_or(|at| at <= self.now)
     }
 
+    /// Notes how it went, and gives that on.
     async fn note(&self, done: Result<(), AppError>) -> Result<(), AppError> {
-        let problem = done.err().map(|error| error.to_string()).unwrap_or_default();
-        let note = EffectNote { problem, drift: String::new() };
-        Ok(store::note_effect(&self.state.database, self.acceptance.accepted.id, &note, self.now).await?)
+        let note = match &done {
+            Ok(()) => EffectNote::made(),
+            Err(error) => EffectNote { problem: error.to_string(), drift: String::new() },
+        };
+        self.store(note).await.and(done)
+    }
+
+    async fn store(&self, note: EffectNote) -> Result<(), AppError> {
+        let (database, id) = (&self.state.database, self.acceptance.accepted.id);
+        Ok(store::note_effect(database, id, &note, look_every(self.state), self.now).await?)
     }
 
     /// Does something, and takes the step that says so; both within one write of the record.
@@ -207,9 +218,11 @@ impl Steward<'_> {
             request_id: &self.request_id,
         };
         let detail = detail_of(self.acceptance, "");
-        audited(self.state, self.acting(&fairway), action, &self.acceptance.object(), detail, |_| async {
+        audited_in(self.state, self.acting(&fairway), action, &self.acceptance.object(), detail, || async {
             doing().await?;
-            store::take_step(&self.state.database, new).await.map(drop)
+            let mut transaction = self.state.database.begin().await?;
+            store::take_step(&mut transaction, new).await?;
+            Ok(((), transaction))
         })
         .await
     }
@@ -227,7 +240,7 @@ fn grants_of(acceptance: &Acceptance, open: &[Acceptance]) -> Vec<Grant> {
         let others = open.iter().filter(|other| {
             other.accepted.feature == accepted.feature
                 && other.accepted.id != accepted.id
-                && other.standing().is_granted()
+                && other.gives()
                 && other.terms.effect == acceptance.terms.effect
         });
         others.filter(|other| other.accepted.namespaces.contains(namespace)).collect()
@@ -251,11 +264,9 @@ fn grants_of(acceptance: &Acceptance, open: &[Acceptance]) -> Vec<Grant> {
     accepted.namespaces.iter().filter_map(grant).collect()
 }
 
+/// Names nobody: an annotation would keep the names of people who were blanked.
 fn mandate_of(acceptance: &Acceptance) -> String {
-    let approved = acceptance.steps.iter().filter(|taken| taken.step == "approved");
-    let approvers: Vec<&str> = approved.filter_map(|taken| taken.person.as_deref()).collect();
-    let (id, person) = (acceptance.accepted.id, acceptance.person().0);
-    format!("acceptance {id}, accepted by {person}, approved by {}", approvers.join(" and "))
+    format!("acceptance {}", acceptance.accepted.id)
 }
 
 fn same_kind(one: &Given, other: &Given) -> bool {

@@ -17,8 +17,8 @@ use uuid::Uuid;
 pub struct AcceptanceQuery {
     /// One.
     pub id: Option<Uuid>,
-    /// Of a person.
-    pub person: Option<Uuid>,
+    /// That somebody may see.
+    pub seen_by: Option<Viewer>,
     /// Of a feature, by its slug.
     pub feature: Option<String>,
     /// That stand in one of these ways.
@@ -27,6 +27,15 @@ pub struct AcceptanceQuery {
     pub scope: Option<Scope>,
     /// All that fit, and not only as many as a page shows.
     pub is_whole: bool,
+}
+
+/// Somebody who sees what they accepted themselves, and what was accepted for what is theirs.
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// Who.
+    pub person: Uuid,
+    /// What they may act for.
+    pub scopes: Vec<Scope>,
 }
 
 /// The most that a list shows.
@@ -75,10 +84,15 @@ pub async fn insert_acceptance(
 /// [`AppError::NotFound`].
 pub async fn find_acceptance(database: impl PgExecutor<'_>, id: Uuid) -> Result<Acceptance, AppError> {
     let query = AcceptanceQuery { id: Some(id), ..AcceptanceQuery::default() };
-    list_acceptances(database, &query).await?.pop().ok_or(AppError::NotFound)
+    let (_, stored) = read_acceptances(database, &query).await?.pop().ok_or(AppError::NotFound)?;
+    stored.map_err(|error| {
+        tracing::error!(%error, acceptance = %id, "a stored acceptance cannot be read");
+        AppError::Internal
+    })
 }
 
-/// Acceptances; those that wait first, then the latest.
+/// Acceptances; those that wait first, then the latest. One that cannot be read is left out, and does not hold up the
+/// others: it is named in the log, and by `fairway audit verify`.
 ///
 /// # Errors
 /// When the database is away.
@@ -86,11 +100,32 @@ pub async fn list_acceptances(
     database: impl PgExecutor<'_>,
     query: &AcceptanceQuery,
 ) -> Result<Vec<Acceptance>, AppError> {
+    let read = |(id, stored): (Uuid, Result<Acceptance, Unreadable>)| {
+        stored.inspect_err(|error| tracing::error!(%error, acceptance = %id, "a stored acceptance cannot be read")).ok()
+    };
+    Ok(read_acceptances(database, query).await?.into_iter().filter_map(read).collect())
+}
+
+/// As [`list_acceptances`], with those that cannot be read, and why.
+///
+/// # Errors
+/// When the database is away.
+pub async fn read_acceptances(
+    database: impl PgExecutor<'_>,
+    query: &AcceptanceQuery,
+) -> sqlx::Result<Vec<(Uuid, Result<Acceptance, Unreadable>)>> {
+    let (kinds, names): (Vec<&str>, Vec<&str>) = query
+        .seen_by
+        .iter()
+        .flat_map(|viewer| &viewer.scopes)
+        .map(|scope| (scope.kind.stored(), scope.name.as_str()))
+        .unzip();
     let rows = sqlx::query_as!(
         Row,
-        r#"select a.person_id, a.document, a.digest as "digest: Digest", f.name as feature_name, f.stage, s.document as statement,
+        r#"select a.id, a.person_id, a.document, a.digest as "digest: Digest", f.name as feature_name, f.stage, s.document as statement,
              encode(i.salt, 'hex') as salt, i.issuer as "issuer?", i.subject as "subject?", i.name as "name?", i.email as "email?",
              coalesce(e.problem, '') as "problem!", coalesce(e.drift, '') as "drift!",
+             e.next_attempt_at as "next_attempt_at?: jiff_sqlx::Timestamp",
              coalesce((select jsonb_agg(jsonb_build_object('step', t.step, 'person_id', t.person_id, 'person', p.name, 'reason', t.reason,
                'comment', t.comment, 'standing', t.standing, 'request_id', t.request_id, 'taken_at', t.taken_at) order by t.number)
                from opt_in_steps t left join people p on p.id = t.person_id where t.acceptance_id = a.id), '[]') as "steps!",
@@ -105,31 +140,29 @@ pub async fn list_acceptances(
            join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version
            join identities i on i.commitment = a.identity
            left join effects e on e.acceptance_id = a.id
-           where ($1::uuid is null or a.id = $1) and ($2::uuid is null or a.person_id = $2)
+           where ($1::uuid is null or a.id = $1) 
+             and ($2::uuid is null or a.person_id = $2
+               or (a.scope_kind, a.scope_name) in (select * from unnest($8::text[], $9::text[])))
              and ($3::text is null or a.feature_slug = $3) and ($4::text[] is null or standing_of(a.id) = any($4))
              and ($5::text is null or (a.scope_kind = $5 and a.scope_name = $6))
            order by (standing_of(a.id) = 'waiting') desc, a.accepted_at desc limit $7"#,
         query.id,
-        query.person,
+        query.seen_by.as_ref().map(|viewer| viewer.person),
         query.feature,
         query.standings.as_deref(),
         query.scope.as_ref().map(|scope| scope.kind.stored()),
         query.scope.as_ref().map(|scope| scope.name.as_str()),
         if query.is_whole { i64::MAX } else { MOST },
+        &kinds as &[&str],
+        &names as &[&str],
     )
     .fetch_all(database)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            row.acceptance().map_err(|error| {
-                tracing::error!(%error, "a stored acceptance cannot be read");
-                AppError::Internal
-            })
-        })
-        .collect()
+    Ok(rows.into_iter().map(|row| (row.id, row.acceptance())).collect())
 }
 
 struct Row {
+    id: Uuid,
     person_id: Uuid,
     document: String,
     digest: Digest,
@@ -143,6 +176,7 @@ struct Row {
     email: Option<String>,
     problem: String,
     drift: String,
+    next_attempt_at: Option<jiff_sqlx::Timestamp>,
     steps: Value,
     later: Value,
     noticed: Value,
@@ -173,9 +207,6 @@ impl Row {
             is_replaced: self.is_replaced,
             noticed: serde_json::from_value(self.noticed)?,
         };
-        let identity = self.salt.zip(self.issuer).zip(self.subject).zip(self.name).zip(self.email);
-        let identity =
-            identity.map(|((((salt, issuer), subject), name), email)| Identity { issuer, subject, name, email, salt });
         Ok(Acceptance {
             accepted: serde_json::from_str(&self.document)?,
             document: self.document,
@@ -184,12 +215,13 @@ impl Row {
             terms,
             feature_name: self.feature_name,
             person_id: self.person_id,
-            identity,
+            identity: Identity::stored(self.salt, [self.issuer, self.subject, self.name, self.email]),
             steps,
             opt_in,
             life,
             problem: self.problem,
             drift: self.drift,
+            next_attempt_at: self.next_attempt_at.map(|at| at.to_jiff()),
         })
     }
 }

@@ -4,8 +4,12 @@ mod acceptances;
 mod effects;
 mod features;
 mod steps;
+mod verification;
 
-pub use acceptances::{AcceptanceQuery, find_acceptance, insert_acceptance, list_acceptances};
-pub use effects::{EffectNote, is_due, note_effect, record_notice, takes_turn, waits_for_turn};
+pub use acceptances::{
+    AcceptanceQuery, Viewer, find_acceptance, insert_acceptance, list_acceptances, read_acceptances,
+};
+pub use effects::{EffectNote, note_effect, record_notice};
 pub use features::{describe_feature, find_feature, list_features, list_versions, publish};
 pub use steps::{NewStep, take_step};
+pub use verification::{list_misattributed, list_missing_acceptances, list_unproven_statements};

@@ -3,7 +3,7 @@
 use super::find_acceptance;
 use crate::error::AppError;
 use crate::preview::opt_in::{End, Standing, Step, StepError};
-use sqlx::PgPool;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 /// A step that somebody wants to take, or that Fairway takes by itself.
@@ -23,13 +23,12 @@ pub struct NewStep<'a> {
     pub request_id: &'a str,
 }
 
-/// Takes a step, if the rules allow it as things stand at this moment; gives how the opt-in stands afterwards. Of two
+/// Takes a step within a transaction, if the rules allow it as things stand at this moment; gives how the opt-in stands afterwards. Of two
 /// who act at once one is told, and nobody acts on a statement while the next one is being published.
 ///
 /// # Errors
 /// [`AppError::Conflict`] with the reason.
-pub async fn take_step(database: &PgPool, new: NewStep<'_>) -> Result<Standing, AppError> {
-    let mut transaction = database.begin().await?;
+pub async fn take_step(transaction: &mut PgConnection, new: NewStep<'_>) -> Result<Standing, AppError> {
     sqlx::query!(
         "select slug from preview_features where slug = (select feature_slug from acceptances where id = $1) for share",
         new.acceptance,
@@ -75,7 +74,6 @@ pub async fn take_step(database: &PgPool, new: NewStep<'_>) -> Result<Standing, 
     sqlx::query!("update effects set next_attempt_at = now() where acceptance_id = $1", new.acceptance)
         .execute(&mut *transaction)
         .await?;
-    transaction.commit().await?;
     Ok(opt_in.standing().clone())
 }
 

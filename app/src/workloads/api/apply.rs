@@ -3,7 +3,7 @@
 use super::drafts::{may_deploy, step_path};
 use super::review::{Depth, DryRun, Reviewed, document, dry_run, may_apply, review_draft, review_frozen};
 use crate::actor::Actor;
-use crate::audit::{Action, audited};
+use crate::audit::{Action, audited, audited_in};
 use crate::error::{AppError, Part};
 use crate::ports::{Applied, ClusterError, Right, Run};
 use crate::state::AppState;
@@ -69,8 +69,11 @@ async fn submit(
     };
     let object = format!("Submission/{namespace}/{name}");
     let detail = json!({ "digest": reviewed.digest.to_string(), "second_person": (!reviewed.second_person.is_empty()).to_string() });
-    audited(state, actor, Action::WorkloadSubmit, &object, detail, |_| store::insert_submission(&state.database, new))
-        .await
+    audited_in(state, actor, Action::WorkloadSubmit, &object, detail, || async {
+        let mut transaction = state.database.begin().await?;
+        Ok((store::insert_submission(&mut *transaction, new).await?, transaction))
+    })
+    .await
 }
 
 /// `POST /workloads/{id}/apply`: applies a submission that was approved, or whose apply broke.

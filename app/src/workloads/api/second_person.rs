@@ -2,7 +2,7 @@
 
 use super::apply::{load_submission, look_right};
 use crate::actor::Actor;
-use crate::audit::{Action, audited};
+use crate::audit::{Action, audited_in};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::ports::Right;
@@ -135,8 +135,11 @@ async fn review(
     let object = format!("Submission/{}/{}", submission.namespace, submission.name);
     let detail =
         json!({ "submission": submission.id, "digest": submission.digest.to_string(), "verdict": verdict.word() });
-    audited(state, actor, Action::WorkloadReview, &object, detail, |_| store::insert_review(&state.database, new))
-        .await?;
+    audited_in(state, actor, Action::WorkloadReview, &object, detail, || async {
+        let mut transaction = state.database.begin().await?;
+        Ok((store::insert_review(&mut transaction, new).await?, transaction))
+    })
+    .await?;
     Ok(FormOutcome::Done(format!("/workloads/{}?reviewed=yes", submission.id)))
 }
 
@@ -154,8 +157,11 @@ async fn comment(
     let (Some(line), true) = (line, errors.is_empty()) else { return Ok(FormOutcome::again(form, errors)) };
     let object = format!("Submission/{}/{}", submission.namespace, submission.name);
     let detail = json!({ "submission": submission.id });
-    audited(state, actor, Action::WorkloadComment, &object, detail, |_| {
-        store::insert_comment(&state.database, submission.id, actor.person_id, line, form.body.trim())
+    audited_in(state, actor, Action::WorkloadComment, &object, detail, || async {
+        let mut transaction = state.database.begin().await?;
+        let body = form.body.trim();
+        store::insert_comment(&mut *transaction, submission.id, actor.person_id, line, body).await?;
+        Ok(((), transaction))
     })
     .await?;
     Ok(FormOutcome::Done(format!("/workloads/{}#comments", submission.id)))

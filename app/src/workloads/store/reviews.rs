@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use crate::error::AppError;
 use crate::workloads::second_person::ReviewVerdict;
 use crate::workloads::submission::{Comment, Review};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 /// What a reviewer says of a submission.
@@ -32,8 +32,7 @@ pub struct NewReview<'a> {
 /// # Errors
 /// [`AppError::Conflict`] for the author, for other bytes, and where somebody else reviewed it meanwhile; otherwise when
 /// the database is away.
-pub async fn insert_review(database: &PgPool, new: NewReview<'_>) -> Result<(), AppError> {
-    let mut transaction = database.begin().await?;
+pub async fn insert_review(transaction: &mut PgConnection, new: NewReview<'_>) -> Result<(), AppError> {
     // One after the other, so that nobody overrules unseen what somebody else said.
     sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", new.submission.to_string())
         .execute(&mut *transaction)
@@ -60,7 +59,7 @@ pub async fn insert_review(database: &PgPool, new: NewReview<'_>) -> Result<(), 
     .execute(&mut *transaction)
     .await;
     match inserted {
-        Ok(_) => Ok(transaction.commit().await?),
+        Ok(_) => Ok(()),
         Err(sqlx::Error::Database(error)) if error.constraint().is_some() => Err(AppError::Conflict {
             message: "This review does not fit the submission, so it was not taken: nobody reviews what they wrote themselves, and a review counts for exactly the bytes that were looked at.".to_owned(),
         }),
@@ -73,7 +72,7 @@ pub async fn insert_review(database: &PgPool, new: NewReview<'_>) -> Result<(), 
 /// # Errors
 /// When the database refuses or is away.
 pub async fn insert_comment(
-    database: &PgPool,
+    database: impl PgExecutor<'_>,
     submission: Uuid,
     author: Uuid,
     line: Option<i32>,

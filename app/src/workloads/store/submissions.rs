@@ -8,7 +8,7 @@ use crate::workloads::submission::{
     ApplyOutcome, ApplyResult, Progress, Submission, SubmissionState, SubmissionSummary,
 };
 use serde_json::{Value, json};
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 /// Frozen bytes, with the verdicts on them.
@@ -41,7 +41,7 @@ pub struct NewSubmission<'a> {
 ///
 /// # Errors
 /// When the database refuses (the digest is not that of the bytes) or is away.
-pub async fn insert_submission(database: &PgPool, new: NewSubmission<'_>) -> Result<Uuid, AppError> {
+pub async fn insert_submission(database: impl PgExecutor<'_>, new: NewSubmission<'_>) -> Result<Uuid, AppError> {
     let row = sqlx::query!(
         "insert into submissions (author_id, namespace, name, manifest, digest, report, dry_run, draft_id, second_person, contributors, draft_version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id",
         new.author,

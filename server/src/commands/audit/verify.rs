@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use app::audit::chain::{ChainVerifier, Entry, Head};
 use app::audit::export::ExportedRow;
 use app::audit::store::{check_identities, stream_links, written_end};
+use app::preview::api::{Verified, verify_acceptances};
 use clap::Args;
 use futures::TryStreamExt;
 use sqlx::PgPool;
@@ -72,7 +73,10 @@ impl VerifyArguments {
             bail!("the details behind the actor {commitment} are not those that were recorded");
         }
         say(&format!("{}\n{identities} identities, {blanked} of them blanked.", unbroken(&verifier)));
-        Ok(())
+        match is_whole {
+            true => compare_acceptances(database).await,
+            false => Ok(()),
+        }
     }
 
     fn verify_file(&self, path: &Path, mut verifier: ChainVerifier, is_whole: bool) -> anyhow::Result<()> {
@@ -102,6 +106,16 @@ impl VerifyArguments {
         say(&format!("{}\n{blanked} rows of blanked people.", unbroken(&verifier)));
         Ok(())
     }
+}
+
+async fn compare_acceptances(database: &PgPool) -> anyhow::Result<()> {
+    let mut snapshot = database.begin_with("begin isolation level repeatable read read only").await?;
+    let Verified { acceptances, doubts } = verify_acceptances(&mut snapshot).await?;
+    if doubts.is_empty() {
+        say(&format!("{acceptances} acceptances with their steps and statements, all as recorded."));
+        return Ok(());
+    }
+    bail!("what was accepted is not what was recorded:\n{}", doubts.join("\n"))
 }
 
 fn unbroken(verifier: &ChainVerifier) -> String {

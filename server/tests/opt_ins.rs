@@ -1,0 +1,371 @@
+//! Opt-ins from the form to the cluster: the portal's own handlers and steward, on a real Postgres and a real API server.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod parts;
+
+use app::access::Team;
+use app::actor::Actor;
+use app::audit::Action;
+use app::error::AppError;
+use app::preview::acceptance::Acceptance;
+use app::preview::api::{post_act, post_catalogue, post_decision, post_opt_in, steward, verify_acceptances};
+use app::preview::store::find_acceptance;
+use app::preview::terms::EffectLimits;
+use app::state::{AppState, Policy};
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+use http::header::LOCATION;
+use http::request::Parts;
+use jiff::{SignedDuration, Timestamp};
+use kube::Client;
+use parts::{actor, cluster, identity, portal_role, state, told};
+use serde_json::{Value, json};
+use server::cluster::KubeCluster;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Everything for one feature that gives a role, and the people around it.
+struct Scene {
+    portal: AppState,
+    feature: String,
+    dana: Actor,
+    lee: Actor,
+    ada: Actor,
+    /// Runs ahead of the clock, so that pauses are over at once.
+    now: Timestamp,
+}
+
+fn policy() -> Policy {
+    let helpers = Team {
+        name: "helpers".into(),
+        groups: vec!["team-pay".into()],
+        leads: vec!["team-shop-leads".into()],
+        namespaces: vec!["shop".into()],
+        contact: String::new(),
+    };
+    let effects = EffectLimits { cluster_roles: vec!["preview-endpoints".into()], ..EffectLimits::default() };
+    Policy { teams: vec![helpers], effects, ..Policy::default() }
+}
+
+fn sent() -> Parts {
+    http::Request::new(()).into_parts().0
+}
+
+fn form(fields: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
+/// Where a form led to.
+fn led_to(answer: Result<Response, AppError>) -> String {
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    answer.headers()[LOCATION].to_str().unwrap().to_owned()
+}
+
+impl Scene {
+    async fn set(database: &PgPool) -> Self {
+        let cluster = cluster().await;
+        filled(&cluster).await;
+        let portal = state(database.clone(), cluster, policy());
+        let person = async |subject: &str, groups: &[&str]| actor(database, subject, groups).await;
+        let scene = Self {
+            feature: format!("try-{}", &Uuid::new_v4().simple().to_string()[..8]),
+            dana: person("dana", &["team-shop"]).await,
+            lee: person("lee", &["team-shop-leads"]).await,
+            ada: person("ada", &["platform-admins"]).await,
+            now: Timestamp::now(),
+            portal,
+        };
+        scene.publish().await;
+        scene
+    }
+
+    async fn publish(&self) {
+        let entry = json!([{
+            "slug": self.feature, "name": "Trying", "purpose": "Trying", "owner": "platform", "stage": "preview",
+            "body": "Risky.", "points": ["We know."], "scopes": ["namespace", "team"], "validity_months": 12,
+            "approvals": 1, "effect": { "role_binding": { "cluster_role": "preview-endpoints" } },
+        }]);
+        let body = form(&[("catalogue", &entry.to_string())]);
+        led_to(post_catalogue(State(self.portal.clone()), self.ada.clone(), sent(), body).await);
+    }
+
+    async fn accept(&self, who: &Actor, scope: &str) -> Uuid {
+        let feature = app::preview::store::find_feature(&self.portal.database, &self.feature).await.unwrap();
+        let digest = feature.current.digest.to_string();
+        let body = form(&[("scope", scope), ("points", "0"), ("digest", &digest), ("act", "accept")]);
+        let slug = Path(self.feature.clone());
+        let path = led_to(post_opt_in(State(self.portal.clone()), who.clone(), slug, sent(), body).await);
+        path.split(['/', '?']).find_map(|part| part.parse().ok()).unwrap()
+    }
+
+    async fn approve(&self, acceptance: Uuid) {
+        let id = acceptance.to_string();
+        let body = form(&[("acceptance", &id), ("verdict", "approve")]);
+        led_to(post_decision(State(self.portal.clone()), self.ada.clone(), sent(), body).await);
+    }
+
+    async fn revoke(&self, who: &Actor, acceptance: Uuid) {
+        let body = form(&[("act", "revoke"), ("comment", "Not needed")]);
+        let id = Path(acceptance.to_string());
+        led_to(post_act(State(self.portal.clone()), who.clone(), id, sent(), body).await);
+    }
+
+    /// A round of the steward, an hour after the one before.
+    async fn round(&mut self) {
+        self.now += SignedDuration::from_hours(1);
+        steward(&self.portal, self.now).await.unwrap();
+    }
+
+    async fn look_at(&self, acceptance: Uuid) -> Acceptance {
+        find_acceptance(&self.portal.database, acceptance).await.unwrap()
+    }
+
+    async fn standing(&self, acceptance: Uuid) -> &'static str {
+        self.look_at(acceptance).await.standing().stored()
+    }
+
+    fn binding_path(&self) -> String {
+        format!("/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings/fairway-preview-{}", self.feature)
+    }
+
+    /// The groups that the role is given to; nothing where there is no binding.
+    async fn groups(&self) -> Option<Vec<String>> {
+        let client = parts::client(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await;
+        let request = http::Request::get(self.binding_path()).body(Vec::new()).unwrap();
+        let found: Value = match client.request(request).await {
+            Ok(found) => found,
+            Err(kube::Error::Api(answer)) if answer.code == 404 => return None,
+            Err(error) => panic!("{error}"),
+        };
+        let subjects = found["subjects"].as_array().unwrap();
+        Some(subjects.iter().map(|subject| subject["name"].as_str().unwrap().to_owned()).collect())
+    }
+
+    async fn doubts(&self) -> Vec<String> {
+        verify_acceptances(&mut self.portal.database.acquire().await.unwrap()).await.unwrap().doubts
+    }
+}
+
+async fn filled(cluster: &KubeCluster) {
+    use app::ports::Cluster;
+    let seen = async {
+        while cluster.namespace_names().is_err() || cluster.bindings_of(&identity("dana", &[])).is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap();
+}
+
+/// How often the record shows that something was done.
+async fn succeeded(database: &PgPool, action: Action) -> i64 {
+    sqlx::query_scalar("select count(*) from audit_events where action = $1 and phase = 'succeeded'")
+        .bind(action.code())
+        .fetch_one(database)
+        .await
+        .unwrap()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn two_opt_ins_share_a_binding_and_each_takes_only_its_own_groups_away(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let own = scene.accept(&scene.dana, "namespace/shop").await;
+    let team = scene.accept(&scene.lee, "team/helpers").await;
+    scene.approve(own).await;
+    scene.round().await;
+    assert_eq!(scene.groups().await, Some(vec!["team-shop".to_owned()]), "what is not approved gives nothing");
+    scene.approve(team).await;
+    scene.round().await;
+    assert_eq!(scene.groups().await, Some(vec!["team-pay".to_owned(), "team-shop".to_owned()]));
+    assert_eq!(scene.look_at(own).await.drift, "", "the other's group is no difference");
+    scene.revoke(&scene.dana, own).await;
+    scene.round().await;
+    assert_eq!(scene.groups().await, Some(vec!["team-pay".to_owned()]));
+    assert_eq!((scene.standing(own).await, scene.standing(team).await), ("ended", "effective"));
+    scene.round().await;
+    assert_eq!(scene.look_at(team).await.drift, "");
+    scene.revoke(&scene.ada, team).await;
+    scene.round().await;
+    assert_eq!((scene.groups().await, scene.standing(team).await), (None, "ended"));
+    assert_eq!(scene.doubts().await, Vec::<String>::new());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_is_approved_while_the_cluster_is_away_becomes_effective_once_it_is_back(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let (first, second) =
+        (scene.accept(&scene.dana, "namespace/shop").await, scene.accept(&scene.lee, "team/helpers").await);
+    scene.approve(first).await;
+    scene.approve(second).await;
+    let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+    let away = AppState {
+        cluster: std::sync::Arc::new(KubeCluster::start(Client::try_from(nowhere).unwrap())),
+        ..scene.portal.clone()
+    };
+    steward(&away, scene.now).await.unwrap();
+    let mut problems = Vec::new();
+    for id in [first, second] {
+        assert_eq!(scene.standing(id).await, "approved");
+        problems.push(scene.look_at(id).await.problem);
+    }
+    problems.retain(|problem| !problem.is_empty());
+    assert_eq!(problems.len(), 1, "the second is not waited for in vain: {problems:?}");
+    assert!(problems[0].contains("cannot reach the cluster"), "{problems:?}");
+    scene.round().await;
+    assert_eq!((scene.standing(first).await, scene.standing(second).await), ("effective", "effective"));
+    assert_eq!(scene.look_at(first).await.problem + &scene.look_at(second).await.problem, "");
+    assert_eq!(scene.doubts().await, Vec::<String>::new());
+    scene.revoke(&scene.ada, first).await;
+    scene.revoke(&scene.ada, second).await;
+    scene.round().await;
+    assert_eq!(scene.groups().await, None);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn two_replicas_at_work_at_once_do_everything_once(options: PgPoolOptions, connect: PgConnectOptions) {
+    let mut scene = Scene::set(&portal_role(options.clone(), connect.clone()).await).await;
+    let own = scene.accept(&scene.dana, "namespace/shop").await;
+    let team = scene.accept(&scene.lee, "team/helpers").await;
+    scene.approve(own).await;
+    scene.approve(team).await;
+    let other = state(portal_role(options, connect).await, cluster().await, policy());
+    let rounds = (0..6).map(|number| steward(if number % 2 == 0 { &scene.portal } else { &other }, scene.now));
+    futures::future::try_join_all(rounds).await.unwrap();
+    assert_eq!((scene.standing(own).await, scene.standing(team).await), ("effective", "effective"));
+    assert_eq!(succeeded(&scene.portal.database, Action::EffectTake).await, 2);
+    let refused: i64 =
+        sqlx::query_scalar("select count(*) from audit_events where phase in ('refused', 'failed', 'unknown')")
+            .fetch_one(&scene.portal.database)
+            .await
+            .unwrap();
+    assert_eq!(refused, 0, "nobody tried what another had done");
+    scene.revoke(&scene.ada, own).await;
+    scene.revoke(&scene.ada, team).await;
+    scene.round().await;
+    assert_eq!(scene.groups().await, None);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_expires_is_announced_three_times_and_taken_back(options: PgPoolOptions, connect: PgConnectOptions) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "namespace/shop").await;
+    scene.approve(id).await;
+    scene.round().await;
+    let (ends_at, _) = scene.look_at(id).await.life.ends_at().unwrap();
+    for days in [31, 29, 8, 6, 2, 0] {
+        scene.now = ends_at - SignedDuration::from_hours(24 * days + 12);
+        scene.round().await;
+    }
+    let notices: Vec<i32> = sqlx::query_scalar("select days from notices order by days desc")
+        .fetch_all(&scene.portal.database)
+        .await
+        .unwrap();
+    assert_eq!((notices, scene.standing(id).await), (vec![30, 7, 1], "effective"));
+    assert_eq!(succeeded(&scene.portal.database, Action::RiskNotice).await, 3);
+    scene.now = ends_at + SignedDuration::from_hours(24);
+    scene.round().await;
+    scene.round().await;
+    assert_eq!((scene.standing(id).await, scene.groups().await), ("ended", None));
+}
+
+/// What somebody could do who owns the database, and what is then said of it.
+const FORGERIES: [(&str, &str); 9] = [
+    ("update opt_in_steps set comment = 'Gladly' where step = 'ending'", "does not show that step"),
+    (
+        "update opt_in_steps set taken_at = taken_at - interval '1 day' where step = 'approved'",
+        "does not show that step",
+    ),
+    ("update opt_in_steps set reason = 'expired' where reason = 'revoked'", "does not show that step"),
+    (
+        "update opt_in_steps set person_id = (select id from people where subject = 'lee') where step = 'approved'",
+        "names another person",
+    ),
+    ("delete from opt_in_steps where step = 'ended'", "shows more steps"),
+    ("delete from opt_in_steps; delete from acceptances", "is not there any more"),
+    (
+        "update acceptances set person_id = (select id from people where subject = 'lee')",
+        "is kept under another person",
+    ),
+    (
+        "update acceptances set document = replace(document, '\"justification\": \"\"', '\"justification\": \"x\"')",
+        "does not show that step 0",
+    ),
+    ("update risk_statements set document = replace(document, 'Risky.', 'Safe.')", "another statement was accepted"),
+];
+
+#[sqlx::test(migrations = "../migrations")]
+async fn whatever_is_changed_in_the_tables_is_found_by_comparing_them_with_the_record(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let owner = options.clone().connect_with(connect.clone()).await.unwrap();
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "namespace/shop").await;
+    scene.approve(id).await;
+    scene.round().await;
+    scene.revoke(&scene.dana, id).await;
+    scene.round().await;
+    assert_eq!((scene.standing(id).await, scene.doubts().await), ("ended", Vec::new()));
+    for (forgery, told) in FORGERIES {
+        let mut transaction = owner.begin().await.unwrap();
+        // Neither triggers nor constraints are in the way of an owner.
+        transaction.execute(UNGUARDED).await.unwrap();
+        transaction.execute(forgery).await.unwrap();
+        let doubts = verify_acceptances(&mut transaction).await.unwrap().doubts;
+        assert!(doubts.iter().any(|doubt| doubt.contains(told)), "{forgery}: {doubts:?}");
+        transaction.rollback().await.unwrap();
+    }
+    let mut transaction = owner.begin().await.unwrap();
+    transaction.execute(UNGUARDED).await.unwrap();
+    let unread = "update risk_statements set document = replace(document, 'Risky.', 'Safe.'), digest = sha256(convert_to(replace(document, 'Risky.', 'Safe.'), 'UTF8'))";
+    transaction.execute(unread).await.unwrap();
+    let doubts = verify_acceptances(&mut transaction).await.unwrap().doubts;
+    assert!(doubts.iter().any(|doubt| doubt.contains("Version 1 of the statement")), "{doubts:?}");
+}
+
+/// Takes away every check and trigger of the tables that are compared.
+const UNGUARDED: &str = "
+    set local session_replication_role = replica;
+    do $$
+    declare found record;
+    begin
+      for found in select conrelid::regclass as owner, conname from pg_constraint
+        where contype = 'c' and conrelid in ('acceptances'::regclass, 'risk_statements'::regclass, 'opt_in_steps'::regclass)
+      loop
+        execute format('alter table %s drop constraint %I', found.owner, found.conname);
+      end loop;
+    end
+    $$";
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_step_and_its_outcome_in_the_record_stand_or_fall_together(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let owner = options.clone().connect_with(connect.clone()).await.unwrap();
+    let scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "namespace/shop").await;
+    owner
+        .execute(
+            "create function refuse_success() returns trigger language plpgsql as $$
+               begin if new.entry like '%\"phase\":\"succeeded\"%' then raise exception 'the disk is full'; end if; return new; end $$;
+             create trigger no_success before insert on audit_events for each row execute function refuse_success()",
+        )
+        .await
+        .unwrap();
+    let body = form(&[("acceptance", &id.to_string()), ("verdict", "approve")]);
+    let answer = post_decision(State(scene.portal.clone()), scene.ada.clone(), sent(), body).await;
+    assert!(answer.is_err(), "no success is told that was not recorded");
+    assert_eq!(scene.standing(id).await, "waiting");
+    assert_eq!(scene.doubts().await, Vec::<String>::new());
+}
