@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startControlPlane } from './control-plane.mjs';
-import { seedFeatures } from './features.mjs';
+import { publishFeatures } from './features.mjs';
 import { setUpPlatform } from './platform.mjs';
 import { startPostgres } from './postgres.mjs';
 import { freePort, Processes, requirePort, until } from './processes.mjs';
@@ -42,7 +42,6 @@ async function startParts({ processes, folder, binary, site, port, hierarchy, se
   const provider = await startProvider(processes, url, onLost);
   const cluster = await startCluster(processes, folder, hierarchy, onLost);
   execFileSync(binary, ['migrate'], { env: { ...process.env, FAIRWAY_MIGRATE_DATABASE_URL: database.owner }, stdio: ['ignore', 'ignore', 'inherit'] });
-  if (database.psql) seedFeatures(database);
   const env = {
     DATABASE_URL: database.portal, ...provider.env, KUBECONFIG: cluster.config,
     FAIRWAY_LISTEN: `127.0.0.1:${port}`, FAIRWAY_PUBLIC_URL: url, FAIRWAY_SITE_ROOT: site, FAIRWAY_CONFIG: process.env.FAIRWAY_CONFIG ?? here('fairway.toml'),
@@ -54,7 +53,10 @@ async function startParts({ processes, folder, binary, site, port, hierarchy, se
     await until('the cluster behind the portal', async () => (await (await fetch(`${url}/readyz`)).json()).cluster === 'ready', 30);
     return portal;
   };
-  return { url, database, provider, cluster, env, portal: await startPortal(), startPortal };
+  const portal = await startPortal();
+  // Where the parts are somebody's own, the catalogue is theirs too, and nobody here can sign in.
+  if (database.psql && provider.issuer) await publishFeatures(url);
+  return { url, database, provider, cluster, env, portal, startPortal };
 }
 
 async function startDatabase(processes, folder, onLost) {

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, stack, test, unique } from './portal.mjs';
 import { accepted, confirmed, decided, published } from './opt-ins.mjs';
-import { forge, kube, rows } from './truth.mjs';
+import { kube, rows } from './truth.mjs';
 
 const within = { timeout: 30_000 };
 const bindingPath = (namespace, feature) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings/fairway-preview-${feature}`;
@@ -54,7 +54,7 @@ test('two administrators approve, the role is bound, a difference is seen and me
   const made = await binding(namespace, 'endpoints');
   expect(made.roleRef.name).toBe('preview-endpoints');
   expect(made.subjects.map(({ kind, name }) => [kind, name])).toEqual([['Group', 'team-shop']]);
-  expect(made.metadata.annotations['fairway.dev/mandate']).toContain(`acceptance ${id}, accepted by Dana Developer, approved by Ada Administrator and Gus Guardian`);
+  expect(made.metadata.annotations['fairway.dev/mandate']).toBe(`acceptance ${id}`);
 
   await kube.request('DELETE', bindingPath(namespace, 'endpoints'));
   await expect.poll(async () => (await first.goto(record), first.locator('main').textContent()), within).toContain('The cluster differs from what was approved.');
@@ -176,27 +176,6 @@ test('a version that must be accepted again warns who accepted the one before, a
   await developer.goto('/preview-features');
   await expect(developer.locator('main')).toContainText(`${feature} for namespace`);
   await expect(developer.getByRole('link', { name: 'accept its risks again' }).first()).toBeVisible();
-});
-
-test('what expires is taken back after a notice, and a renewal in time keeps it', async ({ open }) => {
-  test.setTimeout(120_000);
-  const lost = await effective(open);
-  const kept = await effective(open);
-  const pass = (id, days) => forge(`update opt_in_steps set taken_at = taken_at - interval '${days} days' where acceptance_id = '${id}'`);
-  pass(kept.id, 340);
-  await expect.poll(() => rows(`select days from notices where acceptance_id = '${kept.id}'`), within).toEqual([{ days: 30 }]);
-  const renewed = await accepted(kept.developer, kept.feature, { scope: `namespace ${kept.namespace}` });
-  await decided(kept.administrator, renewed, 'approve');
-  await expect.poll(() => steps(kept.id), within).toEqual(['approved', 'effective', 'ending: replaced', 'ended: replaced']);
-  await expect.poll(() => steps(renewed), within).toEqual(['approved', 'effective']);
-  expect((await labels(kept.namespace))[mark(kept.feature)]).toBe('on');
-
-  pass(lost.id, 400);
-  await expect.poll(() => rows(`select days from notices where acceptance_id = '${lost.id}'`), within).toEqual([{ days: 1 }]);
-  expect(steps(lost.id)).toEqual(['approved', 'effective']);
-  forge(`update notices set given_at = given_at - interval '2 days' where acceptance_id = '${lost.id}'`);
-  await expect.poll(() => steps(lost.id), within).toEqual(['approved', 'effective', 'ending: expired', 'ended: expired']);
-  expect((await labels(lost.namespace))[mark(lost.feature)]).toBeUndefined();
 });
 
 test('a renewal under terms with another effect takes back what the earlier one gave', async ({ open }) => {

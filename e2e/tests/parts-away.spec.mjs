@@ -1,9 +1,10 @@
-// Parts that go away and come back, and a cluster without HNC. On a stack of its own, as others would notice.
+// Parts that go away and come back, months that pass, and a cluster without HNC. On a stack of its own, as others would notice.
 
 import { expect, stack, test as base, unique } from './portal.mjs';
 import { freePort } from '../stack/processes.mjs';
 import { startStack } from '../stack/stack.mjs';
-import { holdTable, rows } from './truth.mjs';
+import { accepted, decided, published } from './opt-ins.mjs';
+import { forge, holdTable, rows } from './truth.mjs';
 import { reviewed } from './wizard.mjs';
 
 const test = base.extend({
@@ -101,6 +102,71 @@ test('with the cluster away in the middle of an apply the record says which obje
   await page.getByRole('button', { name: 'Apply again' }).click();
   await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
   expect((await own.cluster.kube.get(`/apis/apps/v1/namespaces/shop/deployments/${name}`)).spec.replicas).toBe(2);
+});
+
+const mark = (feature) => `preview.fairway.dev/${feature}`;
+const within = { timeout: 30_000 };
+
+function optIns(own) {
+  const query = (sql) => rows(sql, own.database.owner);
+  return {
+    steps: (id) => query(`select step, reason from opt_in_steps where acceptance_id = '${id}' order by number`).map(({ step, reason }) => (reason ? `${step}: ${reason}` : step)),
+    notices: (id) => query(`select days from notices where acceptance_id = '${id}'`).map(({ days }) => days),
+    label: async (feature) => (await own.cluster.kube.get('/api/v1/namespaces/shop')).metadata.labels[mark(feature)],
+    pass: (id, days) => forge(`update opt_in_steps set taken_at = taken_at - interval '${days} days' where acceptance_id = '${id}'`, own.database.owner),
+  };
+}
+
+/** A feature that gives a label, and its risks accepted for the namespace shop. */
+async function waiting(developer, administrator) {
+  const feature = unique('labelled');
+  await published(administrator, feature, { effect: 'metadata', labels: `${mark(feature)}=on` });
+  return { feature, id: await accepted(developer, feature) };
+}
+
+test('an opt-in that is approved while the cluster is away stands as not yet effective, and becomes it once the cluster is back', async ({ open, own }) => {
+  test.setTimeout(120_000);
+  const [developer, administrator] = [await open('dana'), await open('ada')];
+  const { feature, id } = await waiting(developer, administrator);
+  const { steps, label } = optIns(own);
+  await own.processes.stop(own.cluster.entry, 'SIGKILL');
+  await decided(administrator, id, 'approve');
+  await expect(administrator.getByText('The decision is recorded.')).toBeVisible();
+  const record = `/preview-features/acceptances/${id}`;
+  await expect.poll(async () => (await developer.goto(record), developer.locator('main').textContent()), within).toContain('Tried, and not done');
+  await expect(developer.getByText('Approved, not yet effective')).toBeVisible();
+  own.cluster.entry = own.cluster.entry.again();
+  await expect.poll(() => steps(id), { timeout: 60_000 }).toEqual(['approved', 'effective']);
+  expect(await label(feature)).toBe('on');
+  await developer.goto(record);
+  await expect(developer.locator('main')).not.toContainText('Tried, and not done');
+});
+
+test('what expires is taken back after a notice, and a renewal in time keeps it', async ({ open, own }) => {
+  test.setTimeout(120_000);
+  const [developer, administrator] = [await open('dana'), await open('ada')];
+  const { steps, notices, label, pass } = optIns(own);
+  const [lost, kept] = [await waiting(developer, administrator), await waiting(developer, administrator)];
+  for (const { id } of [lost, kept]) {
+    await decided(administrator, id, 'approve');
+    await expect.poll(() => steps(id), within).toEqual(['approved', 'effective']);
+  }
+  pass(kept.id, 340);
+  await expect.poll(() => notices(kept.id), within).toEqual([30]);
+  await developer.goto('/preview-features');
+  await expect(developer.getByRole('link', { name: 'accept its risks again' }).first()).toBeVisible();
+  const renewed = await accepted(developer, kept.feature);
+  await decided(administrator, renewed, 'approve');
+  await expect.poll(() => steps(kept.id), within).toEqual(['approved', 'effective', 'ending: replaced', 'ended: replaced']);
+  await expect.poll(() => steps(renewed), within).toEqual(['approved', 'effective']);
+  expect(await label(kept.feature)).toBe('on');
+
+  pass(lost.id, 400);
+  await expect.poll(() => notices(lost.id), within).toEqual([1]);
+  expect(steps(lost.id)).toEqual(['approved', 'effective']);
+  forge(`update notices set given_at = given_at - interval '2 days' where acceptance_id = '${lost.id}'`, own.database.owner);
+  await expect.poll(() => steps(lost.id), within).toEqual(['approved', 'effective', 'ending: expired', 'ended: expired']);
+  expect(await label(lost.feature)).toBeUndefined();
 });
 
 test('with the provider away those who are signed in go on, and signing in says what is wrong', async ({ open, own }) => {
