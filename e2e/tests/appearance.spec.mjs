@@ -2,14 +2,16 @@
 // target/screenshots are for people to look at.
 
 import AxeBuilder from '@axe-core/playwright';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { expect, test, unique } from './portal.mjs';
 import { confirmed, published } from './opt-ins.mjs';
 import { begin, describe, goOn, reviewed } from './wizard.mjs';
 
 const folder = join(import.meta.dirname, '../../target/screenshots');
+const articles = readdirSync(join(import.meta.dirname, '../../app/src/faq/articles')).map((file) => `/faq/${basename(file, '.md')}`);
 const pages = {
-  '': ['/', '/faq', '/faq/why-cant-i-kubectl-run', '/styleguide', '/faq?message=is+forbidden%3A+User'],
+  '': ['/', '/faq', ...articles, '/styleguide', '/faq?message=is+forbidden%3A+User'],
   nico: ['/access', '/namespaces', '/namespaces/new', '/workloads/new', '/preview-features/snippet-annotations'],
   dana: ['/access', '/namespaces', '/namespaces/new', '/namespaces/shop', '/namespaces/shop/connections', '/workloads', '/workloads/new', '/workloads/import', '/preview-features', '/preview-features/snippet-annotations', '/preview-features/endpoints', '/nothing'],
   ada: ['/access', '/admin', '/admin/approvals', '/admin/features', '/admin/features/new', '/admin/features/endpoints', '/admin/audit', '/admin/audit?control=ISO+27001+A.8.32'],

@@ -1,6 +1,7 @@
 //! `/faq` and `/faq/{slug}`, readable signed out.
 
 use super::{ARTICLES, Article, diagnose, find, markdown};
+use crate::audit::controls::Control;
 use crate::error::AppError;
 use crate::ui::{Breadcrumb, Field, Notice, Page, Section, Submit, Tone, page};
 use leptos::prelude::*;
@@ -48,10 +49,28 @@ fn Questions(articles: Vec<&'static Article>) -> impl IntoView {
 pub fn ArticlePage() -> impl IntoView {
     page(Section::Faq, |request| async move {
         let article = find(&request.param("slug")).ok_or(AppError::NotFound)?;
+        let tagged = |control: &&Control| control.articles.iter().any(|slug| slug == article.slug);
+        let controls = request.state.policy.controls.iter().filter(tagged).cloned().collect();
         let body = view! {
             <Breadcrumb links=vec![("/faq".to_owned(), "FAQ".to_owned())]/>
             <article class="prose"><h1>{article.title}</h1><div inner_html=markdown(article.text)></div></article>
+            <EvidenceFor controls=controls/>
         };
         Ok(Page::new(article.title, body))
+    })
+}
+
+/// The controls that an article is evidence for, for those who have to show it.
+#[component]
+fn EvidenceFor(controls: Vec<Control>) -> impl IntoView {
+    (!controls.is_empty()).then(|| {
+        let items =
+            controls.into_iter().map(|control| view! { <li>{control.id}": "{control.title}</li> }).collect_view();
+        view! {
+            <aside aria-labelledby="evidence">
+                <h2 id="evidence">"Says how these controls are met"</h2>
+                <ul>{items}</ul>
+            </aside>
+        }
     })
 }
