@@ -12,6 +12,8 @@ pub enum Part {
     Cluster,
     /// The OpenID provider.
     IdentityProvider,
+    /// Where heads of the record are sent.
+    Witness,
 }
 
 impl Part {
@@ -22,6 +24,7 @@ impl Part {
             Self::Database => "the database",
             Self::Cluster => "the cluster",
             Self::IdentityProvider => "the identity provider",
+            Self::Witness => "the webhook of the record",
         }
     }
 }
@@ -77,6 +80,7 @@ impl AppError {
             Self::Away { part: Part::Database } => "database_away",
             Self::Away { part: Part::Cluster } => "cluster_away",
             Self::Away { part: Part::IdentityProvider } => "identity_provider_away",
+            Self::Away { part: Part::Witness } => "witness_away",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::Internal => "internal",
         }

@@ -2,6 +2,7 @@
 
 use crate::access::{Binding, KubeIdentity};
 use crate::actor::Profile;
+use crate::audit::chain::Head;
 use crate::namespaces::{Namespace, NamespaceName};
 use async_trait::async_trait;
 use review::{Cidr, Manifest, ObjectRef, Port};
@@ -345,6 +346,31 @@ pub trait IdentityProvider: Send + Sync {
     /// # Errors
     /// When it is not.
     async fn check(&self) -> Result<(), ProviderError>;
+}
+
+/// Somewhere outside of the portal and its database that keeps the heads of the record: a webhook.
+#[async_trait]
+pub trait Witness: Send + Sync {
+    /// Where it is, without what is secret about it.
+    fn host(&self) -> &str;
+
+    /// Sends the head of a day.
+    ///
+    /// # Errors
+    /// When it was not taken.
+    async fn tell(&self, day: &str, head: &Head) -> Result<(), WitnessError>;
+}
+
+/// It was not taken, or it is not known whether it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct WitnessError(pub String);
+
+impl From<WitnessError> for crate::error::AppError {
+    fn from(error: WitnessError) -> Self {
+        tracing::warn!(%error, "the head of the record was not taken");
+        Self::Away { part: crate::error::Part::Witness }
+    }
 }
 
 /// What is kept, server-side, between leaving for the provider and coming back.

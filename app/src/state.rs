@@ -6,7 +6,7 @@ use crate::audit::RecordSettings;
 use crate::audit::controls::Control;
 use crate::error::AppError;
 use crate::namespaces::NamespaceTemplate;
-use crate::ports::{Cluster, IdentityProvider};
+use crate::ports::{Cluster, IdentityProvider, Witness};
 use crate::preview::AcceptedBy;
 use crate::preview::terms::EffectLimits;
 use crate::workloads::places::{Place, usual_places};
@@ -30,6 +30,8 @@ pub struct AppState {
     pub identity_provider: Arc<dyn IdentityProvider>,
     /// Origin of the provider: signing out is a form that ends there.
     pub identity_provider_origin: String,
+    /// Where heads of the record are sent, if anywhere.
+    pub witness: Option<Arc<dyn Witness>>,
     /// The platform's policy.
     pub policy: Arc<Policy>,
     /// Where leptos finds what it serves.

@@ -24,6 +24,8 @@ pub struct Config {
     pub database_url: Secret,
     /// The OpenID client.
     pub oidc: Oidc,
+    /// Where the head of the record is sent once a day, if anywhere.
+    pub heads_webhook: Option<HeadsWebhook>,
     /// How long sessions last.
     pub sessions: SessionLimits,
     /// The platform's policy.
@@ -43,6 +45,15 @@ pub struct Oidc {
     pub scopes: Vec<String>,
     /// `OIDC_GROUPS_CLAIM`.
     pub groups_claim: String,
+}
+
+/// A webhook that takes the head of the record.
+#[derive(Debug, Clone)]
+pub struct HeadsWebhook {
+    /// `FAIRWAY_HEADS_WEBHOOK_URL`.
+    pub url: Url,
+    /// `FAIRWAY_HEADS_WEBHOOK_TOKEN`: sent as a bearer token (RFC 6750), if set.
+    pub token: Option<Secret>,
 }
 
 /// How long sessions last.
@@ -261,6 +272,11 @@ impl Config {
             .map(str::to_owned)
             .collect();
         let groups_claim = reader.text("OIDC_GROUPS_CLAIM", Some("groups"));
+        let webhook_token = variable("FAIRWAY_HEADS_WEBHOOK_TOKEN").filter(|secret| !secret.is_empty()).map(Secret);
+        let heads_webhook = variable("FAIRWAY_HEADS_WEBHOOK_URL")
+            .filter(|url| !url.is_empty())
+            .and_then(|_| reader.web_address("FAIRWAY_HEADS_WEBHOOK_URL", None))
+            .map(|url| HeadsWebhook { url, token: webhook_token });
         let idle = reader.duration("FAIRWAY_SESSION_IDLE_MINUTES", "480", 60);
         let absolute = reader.duration("FAIRWAY_SESSION_ABSOLUTE_MINUTES", "1440", 60);
         let groups_max_age = reader.duration("FAIRWAY_GROUPS_MAX_AGE_SECONDS", "900", 1);
@@ -276,6 +292,7 @@ impl Config {
                     site_root,
                     database_url,
                     oidc: Oidc { issuer, client_id, client_secret, scopes, groups_claim },
+                    heads_webhook,
                     sessions: SessionLimits { idle, absolute, groups_max_age },
                     policy,
                 })

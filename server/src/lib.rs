@@ -8,3 +8,4 @@ pub mod identity_provider;
 pub mod router;
 pub mod serve;
 pub mod sessions;
+pub mod webhook;

@@ -5,8 +5,10 @@ use crate::config::Config;
 use crate::identity_provider::OpenIdProvider;
 use crate::router::router;
 use crate::sessions::PgSessionStore;
+use crate::webhook::Webhook;
 use anyhow::Context;
 use app::audit::api::publish_head;
+use app::ports::Witness;
 use app::preview::api::steward;
 use app::state::AppState;
 use axum::Router;
@@ -71,9 +73,15 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
         cluster: Arc::new(KubeCluster::start(client)),
         identity_provider: Arc::new(identity_provider),
         identity_provider_origin: config.oidc.issuer.origin().ascii_serialization(),
+        witness: witness(config)?,
         policy: Arc::new(config.policy.clone()),
         leptos: leptos_options(config),
     })
+}
+
+fn witness(config: &Config) -> anyhow::Result<Option<Arc<dyn Witness>>> {
+    let Some(settings) = config.heads_webhook.clone() else { return Ok(None) };
+    Ok(Some(Arc::new(Webhook::new(settings)?)))
 }
 
 /// Where the pages find the WASM.

@@ -5,17 +5,30 @@
 mod parts;
 
 use app::actor::Profile;
+use app::audit::api::publish_head;
 use app::audit::chain::{ChainError, ChainVerifier, Entry, Head, Link};
 use app::audit::store::{
     NewEvent, append, check_identities, erase_person, list_writes, stream_links, stream_rows, written_end,
 };
 use app::audit::{Action, Filter, Outcome, Phase};
+use app::state::{AppState, Policy};
+use axum::Router;
+use axum::routing::post;
 use futures::TryStreamExt;
-use jiff::ToSpan;
-use parts::{actor, portal_role, profile};
-use serde_json::json;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use parts::{actor, cluster, portal_role, profile, state};
+use serde_json::{Value, json};
+use server::config::HeadsWebhook;
+use server::webhook::Webhook;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use url::Url;
 use uuid::Uuid;
 
 /// Tables that only grow, each with a column that could be written.
@@ -345,4 +358,56 @@ async fn the_command_line_verifies_exports_and_blanks(options: PgPoolOptions, co
     assert_eq!((code, said.contains("its end was cut off")), (Some(1), true), "{said}");
     let (code, said) = fairway(&connect, &["audit", "verify", "--first", "2"]);
     assert_eq!(code, Some(0), "{said}");
+}
+
+/// A webhook that answers what it is told to, and keeps what it gets.
+async fn webhook(status: Arc<AtomicU16>) -> (Url, mpsc::Receiver<(Option<String>, Value)>) {
+    let (sender, receiver) = mpsc::channel(8);
+    let take = move |headers: HeaderMap, body: String| async move {
+        let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        sender.send((token, serde_json::from_str(&body).unwrap())).await.unwrap();
+        StatusCode::from_u16(status.load(Ordering::Relaxed)).unwrap()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/heads?key=secret", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/heads", post(take))).await });
+    (url, receiver)
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_head_is_sent_to_a_webhook_once_a_day_and_again_after_it_was_not_taken(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    intend(&portal, &profile("dana", &[]), &["Namespace//a"]).await;
+    let status = Arc::new(AtomicU16::new(500));
+    let (url, mut received) = webhook(status.clone()).await;
+    let settings = HeadsWebhook { url, token: Some("token".to_owned().into()) };
+    let state = AppState {
+        witness: Some(Arc::new(Webhook::new(settings).unwrap())),
+        ..state(portal.clone(), cluster().await, Policy::default())
+    };
+    let now = Timestamp::now();
+    assert!(publish_head(&state, now).await.is_err());
+    let (token, refused) = received.try_recv().unwrap();
+    assert_eq!(token.as_deref(), Some("Bearer token"));
+    status.store(204, Ordering::Relaxed);
+    publish_head(&state, now).await.unwrap();
+    assert!(received.try_recv().is_err(), "not at once");
+    let later = now + SignedDuration::from_mins(16);
+    publish_head(&state, later).await.unwrap();
+    let (_, taken) = received.try_recv().unwrap();
+    assert_eq!(refused["head"].as_str().unwrap().split(' ').next(), Some("1"));
+    let head: Head = taken["head"].as_str().unwrap().parse().unwrap();
+    let link = stream_links(&portal, head.sequence, head.sequence).try_next().await.unwrap().unwrap();
+    assert_eq!((head.hash, taken["day"].as_str()), (link.hash, Some(&*later.strftime("%Y-%m-%d").to_string())));
+    publish_head(&state, Timestamp::now()).await.unwrap();
+    assert!(received.try_recv().is_err(), "once a day");
+    let objects: Vec<String> =
+        sqlx::query_scalar("select distinct object from audit_events where action = 'record.publish_head'")
+            .fetch_all(&portal)
+            .await
+            .unwrap();
+    assert_eq!(objects, ["Webhook//127.0.0.1"], "nothing secret of the address is recorded");
 }

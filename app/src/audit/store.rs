@@ -311,18 +311,19 @@ pub struct Published {
     pub succeeded_at: Option<Timestamp>,
 }
 
-/// When a head was last published.
+/// When a head was last published to a place, by its object.
 ///
 /// # Errors
 /// When the database refuses or is away.
-pub async fn last_published(database: &PgPool) -> sqlx::Result<Published> {
+pub async fn last_published(database: &PgPool, place: &str) -> sqlx::Result<Published> {
     let row = sqlx::query!(
         r#"select
-             (select occurred_at from audit_events where action = $1 and phase = 'intent' order by sequence desc limit 1)
+             (select occurred_at from audit_events where action = $1 and object = $2 and phase = 'intent' order by sequence desc limit 1)
                as "tried_at: jiff_sqlx::Timestamp",
-             (select occurred_at from audit_events where action = $1 and phase = 'succeeded' order by sequence desc limit 1)
+             (select occurred_at from audit_events where action = $1 and object = $2 and phase = 'succeeded' order by sequence desc limit 1)
                as "succeeded_at: jiff_sqlx::Timestamp""#,
         Action::HeadPublish.code(),
+        place,
     )
     .fetch_one(database)
     .await?;
@@ -353,7 +354,10 @@ pub async fn check_identities(database: &PgPool) -> sqlx::Result<(i64, i64, Opti
 /// # Errors
 /// When the database refuses or is away.
 pub async fn erase_person(connection: &mut PgConnection, issuer: &str, subject: &str) -> sqlx::Result<u64> {
-    // Writers take this lock first and identities second; in the other order two would wait for each other.
+    // Writers hold who acts first, the chain second, and identities last; in another order two would wait for each other.
+    sqlx::query!("select id from people where issuer = $1 and subject = $2 for update", issuer, subject)
+        .fetch_optional(&mut *connection)
+        .await?;
     sqlx::query!("select pg_advisory_xact_lock(hashtext('audit_events')) is null as locked")
         .fetch_one(&mut *connection)
         .await?;

@@ -98,6 +98,7 @@ pub fn state(database: PgPool, cluster: KubeCluster, policy: Policy) -> AppState
         cluster: Arc::new(cluster),
         identity_provider: Arc::new(provider()),
         identity_provider_origin: String::new(),
+        witness: None,
         policy: Arc::new(policy),
         leptos: LeptosOptions::builder().output_name("fairway").build(),
     }

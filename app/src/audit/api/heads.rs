@@ -3,8 +3,9 @@
 use crate::actor::Profile;
 use crate::audit::chain::Head;
 use crate::audit::store::{self, Published};
-use crate::audit::{Acting, Action, audited};
+use crate::audit::{Acting, Action, HeadPlace, audited};
 use crate::error::AppError;
+use crate::ports::Witness;
 use crate::state::AppState;
 use crate::turn::Turn;
 use jiff::tz::TimeZone;
@@ -15,30 +16,70 @@ use uuid::Uuid;
 /// How long after an attempt that failed the next one is made.
 const PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Publishes the head if the settings say where, and today's is not there yet; one replica at a time.
+/// Publishes the head to each place that the settings name and that does not have today's yet; one replica at a time.
+/// A place that fails does not keep it from another.
 ///
 /// # Errors
-/// The cluster's, or the database's.
+/// Those of the last place that failed, or the database's.
 pub async fn publish_head(state: &AppState, now: Timestamp) -> Result<(), AppError> {
-    let Some(place) = &state.policy.record.heads_in else { return Ok(()) };
+    let config_map = state.policy.record.heads_in.as_ref().map(Place::ConfigMap);
+    let webhook = state.witness.as_deref().map(Place::Webhook);
+    let places: Vec<Place<'_>> = config_map.into_iter().chain(webhook).collect();
+    if places.is_empty() {
+        return Ok(());
+    }
     let mut turn = state.database.begin().await?;
-    if !Turn::RecordHeads.take(&mut turn).await? || !is_due(&store::last_published(&state.database).await?, now) {
+    if !Turn::RecordHeads.take(&mut turn).await? {
         return Ok(());
     }
-    let head = store::written_end(&state.database).await?;
-    if head == Head::GENESIS {
-        return Ok(());
+    let mut published = Ok(());
+    for place in places {
+        published = place.publish(state, now).await.and(published);
     }
-    let day = now.strftime("%Y-%m-%d").to_string();
-    let (fairway, request_id) = (Profile::fairway(), Uuid::now_v7().to_string());
-    let who = Acting { profile: &fairway, request_id: &request_id };
-    let object = format!("ConfigMap/{}/{}", place.namespace, place.config_map);
-    let detail = json!({ "row": head.sequence.to_string(), "hash": head.hash, "day": day });
-    audited(state, who, Action::HeadPublish, &object, detail, |_| async {
-        Ok(state.cluster.keep(&place.namespace, &place.config_map, &day, &head.to_string()).await?)
-    })
-    .await?;
-    Ok(turn.commit().await?)
+    turn.commit().await?;
+    published
+}
+
+/// Where the head is kept.
+enum Place<'a> {
+    ConfigMap(&'a HeadPlace),
+    Webhook(&'a dyn Witness),
+}
+
+impl Place<'_> {
+    /// What the record calls it.
+    fn object(&self) -> String {
+        match self {
+            Self::ConfigMap(place) => format!("ConfigMap/{}/{}", place.namespace, place.config_map),
+            Self::Webhook(witness) => format!("Webhook//{}", witness.host()),
+        }
+    }
+
+    async fn publish(&self, state: &AppState, now: Timestamp) -> Result<(), AppError> {
+        let object = self.object();
+        if !is_due(&store::last_published(&state.database, &object).await?, now) {
+            return Ok(());
+        }
+        let head = store::written_end(&state.database).await?;
+        if head == Head::GENESIS {
+            return Ok(());
+        }
+        let day = now.strftime("%Y-%m-%d").to_string();
+        let (fairway, request_id) = (Profile::fairway(), Uuid::now_v7().to_string());
+        let who = Acting { profile: &fairway, request_id: &request_id };
+        let detail = json!({ "row": head.sequence.to_string(), "hash": head.hash, "day": day });
+        audited(state, who, Action::HeadPublish, &object, detail, |_| self.keep(state, &day, &head)).await
+    }
+
+    async fn keep(&self, state: &AppState, day: &str, head: &Head) -> Result<(), AppError> {
+        match self {
+            Self::ConfigMap(place) => {
+                let head = head.to_string();
+                Ok(state.cluster.keep(&place.namespace, &place.config_map, day, &head).await?)
+            }
+            Self::Webhook(witness) => Ok(witness.tell(day, head).await?),
+        }
+    }
 }
 
 fn is_due(last: &Published, now: Timestamp) -> bool {
