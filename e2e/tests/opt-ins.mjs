@@ -32,12 +32,14 @@ export async function decided(page, id, verdict, comment = '') {
   await page.getByRole('button', { name: verdict === 'approve' ? 'Approve chosen' : 'Refuse chosen' }).click();
 }
 
-/** A feature of one's own, published by an administrator. */
+/** A feature of one's own, published by an administrator; with `changes`, its next version. */
 export async function published(page, slug, more = {}) {
+  const address = `/admin/features/${more.changes || more.retire ? slug : 'new'}`;
+  const [, seen] = /name="seen" value="([^"]*)"/.exec(await (await page.request.get(address)).text());
   const form = {
     slug, name: slug, purpose: 'Trying', owner: 'platform', documentation_url: '', stage: 'preview', body: 'Risky.', points: 'We know.', scopes: 'namespace',
-    validity_months: '12', approvals: '1', effect: 'by_hand', labels: '', annotations: '', cluster_role: '', changes: '', renewal_days: '', version: '0', ...more,
+    validity_months: '12', approvals: '1', effect: 'by_hand', labels: '', annotations: '', cluster_role: '', changes: '', renewal_days: '', retire: '', seen: seen.trim(), ...more,
   };
-  const response = await page.request.post(`/admin/features/${form.version === '0' ? 'new' : slug}`, { form, maxRedirects: 0 });
+  const response = await page.request.post(address, { form, maxRedirects: 0 });
   expect(response.status()).toBe(303);
 }

@@ -152,7 +152,7 @@ test('a statement that changes while it is read is read again, and nothing is re
   const feature = unique('changing');
   await published(administrator, feature);
   await confirmed(page, feature);
-  await published(administrator, feature, { version: '1', body: 'Riskier.', changes: 'Riskier' });
+  await published(administrator, feature, { body: 'Riskier.', changes: 'Riskier' });
   await page.getByRole('button', { name: 'Accept risks' }).click();
   await expect(page.getByRole('alert')).toContainText('was changed while you read it');
   await expect(page.getByRole('checkbox').first()).not.toBeChecked();
@@ -171,8 +171,12 @@ test('a version that must be accepted again warns who accepted the one before, a
   await administrator.getByRole('button', { name: 'Save feature' }).click();
   await expect(administrator.getByText('Saved and recorded.')).toBeVisible();
   await administrator.goto(`/admin/features/${feature}`);
-  await expect(administrator.getByRole('region', { name: 'Changes of version 2' })).toContainText('+  "body": "Much riskier."');
+  await expect(administrator.getByRole('region', { name: 'Changes of version 2' })).toContainText('+Much riskier.');
   await expect.poll(() => rows(`select days from notices where acceptance_id = '${id}'`), within).toEqual([{ days: 30 }]);
+  await developer.goto(`/preview-features/${feature}`);
+  await developer.getByText('What changed, line by line').click();
+  await expect(developer.getByRole('region', { name: 'Changes of version 2' })).toContainText('-Risky.');
+  await expect(developer.getByRole('region', { name: 'Changes of version 2' })).toContainText('+Much riskier.');
   await developer.goto('/preview-features');
   await expect(developer.locator('main')).toContainText(`${feature} for namespace`);
   await expect(developer.getByRole('link', { name: 'accept its risks again' }).first()).toBeVisible();
@@ -180,7 +184,7 @@ test('a version that must be accepted again warns who accepted the one before, a
 
 test('a renewal under terms with another effect takes back what the earlier one gave', async ({ open }) => {
   const { developer, administrator, feature, namespace, id } = await effective(open);
-  await published(administrator, feature, { version: '1', changes: 'By hand from now on' });
+  await published(administrator, feature, { changes: 'By hand from now on' });
   const renewed = await accepted(developer, feature, { scope: `namespace ${namespace}` });
   await decided(administrator, renewed, 'approve');
   await expect.poll(() => steps(id), within).toEqual(['approved', 'effective', 'ending: replaced', 'ended: replaced']);
@@ -189,8 +193,22 @@ test('a renewal under terms with another effect takes back what the earlier one 
 });
 
 test('retiring a feature takes back what it gave, and what cannot be made yet is tried again', async ({ open }) => {
-  const { administrator, feature, form, namespace, id } = await effective(open);
-  await published(administrator, feature, { ...form, version: '1', stage: 'retired' });
+  const { administrator, feature, namespace, id } = await effective(open);
+  const stale = await open('gus');
+  await stale.goto(`/admin/features/${feature}`);
+  await administrator.goto(`/admin/features/${feature}`);
+  await administrator.getByLabel('Stage').selectOption('Retired');
+  await administrator.getByRole('button', { name: 'Save feature' }).click();
+  await expect(administrator.getByRole('alert')).toContainText(`Retiring ends every opt-in at once, 1 now, and takes back what they gave. Type ${feature} to confirm.`);
+  expect(steps(id)).toEqual(['approved', 'effective']);
+  await administrator.getByLabel('Short name, to confirm that it is retired').fill(feature);
+  await administrator.getByRole('button', { name: 'Save feature' }).click();
+  await expect(administrator.getByText('Saved and recorded.')).toBeVisible();
+  // A form that was opened before does not bring it back.
+  await stale.getByLabel('What it is for').fill('Trying on');
+  await stale.getByRole('button', { name: 'Save feature' }).click();
+  await expect(stale.getByRole('alert')).toContainText('Somebody else has changed this feature in the meantime.');
+  expect(rows(`select stage, purpose from preview_features where slug = '${feature}'`)).toEqual([{ stage: 'retired', purpose: 'Trying' }]);
   await expect.poll(() => steps(id), within).toEqual(['approved', 'effective', 'ending: retired', 'ended: retired']);
   expect((await labels(namespace))[mark(feature)]).toBeUndefined();
 

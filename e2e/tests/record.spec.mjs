@@ -103,7 +103,11 @@ test('the evidence for a control in a period is shown, and exported as a selecti
   await page.getByLabel('From').fill('2026-01-01');
   await page.getByRole('button', { name: 'Filter writes' }).click();
   await expect(page.getByRole('heading', { name: 'Evidence for ISO 27001 A.5.15' })).toBeVisible();
-  await expect(page.getByRole('link', { name: '/faq/give-access' })).toBeVisible();
+  const article = page.getByRole('link', { name: '/faq/give-access' });
+  await expect(article).toBeVisible();
+  const reader = await open('alex');
+  await reader.goto('/faq/give-access');
+  await expect(reader.getByRole('complementary', { name: 'Says how these controls are met' })).toContainText('ISO 27001 A.5.15: Access control');
   await expect(region(page)).not.toContainText('workload.');
   await expect(region(page)).toContainText('session.sign_out');
   const path = await exported(page, 'Export as JSON Lines');

@@ -7,9 +7,13 @@ mod parts;
 use app::access::Team;
 use app::actor::Actor;
 use app::audit::Action;
+use app::audit::store::erase_person;
 use app::error::AppError;
 use app::preview::acceptance::Acceptance;
-use app::preview::api::{post_act, post_catalogue, post_decision, post_opt_in, steward, verify_acceptances};
+use app::preview::api::{
+    end_what_waits, post_act, post_catalogue, post_decision, post_opt_in, post_record, steward, verify_acceptances,
+};
+use app::preview::evidence::Evidence;
 use app::preview::store::find_acceptance;
 use app::preview::terms::EffectLimits;
 use app::state::{AppState, Policy};
@@ -18,6 +22,7 @@ use axum::response::Response;
 use http::StatusCode;
 use http::header::LOCATION;
 use http::request::Parts;
+use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::Client;
 use parts::{actor, cluster, identity, portal_role, state, told};
@@ -25,6 +30,7 @@ use serde_json::{Value, json};
 use server::cluster::KubeCluster;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -80,15 +86,15 @@ impl Scene {
             now: Timestamp::now(),
             portal,
         };
-        scene.publish().await;
+        scene.publish(json!({ "role_binding": { "cluster_role": "preview-endpoints" } })).await;
         scene
     }
 
-    async fn publish(&self) {
+    async fn publish(&self, effect: Value) {
         let entry = json!([{
             "slug": self.feature, "name": "Trying", "purpose": "Trying", "owner": "platform", "stage": "preview",
             "body": "Risky.", "points": ["We know."], "scopes": ["namespace", "team"], "validity_months": 12,
-            "approvals": 1, "effect": { "role_binding": { "cluster_role": "preview-endpoints" } },
+            "approvals": 1, "effect": effect, "changes": "What it does",
         }]);
         let body = form(&[("catalogue", &entry.to_string())]);
         led_to(post_catalogue(State(self.portal.clone()), self.ada.clone(), sent(), body).await);
@@ -135,19 +141,39 @@ impl Scene {
 
     /// The groups that the role is given to; nothing where there is no binding.
     async fn groups(&self) -> Option<Vec<String>> {
-        let client = parts::client(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await;
-        let request = http::Request::get(self.binding_path()).body(Vec::new()).unwrap();
-        let found: Value = match client.request(request).await {
-            Ok(found) => found,
-            Err(kube::Error::Api(answer)) if answer.code == 404 => return None,
-            Err(error) => panic!("{error}"),
-        };
+        let found = read(&self.binding_path()).await?;
         let subjects = found["subjects"].as_array().unwrap();
         Some(subjects.iter().map(|subject| subject["name"].as_str().unwrap().to_owned()).collect())
     }
 
+    /// Which labels of the feature the namespace has.
+    async fn labels(&self) -> Vec<String> {
+        let found = read("/api/v1/namespaces/shop").await.unwrap();
+        let prefix = format!("preview.fairway.dev/{}-", self.feature);
+        let labels = found["metadata"]["labels"].as_object().unwrap().keys();
+        labels.filter_map(|label| label.strip_prefix(&prefix).map(str::to_owned)).collect()
+    }
+
+    /// The file that somebody gets of an acceptance.
+    async fn export(&self, who: &Actor, acceptance: Uuid) -> Evidence {
+        let id = Path(acceptance.to_string());
+        let answer = post_record(State(self.portal.clone()), who.clone(), id).await.unwrap();
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
     async fn doubts(&self) -> Vec<String> {
         verify_acceptances(&mut self.portal.database.acquire().await.unwrap()).await.unwrap().doubts
+    }
+}
+
+/// An object as it is, read with all rights.
+async fn read(path: &str) -> Option<Value> {
+    let client = parts::client(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await;
+    match client.request(http::Request::get(path).body(Vec::new()).unwrap()).await {
+        Ok(found) => Some(found),
+        Err(kube::Error::Api(answer)) if answer.code == 404 => None,
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -276,6 +302,66 @@ async fn what_expires_is_announced_three_times_and_taken_back(options: PgPoolOpt
     scene.round().await;
     scene.round().await;
     assert_eq!((scene.standing(id).await, scene.groups().await), ("ended", None));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn labels_of_two_opt_ins_in_one_namespace_add_up(options: PgPoolOptions, connect: PgConnectOptions) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let labelled = |name: &str| json!({ "metadata": { "labels": { (format!("preview.fairway.dev/{}-{name}", scene.feature)): "on" } } });
+    let (first, second) = (labelled("a"), labelled("b"));
+    scene.publish(first).await;
+    let own = scene.accept(&scene.dana, "namespace/shop").await;
+    scene.approve(own).await;
+    scene.round().await;
+    scene.publish(second).await;
+    let team = scene.accept(&scene.lee, "team/helpers").await;
+    scene.approve(team).await;
+    scene.round().await;
+    scene.round().await;
+    assert_eq!(scene.labels().await, ["a", "b"]);
+    assert_eq!(scene.look_at(own).await.drift + &scene.look_at(team).await.drift, "");
+    scene.revoke(&scene.ada, team).await;
+    scene.round().await;
+    assert_eq!(scene.labels().await, ["a"]);
+    scene.revoke(&scene.ada, own).await;
+    scene.round().await;
+    assert_eq!(scene.labels().await, Vec::<String>::new());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_export_of_an_acceptance_opens_the_identities_of_others_only_to_readers_of_the_record(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "namespace/shop").await;
+    scene.approve(id).await;
+    for (who, opened) in [(&scene.dana, vec!["dana"]), (&scene.ada, vec!["ada", "dana"])] {
+        let evidence = scene.export(who, id).await;
+        assert_eq!(evidence.verify().unwrap().standing.stored(), "approved");
+        let actors: BTreeSet<&str> =
+            evidence.record.iter().filter_map(|row| Some(row.actor.as_ref()?.subject.as_str())).collect();
+        assert_eq!(actors.into_iter().collect::<Vec<_>>(), opened);
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_waits_ends_when_somebody_who_took_part_in_it_is_blanked(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let owner = options.clone().connect_with(connect.clone()).await.unwrap();
+    let scene = Scene::set(&portal_role(options, connect).await).await;
+    let dana = scene.accept(&scene.dana, "namespace/shop").await;
+    let lee = scene.accept(&scene.lee, "team/helpers").await;
+    let mut transaction = owner.begin().await.unwrap();
+    let (issuer, subject) = (scene.dana.profile.issuer.as_str(), scene.dana.profile.subject.as_str());
+    assert_eq!(end_what_waits(&mut transaction, issuer, subject).await, Ok(1));
+    erase_person(&mut transaction, issuer, subject).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!((scene.standing(dana).await, scene.standing(lee).await), ("ended", "waiting"));
+    assert_eq!(scene.doubts().await, Vec::<String>::new());
+    assert_eq!(scene.export(&scene.ada, dana).await.verify().unwrap().standing.stored(), "ended");
 }
 
 /// What somebody could do who owns the database, and what is then said of it.

@@ -38,16 +38,20 @@ fn terms(version: i32) -> Terms {
     }
 }
 
-async fn describe(database: &PgPool, stage: Stage) {
-    let description = Description {
+fn description(stage: Stage) -> Description {
+    Description {
         slug: "snippets".into(),
         name: "Snippets".into(),
         purpose: "Rewrites".into(),
         owner: "platform".into(),
         documentation_url: None,
         stage,
-    };
-    describe_feature(&mut database.acquire().await.unwrap(), &description).await.unwrap();
+    }
+}
+
+async fn describe(database: &PgPool, new: Stage, before: Option<Stage>) -> Result<(), AppError> {
+    let mut connection = database.acquire().await.unwrap();
+    describe_feature(&mut connection, &description(new), before.map(description).as_ref()).await
 }
 
 async fn published(database: &PgPool, terms: &Terms) -> Result<(), AppError> {
@@ -58,7 +62,7 @@ async fn published(database: &PgPool, terms: &Terms) -> Result<(), AppError> {
 }
 
 async fn feature(database: &PgPool, terms: Terms) {
-    describe(database, Stage::Preview).await;
+    describe(database, Stage::Preview, None).await.unwrap();
     published(database, &terms).await.unwrap();
 }
 
@@ -260,7 +264,7 @@ async fn a_statement_that_was_replaced_is_not_accepted_even_at_the_same_moment(
     let told = accepting.await.unwrap().unwrap_err();
     assert!(told.to_string().contains("was changed while you read it"), "{told}");
     assert!(accept(&portal, &dana, &terms(2)).await.is_ok());
-    describe(&portal, Stage::Retired).await;
+    describe(&portal, Stage::Retired, Some(Stage::Preview)).await.unwrap();
     assert!(accept(&portal, &dana, &terms(2)).await.is_err());
 }
 
@@ -333,6 +337,20 @@ async fn an_acceptance_keeps_the_words_that_were_read_and_the_database_refuses_o
         .execute(&portal)
         .await;
     assert!(forged.is_err());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_feature_is_changed_only_by_whoever_saw_it_as_it_is(options: PgPoolOptions, connect: PgConnectOptions) {
+    let portal = portal_role(options, connect).await;
+    describe(&portal, Stage::Preview, None).await.unwrap();
+    describe(&portal, Stage::Preview, None).await.unwrap();
+    published(&portal, &terms(1)).await.unwrap();
+    let added_twice = describe(&portal, Stage::General, None).await;
+    assert!(matches!(added_twice, Err(AppError::Conflict { .. })), "{added_twice:?}");
+    describe(&portal, Stage::Retired, Some(Stage::Preview)).await.unwrap();
+    let unseen = describe(&portal, Stage::General, Some(Stage::Preview)).await;
+    assert!(matches!(unseen, Err(AppError::Conflict { .. })), "{unseen:?}");
+    assert_eq!(find_feature(&portal, "snippets").await.unwrap().description.stage, Stage::Retired);
 }
 
 #[sqlx::test(migrations = "../migrations")]

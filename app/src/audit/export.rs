@@ -26,6 +26,16 @@ pub struct ExportedRow {
     pub actor: Option<Identity>,
 }
 
+impl ExportedRow {
+    /// Leaves the actor's details in only if they are these: a salt says whose a commitment is, everywhere in the
+    /// record, and that is for those who read it.
+    pub fn keep_only_of(&mut self, known: &Option<Identity>) {
+        if self.actor != *known {
+            self.actor = None;
+        }
+    }
+}
+
 impl From<StoredLink> for ExportedRow {
     fn from(stored: StoredLink) -> Self {
         Self { link: stored.link, actor: stored.identity }

@@ -202,6 +202,21 @@ impl Terms {
         Digest::of(self.document())
     }
 
+    /// For people, line by line: what they accept, and nothing else.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let points = self.points.iter().map(|point| format!("To confirm: {point}"));
+        let scopes: Vec<&str> = self.scopes.iter().map(|scope| scope.stored()).collect();
+        let approvers = if self.approvals == 1 { "one administrator" } else { "two administrators" };
+        let lines = [format!("Name: {}", self.name), self.body.clone()].into_iter().chain(points).chain([
+            format!("For one: {}", scopes.join(", ")),
+            format!("Months from approval: {}", self.validity_months),
+            format!("Approved by: {approvers}"),
+            format!("Approval does: {}", self.effect.in_words()),
+        ]);
+        lines.map(|line| line + "\n").collect()
+    }
+
     /// Whether both say the same, whichever version they are and whatever was said to have changed.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {

@@ -16,6 +16,7 @@ use futures::channel::mpsc;
 use futures::{SinkExt, TryStreamExt};
 use serde::Deserialize;
 use serde_json::json;
+use std::time::Duration;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -53,6 +54,9 @@ struct Export {
     format: Format,
 }
 
+/// How long whoever asked may leave what is ready.
+const STALLED: Duration = Duration::from_secs(30);
+
 /// Bytes that are sent at a time.
 const CHUNK: usize = 64 * 1024;
 
@@ -74,8 +78,8 @@ impl Export {
             Ok(rows) => (Phase::Succeeded, json!({ "rows": rows.to_string() })),
             Err(error) => {
                 tracing::warn!(%error, "an export ended early");
-                // A file that is cut off must not look whole.
-                drop(sender.send(Err(std::io::Error::other("the export ended early"))).await);
+                // A file that is cut off must not look whole. Whoever takes nothing any more is not waited for.
+                drop(sender.try_send(Err(std::io::Error::other("the export ended early"))));
                 (Phase::Failed, json!({}))
             }
         };
@@ -93,12 +97,17 @@ impl Export {
             chunk.extend(self.format.row(row));
             number += 1;
             if chunk.len() >= CHUNK {
-                sender.send(Ok(std::mem::take(&mut chunk).into())).await?;
+                deliver(sender, std::mem::take(&mut chunk)).await?;
             }
         }
-        sender.send(Ok(chunk.into())).await?;
+        deliver(sender, chunk).await?;
         Ok(number)
     }
+}
+
+/// Waits until there is room for a chunk, but not for ever: meanwhile a connection to the database is held.
+async fn deliver(sender: &mut mpsc::Sender<Result<Bytes, std::io::Error>>, chunk: Vec<u8>) -> Result<(), ExportError> {
+    Ok(tokio::time::timeout(STALLED, sender.send(Ok(chunk.into()))).await??)
 }
 
 /// Why an export ended early.
@@ -106,6 +115,8 @@ impl Export {
 enum ExportError {
     #[error("the database: {0}")]
     Database(#[from] sqlx::Error),
+    #[error("whoever asked took nothing for {} seconds", STALLED.as_secs())]
+    Stalled(#[from] tokio::time::error::Elapsed),
     #[error("whoever asked has gone away")]
     Gone(#[from] mpsc::SendError),
 }

@@ -6,7 +6,7 @@ mod writes;
 
 pub use export::post_export;
 pub use heads::publish_head;
-pub use writes::{Acting, audited, audited_in, recorded};
+pub use writes::{Acting, audited, audited_in, recorded, recorded_within};
 
 use super::controls::{Control, covering};
 use super::export::ExportedRow;

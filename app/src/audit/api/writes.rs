@@ -6,7 +6,7 @@ use crate::audit::{Action, Phase};
 use crate::error::{AppError, Part};
 use crate::state::AppState;
 use serde_json::{Value, json};
-use sqlx::{PgPool, PgTransaction};
+use sqlx::{PgConnection, PgPool, PgTransaction};
 use std::future::Future;
 use uuid::Uuid;
 
@@ -132,6 +132,23 @@ impl<'a> Intent<'a> {
         tracing::error!(%error, intent = %self.id, "the outcome of a write could not be recorded");
         AppError::OutcomeUnknown { part: Part::Database }
     }
+}
+
+/// Records intent and success of what is written in a transaction, which nothing outside of it takes part in.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn recorded_within(
+    transaction: &mut PgConnection,
+    who: Acting<'_>,
+    action: Action,
+    object: &str,
+    detail: Value,
+) -> Result<(), AppError> {
+    let intent = store::append_in(transaction, event(who, action, object, None, Phase::Intent, detail)).await?;
+    let success = event(who, action, object, Some(intent), Phase::Succeeded, json!({}));
+    store::append_in(transaction, success).await?;
+    Ok(())
 }
 
 /// Records what has already happened, or was refused, in one row.

@@ -5,10 +5,10 @@ use crate::actor::Actor;
 use crate::audit::{Action, audited_in, commitment_to};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
-use crate::preview::Feature;
 use crate::preview::acceptance::{Acceptance, Accepted};
 use crate::preview::store::{self, AcceptanceQuery, Viewer};
 use crate::preview::terms::{Effect, ScopeKind, Stage};
+use crate::preview::{Feature, Version};
 use crate::state::AppState;
 use axum::extract::{Path, State};
 use axum::http::request::Parts;
@@ -188,21 +188,34 @@ async fn accept(state: &AppState, actor: &Actor, accepted: Accepted) -> Result<S
     Ok(format!("/preview-features/acceptances/{}?accepted=yes", accepted.id))
 }
 
-/// A feature, the scopes that the person may accept for, and what was accepted for them or by the person.
+/// A feature as it is offered to somebody.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The feature.
+    pub feature: Feature,
+    /// The version of its statement before the current one.
+    pub before: Option<Version>,
+    /// The scopes that the person may accept for.
+    pub choices: Result<Vec<ScopeChoice>, AppError>,
+    /// What was accepted for these, or by the person.
+    pub acceptances: Vec<Acceptance>,
+}
+
+/// A feature, for somebody who may want it.
 ///
 /// # Errors
 /// [`AppError::NotFound`].
-pub async fn load_feature(
-    state: &AppState,
-    actor: &Actor,
-    slug: &str,
-) -> Result<(Feature, Result<Vec<ScopeChoice>, AppError>, Vec<Acceptance>), AppError> {
+pub async fn load_feature(state: &AppState, actor: &Actor, slug: &str) -> Result<Offer, AppError> {
     let feature = store::find_feature(&state.database, slug).await?;
+    let before = match feature.current.terms.version {
+        1 => None,
+        _ => store::list_versions(&state.database, slug).await?.into_iter().nth(1),
+    };
     let choices = load_scopes(state, actor, &feature.current.terms.scopes).await;
     let theirs = choices.as_ref().map(Vec::as_slice).unwrap_or_default();
     let query = AcceptanceQuery { feature: Some(slug.to_owned()), ..seen_by(actor, theirs) };
     let acceptances = store::list_acceptances(&state.database, &query).await?;
-    Ok((feature, choices, acceptances))
+    Ok(Offer { feature, before, choices, acceptances })
 }
 
 /// The features, and what was accepted by the person or for what they may act for.

@@ -244,7 +244,11 @@ pub async fn post_record(
     let exported = json!({ "exported": acceptance.accepted.id });
     recorded(&state, &actor, Action::RecordExport, Phase::Succeeded, &acceptance.object(), exported).await?;
     let id = acceptance.accepted.id;
-    let evidence = Evidence::of(acceptance, rows_of_acceptance(&state.database, id).await?);
+    let mut rows = rows_of_acceptance(&state.database, id).await?;
+    if actor.record_reader().is_err() {
+        rows.iter_mut().for_each(|row| row.keep_only_of(&acceptance.identity));
+    }
+    let evidence = Evidence::of(acceptance, rows);
     let text = serde_json::to_string_pretty(&evidence).map_err(|error| {
         tracing::error!(%error, "evidence cannot be written");
         AppError::Internal

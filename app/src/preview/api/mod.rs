@@ -1,13 +1,15 @@
 //! Keeping the catalogue, accepting risks, deciding, and what follows.
 
 mod accepting;
+mod blanking;
 mod catalogue;
 mod deciding;
 mod scopes;
 mod stewarding;
 mod verifying;
 
-pub use accepting::{Confirming, OptInForm, load_feature, load_features, post_opt_in};
+pub use accepting::{Confirming, Offer, OptInForm, load_feature, load_features, post_opt_in};
+pub use blanking::end_what_waits;
 pub use catalogue::{
     CatalogueForm, FeatureForm, get_catalogue, load_catalogue, load_versions, post_catalogue, post_feature,
 };

@@ -14,7 +14,7 @@ use crate::state::AppState;
 use crate::turn::Turn;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Does all that is due at a moment. What fails for one opt-in does not hold up another, and is tried again later.
@@ -232,36 +232,45 @@ impl Steward<'_> {
     }
 }
 
-/// What an opt-in gives, namespace by namespace. What other granted opt-ins of the same feature give there is the same
-/// object, so it holds the groups of all of them.
+/// What an opt-in gives, namespace by namespace. What others of the same feature give there is the same object, so it
+/// holds the groups, or the labels and annotations, of all of them; where two differ the later one counts.
 fn grants_of(acceptance: &Acceptance, open: &[Acceptance]) -> Vec<Grant> {
     let accepted = &acceptance.accepted;
-    let granted_beside = |namespace: &String| -> Vec<&Acceptance> {
-        let others = open.iter().filter(|other| {
-            other.accepted.feature == accepted.feature
-                && other.accepted.id != accepted.id
-                && other.gives()
-                && other.terms.effect == acceptance.terms.effect
-        });
-        others.filter(|other| other.accepted.namespaces.contains(namespace)).collect()
-    };
     let grant = |namespace: &String| {
-        let others = granted_beside(namespace);
-        let groups = others.iter().flat_map(|other| &other.accepted.groups).chain(&accepted.groups);
-        let groups: BTreeSet<String> = groups.cloned().collect();
+        let others = open.iter().filter(|other| {
+            let is_other = other.accepted.id != accepted.id && other.accepted.feature == accepted.feature;
+            is_other && other.gives() && other.accepted.namespaces.contains(namespace)
+        });
+        let mut all: Vec<&Acceptance> = others.chain([acceptance]).collect();
+        all.sort_by_key(|one| one.accepted.accepted_at);
         let given = match &acceptance.terms.effect {
             Effect::ByHand => return None,
-            Effect::Metadata { labels, annotations } => {
-                Given::Metadata { labels: labels.clone(), annotations: annotations.clone() }
-            }
+            Effect::Metadata { .. } => metadata_of(&all),
             Effect::RoleBinding { cluster_role } => {
-                Given::RoleBinding { cluster_role: cluster_role.clone(), groups: groups.into_iter().collect() }
+                Given::RoleBinding { cluster_role: cluster_role.clone(), groups: groups_of(&all, cluster_role) }
             }
         };
         let (feature, namespace) = (accepted.feature.clone(), namespace.clone());
         Some(Grant { feature, namespace, given, mandate: mandate_of(acceptance) })
     };
     accepted.namespaces.iter().filter_map(grant).collect()
+}
+
+fn metadata_of(all: &[&Acceptance]) -> Given {
+    let (mut labels, mut annotations) = (BTreeMap::new(), BTreeMap::new());
+    for one in all {
+        if let Effect::Metadata { labels: more_labels, annotations: more_annotations } = &one.terms.effect {
+            labels.extend(more_labels.clone());
+            annotations.extend(more_annotations.clone());
+        }
+    }
+    Given::Metadata { labels, annotations }
+}
+
+fn groups_of(all: &[&Acceptance], cluster_role: &str) -> Vec<String> {
+    let is_same = |one: &&&Acceptance| matches!(&one.terms.effect, Effect::RoleBinding { cluster_role: other } if other == cluster_role);
+    let groups: BTreeSet<String> = all.iter().filter(is_same).flat_map(|one| one.accepted.groups.clone()).collect();
+    groups.into_iter().collect()
 }
 
 /// Names nobody: an annotation would keep the names of people who were blanked.

@@ -1,12 +1,13 @@
 //! `/admin/features` and `/admin/features/{slug}`: keeping the catalogue.
 
+use super::Changes;
 use crate::form::{FormErrors, Rejected};
 use crate::preview::Version;
 use crate::preview::api::{CatalogueForm, FeatureForm, load_catalogue, load_versions};
 use crate::preview::terms::{ScopeKind, Stage};
 use crate::ui::{
-    Breadcrumb, Checkbox, Diff, Empty, ErrorSummary, Field, Notice, Page, Section, Select, Submit, Table, TextArea,
-    Tone, page_with,
+    Breadcrumb, Checkbox, Empty, ErrorSummary, Field, Notice, Page, Section, Select, Submit, Table, TextArea, Tone,
+    page_with,
 };
 use leptos::prelude::*;
 
@@ -88,8 +89,9 @@ pub fn EditFeaturePage() -> impl IntoView {
             <ErrorSummary errors=errors.clone()/>
             <h1>{title.clone()}</h1>
             <form method="post" action=format!("/admin/features/{slug}") class="form">
-                <input type="hidden" id="version" name="version" value=form.version.clone()/>
+                <input type="hidden" id="seen" name="seen" value=form.seen.clone()/>
                 <Described form=form.clone() is_new=slug == "new" errors=errors.clone()/>
+                <Retiring form=form.clone() errors=errors.clone()/>
                 <Stated form=form.clone() errors=errors.clone()/>
                 <Given form=form roles=roles prefix=prefix errors=errors.clone()/>
                 <Submit label="Save feature"/>
@@ -116,9 +118,17 @@ fn Described(form: FeatureForm, is_new: bool, errors: FormErrors) -> impl IntoVi
     .into_any()
 }
 
+/// What cannot be undone is confirmed by typing its name. Asked for once it is clear that it is wanted.
+#[component]
+fn Retiring(form: FeatureForm, errors: FormErrors) -> impl IntoView {
+    (errors.of("retire").is_some() || !form.retire.is_empty()).then(|| {
+        view! { <Field name="retire" label="Short name, to confirm that it is retired" value=form.retire errors=errors/> }
+    })
+}
+
 #[component]
 fn Stated(form: FeatureForm, errors: FormErrors) -> impl IntoView {
-    let renewal = (form.version != "0").then(|| {
+    let renewal = (!form.seen.is_empty()).then(|| {
         view! {
             <Field name="changes" label="What changed" hint="For those who accepted the version before. Needed where anything below or the name changes." value=form.changes errors=errors.clone()/>
             <Field name="renewal_days" label="Days until it must be accepted again" optional=true kind="number" width="short" hint="Empty: what was accepted goes on until it expires." value=form.renewal_days errors=errors.clone()/>
@@ -181,10 +191,7 @@ fn Versions(versions: Vec<Version>) -> impl IntoView {
             .iter()
             .enumerate()
             .map(|(place, version)| {
-                let diff = versions.get(place + 1).map(|before| {
-                    let label = format!("Changes of version {}", version.terms.version);
-                    view! { <Diff label=label text=difference(&before.document, &version.document)/> }
-                });
+                let diff = versions.get(place + 1).map(|before| view! { <Changes before=before.clone() after=version.clone()/> });
                 let address = format!("/preview-features/{}/statements/{}", version.terms.feature, version.terms.version);
                 view! {
                     <li>
@@ -198,8 +205,4 @@ fn Versions(versions: Vec<Version>) -> impl IntoView {
             .collect_view();
         view! { <h2>"Versions of the statement"</h2><ol class="plain" reversed>{changes}</ol> }
     })
-}
-
-fn difference(before: &str, after: &str) -> String {
-    similar::TextDiff::from_lines(before, after).unified_diff().context_radius(2).to_string()
 }

@@ -1,13 +1,13 @@
 //! `/preview-features/{slug}`: a statement to read, confirm point by point, and accept.
 
-use super::Acceptances;
 use super::features::EndingSoon;
+use super::{Acceptances, Changes};
 use crate::faq::markdown;
 use crate::form::{FormErrors, Rejected};
-use crate::preview::Feature;
 use crate::preview::acceptance::Accepted;
-use crate::preview::api::{Confirming, OptInForm, ScopeChoice, load_feature};
+use crate::preview::api::{Confirming, Offer, OptInForm, ScopeChoice, load_feature};
 use crate::preview::terms::Stage;
+use crate::preview::{Feature, Version};
 use crate::ui::{
     Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Notice, Page, Section, Select, Submit, TextArea,
     Tone, page_with,
@@ -19,7 +19,7 @@ use leptos::prelude::*;
 pub fn FeaturePage() -> impl IntoView {
     let context = (Rejected::<OptInForm>::on_this_page(), use_context::<Confirming>());
     page_with(Section::PreviewFeatures, context, |request, (rejected, confirming)| async move {
-        let (feature, choices, acceptances) =
+        let Offer { feature, before, choices, acceptances } =
             load_feature(&request.state, request.actor()?, &request.param("slug")).await?;
         let crumbs = vec![("/preview-features".to_owned(), "Preview features".to_owned())];
         let name = feature.description.name.clone();
@@ -47,7 +47,7 @@ pub fn FeaturePage() -> impl IntoView {
             <h1>{name.clone()}</h1>
             <EndingSoon acceptances=acceptances.clone()/>
             <About feature=feature.clone()/>
-            <Statement feature=feature.clone()/>
+            <Statement feature=feature.clone() before=before/>
             <Accepting feature=feature choices=choices form=form errors=errors/>
             {accepted}
         };
@@ -72,11 +72,19 @@ fn About(feature: Feature) -> impl IntoView {
 }
 
 #[component]
-fn Statement(feature: Feature) -> impl IntoView {
+fn Statement(feature: Feature, before: Option<Version>) -> impl IntoView {
     let Feature { description, current } = feature;
-    let terms = current.terms;
-    let changes = (!terms.changes.is_empty())
-        .then(|| view! { <Notice tone=Tone::Info><p>{format!("New in version {}: {}", terms.version, terms.changes)}</p></Notice> });
+    let changes = before.map(|before| {
+        let new = format!("New in version {}: {}", current.terms.version, current.terms.changes);
+        view! {
+            <Notice tone=Tone::Info><p>{new}</p></Notice>
+            <details>
+                <summary>"What changed, line by line"</summary>
+                <Changes before=before after=current.clone()/>
+            </details>
+        }
+    });
+    let terms = current.terms.clone();
     let approvers = if terms.approvals == 1 { "One administrator".to_owned() } else { "Two administrators".to_owned() };
     view! {
         <h2>"Risks"</h2>

@@ -12,9 +12,10 @@ pub use catalogue::{CataloguePage, EditFeaturePage};
 pub use feature::FeaturePage;
 pub use features::FeaturesPage;
 
+use super::Version;
 use super::acceptance::Acceptance;
 use super::opt_in::Standing;
-use crate::ui::{Badge, Table, Time, Tone};
+use crate::ui::{Badge, Diff, Table, Time, Tone};
 use leptos::prelude::*;
 
 #[component]
@@ -27,6 +28,18 @@ fn StandingBadge(standing: Standing) -> impl IntoView {
         Standing::Withdrawn | Standing::Ended(_) => Tone::Info,
     };
     view! { <Badge tone=tone text=standing.in_words()/> }
+}
+
+/// What a version of a statement says differently than the one before.
+#[component]
+fn Changes(before: Version, after: Version) -> impl IntoView {
+    let label = format!("Changes of version {}", after.terms.version);
+    let (before, after) = (before.terms.in_words(), after.terms.in_words());
+    let difference = similar::TextDiff::from_lines(&before, &after).unified_diff().context_radius(2).to_string();
+    // Numbers of lines say nothing here; what lies between is only skipped.
+    let lines = difference.lines().map(|line| if line.starts_with("@@") { " …" } else { line });
+    let text = lines.skip(1).collect::<Vec<_>>().join("\n");
+    view! { <Diff label=label text=text/> }
 }
 
 /// Acceptances in a table, each with the way to its record.

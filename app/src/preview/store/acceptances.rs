@@ -91,6 +91,24 @@ pub async fn find_acceptance(database: impl PgExecutor<'_>, id: Uuid) -> Result<
     })
 }
 
+/// What waits for a decision and was accepted, or approved once already, by somebody.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_waiting_with(connection: &mut PgConnection, issuer: &str, subject: &str) -> sqlx::Result<Vec<Uuid>> {
+    let rows = sqlx::query!(
+        "select a.id from acceptances a where standing_of(a.id) = 'waiting' and exists (
+           select from people p where p.issuer = $1 and p.subject = $2 and (p.id = a.person_id
+             or exists (select from opt_in_steps t where t.acceptance_id = a.id and t.person_id = p.id)))
+         order by a.accepted_at",
+        issuer,
+        subject,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
 /// Acceptances; those that wait first, then the latest. One that cannot be read is left out, and does not hold up the
 /// others: it is named in the log, and by `fairway audit verify`.
 ///

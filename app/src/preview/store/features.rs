@@ -74,15 +74,36 @@ fn version(document: &str, digest: Digest, published_at: jiff_sqlx::Timestamp) -
     Ok(Version { terms, document: document.to_owned(), digest, published_at: published_at.to_jiff() })
 }
 
-/// Adds a feature, or changes what is said about it.
+/// Adds a feature, or changes what is said about it if that is still what it was `before`.
 ///
 /// # Errors
-/// When the database refuses or is away.
-pub async fn describe_feature(connection: &mut PgConnection, new: &Description) -> Result<(), AppError> {
-    sqlx::query!(
+/// [`AppError::Conflict`] where somebody else has added or changed it meanwhile.
+pub async fn describe_feature(
+    connection: &mut PgConnection,
+    new: &Description,
+    before: Option<&Description>,
+) -> Result<(), AppError> {
+    let described = match before {
+        None => insert_feature(connection, new).await?,
+        Some(before) => update_feature(connection, new, before).await?,
+    };
+    match described {
+        0 => Err(AppError::Conflict {
+            message:
+                "Somebody else has changed this feature in the meantime. Nothing was changed; look at theirs first."
+                    .to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+async fn insert_feature(connection: &mut PgConnection, new: &Description) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
         "insert into preview_features (slug, name, purpose, owner, documentation_url, stage) values ($1, $2, $3, $4, $5, $6)
          on conflict (slug) do update set name = excluded.name, purpose = excluded.purpose, owner = excluded.owner,
-           documentation_url = excluded.documentation_url, stage = excluded.stage",
+           documentation_url = excluded.documentation_url, stage = excluded.stage
+           -- Without a statement it was never finished, and nobody has seen it.
+           where not exists (select from risk_statements s where s.feature_slug = excluded.slug)",
         new.slug,
         new.name,
         new.purpose,
@@ -92,7 +113,28 @@ pub async fn describe_feature(connection: &mut PgConnection, new: &Description) 
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
+}
+
+async fn update_feature(connection: &mut PgConnection, new: &Description, before: &Description) -> sqlx::Result<u64> {
+    let done = sqlx::query!(
+        "update preview_features set name = $2, purpose = $3, owner = $4, documentation_url = $5, stage = $6
+         where slug = $1 and (name, purpose, owner, stage) = ($7, $8, $9, $10) and documentation_url is not distinct from $11",
+        new.slug,
+        new.name,
+        new.purpose,
+        new.owner,
+        new.documentation_url,
+        new.stage.stored(),
+        before.name,
+        before.purpose,
+        before.owner,
+        before.stage.stored(),
+        before.documentation_url,
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Publishes the next version of a statement. Whoever accepts at the same moment either comes before, with the earlier

@@ -6,6 +6,7 @@ use anyhow::bail;
 use app::actor::Profile;
 use app::audit::store::{NewEvent, append_in, erase_person};
 use app::audit::{Action, Phase};
+use app::preview::api::end_what_waits;
 use clap::Args;
 use serde_json::json;
 
@@ -25,6 +26,7 @@ impl EraseArguments {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let database = connect("FAIRWAY_MIGRATE_DATABASE_URL").await?;
         let mut transaction = database.begin().await?;
+        let ended = end_what_waits(&mut transaction, &self.issuer, &self.subject).await?;
         let erased = erase_person(&mut transaction, &self.issuer, &self.subject).await?;
         if erased == 0 {
             bail!("the record knows nobody with this issuer and subject");
@@ -41,7 +43,9 @@ impl EraseArguments {
         };
         append_in(&mut transaction, event).await?;
         transaction.commit().await?;
-        say(&format!("{erased} identities blanked. Their sessions are ended; what they did stays in the record."));
+        say(&format!(
+            "{erased} identities blanked. Their sessions are ended, and so are {ended} opt-ins that waited for a decision; what they did stays in the record."
+        ));
         Ok(())
     }
 }

@@ -1,0 +1,154 @@
+//! A feature as the catalogue's YAML has it, and what saving it would publish.
+
+use crate::namespaces::is_dns_label;
+use crate::preview::terms::{Effect, Renewal, ScopeKind, Stage, Terms};
+use crate::preview::{Description, Feature, Version};
+use serde::{Deserialize, Serialize};
+
+/// A feature in the catalogue's YAML.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    pub(super) slug: String,
+    pub(super) name: String,
+    pub(super) purpose: String,
+    pub(super) owner: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) documentation_url: Option<String>,
+    pub(super) stage: Stage,
+    pub(super) body: String,
+    pub(super) points: Vec<String>,
+    pub(super) scopes: Vec<ScopeKind>,
+    pub(super) validity_months: u16,
+    pub(super) approvals: u8,
+    #[serde(default)]
+    pub(super) effect: Effect,
+    #[serde(default)]
+    pub(super) renewal: Renewal,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) changes: String,
+}
+
+impl Entry {
+    pub(super) fn of(feature: Feature) -> Self {
+        let Feature { description, current: Version { terms, .. } } = feature;
+        Self {
+            slug: description.slug,
+            name: description.name,
+            purpose: description.purpose,
+            owner: description.owner,
+            documentation_url: description.documentation_url,
+            stage: description.stage,
+            body: terms.body,
+            points: terms.points,
+            scopes: terms.scopes,
+            validity_months: terms.validity_months,
+            approvals: terms.approvals,
+            effect: terms.effect,
+            renewal: terms.renewal,
+            changes: terms.changes,
+        }
+    }
+
+    pub(super) fn description(&self) -> Description {
+        Description {
+            slug: self.slug.clone(),
+            name: self.name.clone(),
+            purpose: self.purpose.clone(),
+            owner: self.owner.clone(),
+            documentation_url: self.documentation_url.clone(),
+            stage: self.stage,
+        }
+    }
+
+    /// The terms it would publish after those there are; none where they say the same.
+    pub(super) fn next_terms(&self, current: Option<&Terms>) -> Option<Terms> {
+        let terms = Terms {
+            feature: self.slug.clone(),
+            name: self.name.clone(),
+            version: current.map_or(1, |current| current.version + 1),
+            body: self.body.clone(),
+            points: self.points.clone(),
+            scopes: self.scopes.clone(),
+            validity_months: self.validity_months,
+            approvals: self.approvals,
+            effect: self.effect.clone(),
+            renewal: self.renewal,
+            changes: self.changes.clone(),
+        };
+        Some(terms).filter(|terms| current.is_none_or(|current| !terms.says_the_same_as(current)))
+    }
+
+    /// What is wrong with the description, by the field of the form.
+    pub(super) fn mistakes(&self) -> Vec<(&'static str, String)> {
+        let mut mistakes = Vec::new();
+        let mut wrong = |field, message: &str| mistakes.push((field, message.to_owned()));
+        if !is_dns_label(&self.slug)
+            || self.slug.len() > LONGEST_SLUG
+            || ["new", "acceptances"].contains(&self.slug.as_str())
+        {
+            wrong(
+                "slug",
+                "Enter a short name of lower-case letters, digits and '-'; it becomes part of the address. It cannot be new or acceptances.",
+            );
+        }
+        if self.purpose.is_empty() {
+            wrong("purpose", "Say in a sentence what it is for.");
+        }
+        if self.owner.is_empty() {
+            wrong("owner", "Say who answers for it: a team, or an address.");
+        }
+        let is_address = |url: &String| url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if self.documentation_url.as_ref().is_some_and(|url| !is_address(url)) {
+            wrong("documentation_url", "Enter an address that begins with https://, or leave it empty.");
+        }
+        mistakes
+    }
+}
+
+/// The slug is part of a name in the cluster that has 63 characters at most.
+const LONGEST_SLUG: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+    use crate::preview::api::catalogue::FeatureForm;
+    use jiff::Timestamp;
+    use std::collections::BTreeMap;
+
+    fn feature(effect: Effect) -> Feature {
+        let form = FeatureForm {
+            slug: "snippets".into(),
+            name: "Snippets: \"quoted\"".into(),
+            purpose: "Rewrites".into(),
+            owner: "platform".into(),
+            body: "Risky.\n\n- one\n- two".into(),
+            points: "First\nSecond".into(),
+            ..FeatureForm::empty()
+        };
+        let entry = Entry { effect, ..form.entry() };
+        let terms = entry.next_terms(None).unwrap();
+        let current =
+            Version { document: terms.document(), digest: Digest::ZERO, published_at: Timestamp::UNIX_EPOCH, terms };
+        Feature { description: entry.description(), current }
+    }
+
+    #[test]
+    fn a_feature_reads_back_from_its_form_and_from_yaml() {
+        let labels = BTreeMap::from([("preview.fairway.dev/a".to_owned(), "on".to_owned())]);
+        for effect in [
+            Effect::ByHand,
+            Effect::Metadata { labels, annotations: BTreeMap::new() },
+            Effect::RoleBinding { cluster_role: "editor".into() },
+        ] {
+            let feature = feature(effect);
+            let entry = Entry::of(feature.clone());
+            assert_eq!(FeatureForm::of(&feature).entry(), entry);
+            let yaml = serde_saphyr::to_string(&vec![entry.clone()]).unwrap();
+            assert_eq!(serde_saphyr::from_str::<Vec<Entry>>(&yaml).unwrap(), std::slice::from_ref(&entry), "{yaml}");
+            // Taking the same once more publishes nothing.
+            assert_eq!(entry.next_terms(Some(&feature.current.terms)), None);
+        }
+    }
+}

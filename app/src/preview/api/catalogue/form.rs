@@ -1,0 +1,175 @@
+//! A feature as an administrator types it.
+
+use super::entry::Entry;
+use crate::digest::Digest;
+use crate::preview::Feature;
+use crate::preview::terms::{Effect, Renewal, ScopeKind, Stage};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// A feature, as an administrator types it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FeatureForm {
+    /// In the address.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Where it is documented.
+    pub documentation_url: String,
+    /// How far it has come.
+    pub stage: String,
+    /// The risk statement.
+    pub body: String,
+    /// What is confirmed, one a line.
+    pub points: String,
+    /// Kinds of scopes.
+    pub scopes: Vec<String>,
+    /// How long an approval lasts.
+    pub validity_months: String,
+    /// How many approve.
+    pub approvals: String,
+    /// `by_hand`, `metadata` or `role_binding`.
+    pub effect: String,
+    /// `key=value`, one a line.
+    pub labels: String,
+    /// The same.
+    pub annotations: String,
+    /// What a RoleBinding gives.
+    pub cluster_role: String,
+    /// What changed.
+    pub changes: String,
+    /// Days until earlier acceptances end; empty where they go on.
+    pub renewal_days: String,
+    /// What the form was opened with, as [`seen`] gives it; empty for a new feature.
+    pub seen: String,
+    /// The feature's short name, typed to confirm that it is retired.
+    pub retire: String,
+}
+
+impl FeatureForm {
+    /// The form of a feature as it is.
+    #[must_use]
+    pub fn of(feature: &Feature) -> Self {
+        let seen = seen(feature);
+        let Feature { description, current } = feature.clone();
+        let terms = current.terms;
+        let lines = |pairs: &BTreeMap<String, String>| {
+            pairs.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
+        };
+        let (effect, labels, annotations, cluster_role) = match &terms.effect {
+            Effect::ByHand => ("by_hand", String::new(), String::new(), String::new()),
+            Effect::Metadata { labels, annotations } => ("metadata", lines(labels), lines(annotations), String::new()),
+            Effect::RoleBinding { cluster_role } => {
+                ("role_binding", String::new(), String::new(), cluster_role.clone())
+            }
+        };
+        Self {
+            slug: description.slug,
+            name: description.name,
+            purpose: description.purpose,
+            owner: description.owner,
+            documentation_url: description.documentation_url.unwrap_or_default(),
+            stage: description.stage.stored().to_owned(),
+            body: terms.body,
+            points: terms.points.join("\n"),
+            scopes: terms.scopes.iter().map(|scope| scope.stored().to_owned()).collect(),
+            validity_months: terms.validity_months.to_string(),
+            approvals: terms.approvals.to_string(),
+            effect: effect.to_owned(),
+            labels,
+            annotations,
+            cluster_role,
+            changes: String::new(),
+            renewal_days: String::new(),
+            seen,
+            retire: String::new(),
+        }
+    }
+
+    /// An empty form with what is usual.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            stage: Stage::Preview.stored().to_owned(),
+            scopes: vec![ScopeKind::Namespace.stored().to_owned()],
+            validity_months: "12".to_owned(),
+            approvals: "1".to_owned(),
+            effect: "by_hand".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// What it says, as far as it can be read: what cannot is named when that is checked.
+    pub(super) fn entry(&self) -> Entry {
+        let text = |text: &str| text.trim().replace("\r\n", "\n");
+        let effect = match self.effect.as_str() {
+            "metadata" => Effect::Metadata { labels: pairs(&self.labels), annotations: pairs(&self.annotations) },
+            "role_binding" => Effect::RoleBinding { cluster_role: self.cluster_role.trim().to_owned() },
+            _ => Effect::ByHand,
+        };
+        let renewal = match self.renewal_days.trim() {
+            "" => Renewal::NotNeeded,
+            // What is no number is no number of days either, and said to be wrong.
+            days => Renewal::WithinDays(days.parse().unwrap_or(0)),
+        };
+        Entry {
+            slug: text(&self.slug),
+            name: text(&self.name),
+            purpose: text(&self.purpose),
+            owner: text(&self.owner),
+            documentation_url: Some(text(&self.documentation_url)).filter(|url| !url.is_empty()),
+            stage: Stage::from_stored(&self.stage).unwrap_or_default(),
+            body: text(&self.body),
+            points: self.points.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+            scopes: ScopeKind::ALL
+                .into_iter()
+                .filter(|kind| self.scopes.iter().any(|sent| sent == kind.stored()))
+                .collect(),
+            validity_months: self.validity_months.trim().parse().unwrap_or(0),
+            approvals: self.approvals.trim().parse().unwrap_or(0),
+            effect,
+            renewal,
+            changes: text(&self.changes),
+        }
+    }
+}
+
+/// Everything that an administrator sees of a feature before they change it, as one digest: whoever saves has seen
+/// exactly this.
+pub(super) fn seen(feature: &Feature) -> String {
+    Digest::of(json!([feature.description, feature.current.document]).to_string()).to_string()
+}
+
+/// `key=value`, one a line. A line without `=` is a key without a value, which the rules then name.
+fn pairs(lines: &str) -> BTreeMap<String, String> {
+    lines
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(|line| line.split_once('=').unwrap_or((line, "\u{0}")))
+        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_a_value_is_not_taken_for_a_label() {
+        assert_eq!(
+            pairs("a=b\n\n c = d \nwrong"),
+            BTreeMap::from([
+                ("a".to_owned(), "b".to_owned()),
+                ("c".to_owned(), "d".to_owned()),
+                ("wrong".to_owned(), "\u{0}".to_owned()),
+            ])
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! Keeping the catalogue: in forms, and as YAML.
+
+mod entry;
+mod form;
+mod saving;
+
+pub use form::FeatureForm;
+
+use crate::actor::Actor;
+use crate::error::AppError;
+use crate::form::{FormErrors, FormOutcome, decode};
+use crate::preview::store::{self, AcceptanceQuery};
+use crate::preview::terms::Stage;
+use crate::preview::{Feature, Version};
+use crate::state::AppState;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use entry::Entry;
+use saving::Plan;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// How opt-ins stand that retiring a feature ends.
+const STANDING: [&str; 3] = ["waiting", "approved", "effective"];
+
+/// `POST /admin/features/{slug}`, where `new` is a new one.
+///
+/// # Errors
+/// Whatever is not the form's fault.
+pub async fn post_feature(
+    State(state): State<AppState>,
+    actor: Actor,
+    Path(slug): Path<String>,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
+    actor.administrator()?;
+    let form: FeatureForm = decode(&body)?;
+    let outcome = save_feature(&state, &actor, &slug, form).await?;
+    Ok(outcome.respond(state, parts).await)
+}
+
+async fn save_feature(
+    state: &AppState,
+    actor: &Actor,
+    slug: &str,
+    form: FeatureForm,
+) -> Result<FormOutcome<FeatureForm>, AppError> {
+    let administrator = actor.administrator()?;
+    let form = if slug == "new" { form } else { FeatureForm { slug: slug.to_owned(), ..form } };
+    let entry = form.entry();
+    let known = match store::find_feature(&state.database, &entry.slug).await {
+        Ok(feature) => Some(feature),
+        Err(AppError::NotFound) if slug == "new" => None,
+        Err(error) => return Err(error),
+    };
+    let mut errors = FormErrors::default();
+    if slug == "new" && known.is_some() {
+        errors.add("slug", "There is a feature of this name already; open it from the catalogue.");
+    }
+    let seen = known.as_ref().map(form::seen).unwrap_or_default();
+    if slug != "new" && form.seen != seen {
+        errors.add("seen", "Somebody else has changed this feature in the meantime. Look at the versions below and at the catalogue, and save again if you still want all of this.");
+        return Ok(FormOutcome::again(FeatureForm { seen, ..form }, errors));
+    }
+    let retires =
+        entry.stage == Stage::Retired && known.as_ref().is_some_and(|known| known.description.stage != Stage::Retired);
+    if retires && form.retire.trim() != entry.slug {
+        let retired = AcceptanceQuery {
+            feature: Some(entry.slug.clone()),
+            standings: Some(STANDING.map(str::to_owned).to_vec()),
+            is_whole: true,
+            ..AcceptanceQuery::default()
+        };
+        let standing = store::list_acceptances(&state.database, &retired).await?.len();
+        errors.add(
+            "retire",
+            format!(
+                "Retiring ends every opt-in at once, {standing} now, and takes back what they gave. Type {} to confirm.",
+                entry.slug
+            ),
+        );
+    }
+    if Stage::from_stored(&form.stage).is_none() {
+        errors.add("stage", "Choose a stage.");
+    }
+    match Plan::of(state, &entry, known.as_ref()) {
+        Ok(plan) if errors.is_empty() => {
+            plan.carry_out(state, administrator).await?;
+            Ok(FormOutcome::Done(format!("/admin/features?saved={}", entry.slug)))
+        }
+        Ok(_) => Ok(FormOutcome::again(form, errors)),
+        Err(mistakes) => {
+            mistakes.into_iter().for_each(|(field, message)| errors.add(field, message));
+            Ok(FormOutcome::again(form, errors))
+        }
+    }
+}
+
+/// The catalogue, for administrators.
+///
+/// # Errors
+/// [`AppError::NotFound`] for everyone else.
+pub async fn load_catalogue(state: &AppState, actor: &Actor) -> Result<Vec<Feature>, AppError> {
+    actor.administrator()?;
+    store::list_features(&state.database).await
+}
+
+/// A feature with all versions of its statement, the newest first.
+///
+/// # Errors
+/// [`AppError::NotFound`] for everyone but administrators and auditors, and where there is none.
+pub async fn load_versions(state: &AppState, actor: &Actor, slug: &str) -> Result<(Feature, Vec<Version>), AppError> {
+    actor.administrator()?;
+    Ok((store::find_feature(&state.database, slug).await?, store::list_versions(&state.database, slug).await?))
+}
+
+/// `GET /admin/features/catalogue.yaml`.
+///
+/// # Errors
+/// [`AppError::NotFound`] for everyone but administrators.
+pub async fn get_catalogue(State(state): State<AppState>, actor: Actor) -> Result<Response, AppError> {
+    let entries: Vec<Entry> = load_catalogue(&state, &actor).await?.into_iter().map(Entry::of).collect();
+    let yaml = serde_saphyr::to_string(&entries).map_err(|error| {
+        tracing::error!(%error, "the catalogue cannot be written");
+        AppError::Internal
+    })?;
+    let headers =
+        [(CONTENT_TYPE, "application/yaml"), (CONTENT_DISPOSITION, "attachment; filename=\"preview-features.yaml\"")];
+    Ok((headers, yaml).into_response())
+}
+
+/// YAML to be taken into the catalogue, as pasted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CatalogueForm {
+    /// A list of features.
+    pub catalogue: String,
+}
+
+/// `POST /admin/features`: takes a catalogue in YAML: all of it, or nothing where anything is wrong.
+///
+/// # Errors
+/// Whatever is not the form's fault.
+pub async fn post_catalogue(
+    State(state): State<AppState>,
+    actor: Actor,
+    parts: Parts,
+    body: String,
+) -> Result<Response, AppError> {
+    actor.administrator()?;
+    let form: CatalogueForm = decode(&body)?;
+    let outcome = import(&state, &actor, form).await?;
+    Ok(outcome.respond(state, parts).await)
+}
+
+async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<FormOutcome<CatalogueForm>, AppError> {
+    let administrator = actor.administrator()?;
+    let mut errors = FormErrors::default();
+    let entries: Vec<Entry> = match serde_saphyr::from_str(&form.catalogue) {
+        Ok(entries) => entries,
+        Err(error) => {
+            errors.add("catalogue", format!("This is no catalogue: {error}"));
+            return Ok(FormOutcome::again(form, errors));
+        }
+    };
+    if entries.is_empty() {
+        errors.add("catalogue", "Paste a catalogue: a list with at least one feature.");
+    }
+    let known = store::list_features(&state.database).await?;
+    let mut seen = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| !seen.insert(entry.slug.as_str())) {
+        errors.add("catalogue", format!("{} is there twice.", entry.slug));
+    }
+    let mut plans = Vec::new();
+    for entry in &entries {
+        let known = known.iter().find(|feature| feature.description.slug == entry.slug);
+        match Plan::of(state, entry, known) {
+            Ok(plan) => plans.push(plan),
+            Err(mistakes) => mistakes
+                .into_iter()
+                .for_each(|(field, message)| errors.add("catalogue", format!("{}, {field}: {message}", entry.slug))),
+        }
+    }
+    if !errors.is_empty() {
+        return Ok(FormOutcome::again(form, errors));
+    }
+    for plan in plans {
+        plan.carry_out(state, administrator).await?;
+    }
+    Ok(FormOutcome::Done("/admin/features?saved=catalogue".to_owned()))
+}
