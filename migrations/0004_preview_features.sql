@@ -61,6 +61,9 @@ create table opt_in_steps (
   step text not null check (step in ('approved', 'refused', 'withdrawn', 'effective', 'ending', 'ended')),
   -- Null where Fairway took it by itself.
   person_id uuid references people,
+  -- The same person, as the record commits to them.
+  identity bytea references identities,
+  check ((identity is null) = (person_id is null)),
   -- Why it ends.
   reason text check (reason in ('expired', 'revoked', 'retired', 'not_renewed', 'replaced')),
   comment text not null check (step <> 'refused' or btrim(comment) <> ''),

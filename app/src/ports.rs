@@ -1,4 +1,4 @@
-//! The two outside services the areas talk to. Postgres is not among them: stores use it directly.
+//! The outside services the areas talk to. Postgres is not among them: stores use it directly.
 
 use crate::access::{Binding, KubeIdentity};
 use crate::actor::Profile;
@@ -163,7 +163,7 @@ pub struct Grant {
     pub namespace: String,
     /// What.
     pub given: Given,
-    /// Who asked and who approved, for the annotation on what is made.
+    /// Which acceptance it is for, for the annotation on what is made.
     pub mandate: String,
 }
 

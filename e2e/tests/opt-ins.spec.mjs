@@ -55,6 +55,8 @@ test('two administrators approve, the role is bound, a difference is seen and me
   expect(made.roleRef.name).toBe('preview-endpoints');
   expect(made.subjects.map(({ kind, name }) => [kind, name])).toEqual([['Group', 'team-shop']]);
   expect(made.metadata.annotations['fairway.dev/mandate']).toBe(`acceptance ${id}`);
+  // Namespaces below were not accepted for.
+  expect(made.metadata.annotations['propagate.hnc.x-k8s.io/none']).toBe('true');
 
   await kube.request('DELETE', bindingPath(namespace, 'endpoints'));
   await expect.poll(async () => (await first.goto(record), first.locator('main').textContent()), within).toContain('The cluster differs from what was approved.');
@@ -253,6 +255,13 @@ test('the catalogue is exported as YAML, changed, and taken in: all of it or not
   expect(versions()).toEqual([1, 2]);
   await take(entry('Riskier.'));
   expect(versions()).toEqual([1, 2]);
+  // One of two is wrong: neither is taken. And nothing is retired by pasting.
+  const other = unique('other');
+  await take(entry('Riskiest.') + entry('New.', '').replaceAll(feature, other));
+  await expect(page.getByRole('alert')).toContainText(`${other}, owner`);
+  await take(entry('Riskiest.').replace('stage: preview', 'stage: retired'));
+  await expect(page.getByRole('alert')).toContainText(`${feature}, stage: a feature is retired, and brought back, in its own form`);
+  expect(versions()).toEqual([1, 2]);
 });
 
 test('a certificate is read by an auditor, proven without Fairway\'s database, and kept from other teams', async ({ open }, info) => {
@@ -265,10 +274,18 @@ test('a certificate is read by an auditor, proven without Fairway\'s database, a
   await expect(auditor.getByRole('region', { name: 'Decisions' })).toContainText('Ada Administrator');
   await expect(auditor.getByRole('button', { name: 'Revoke opt-in' })).toHaveCount(0);
   const [download] = await Promise.all([auditor.waitForEvent('download'), auditor.getByRole('button', { name: 'Export as JSON' }).click()]);
-  const verify = (file) => spawnSync(stack.binary, ['audit', 'verify-acceptance', file], { encoding: 'utf8' });
+  const verify = (...args) => spawnSync(stack.binary, ['audit', 'verify-acceptance', ...args], { encoding: 'utf8' });
   const proven = verify(await download.path());
   expect(proven.stderr).toBe('');
   expect(proven.stdout).toContain('It stood: Effective.');
+  // Its rows stand in the whole record, and not in one that begins without them.
+  const record = info.outputPath('record.jsonl');
+  const whole = await auditor.request.post('/admin/audit/export', { form: { format: 'jsonl' } });
+  const lines = (await whole.text()).trim().split('\n');
+  writeFileSync(record, lines.join('\n'));
+  expect(verify(await download.path(), '--record', record)).toMatchObject({ status: 0, stdout: expect.stringContaining('They stand in an unbroken record') });
+  writeFileSync(record, lines.slice(0, 5).join('\n'));
+  expect(verify(await download.path(), '--record', record)).toMatchObject({ status: 1, stderr: expect.stringContaining('is not in that record') });
   const text = readFileSync(await download.path(), 'utf8');
   const tampered = info.outputPath('tampered.json');
   writeFileSync(tampered, text.replaceAll('We know.', 'We do not know.'));

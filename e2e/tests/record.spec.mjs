@@ -126,7 +126,7 @@ test('the head of the chain is published outside of the database, and the record
   writeFileSync(file, JSON.stringify(map));
   expect(fairway(['audit', 'verify', '--heads', file])).toMatchObject({ status: 0 });
   const [[day, head]] = Object.entries(map.data);
-  expect(day).toMatch(/^\d{4}-\d\d-\d\d$/);
+  expect(day).toMatch(/^\d{4}-\d\d-\d\d-\d+$/);
   writeFileSync(file, JSON.stringify({ ...map, data: { [day]: `${head.split(' ')[0]} ${'0'.repeat(64)}` } }));
   expect(fairway(['audit', 'verify', '--heads', file])).toMatchObject({ status: 1, text: expect.stringContaining('history was written anew') });
   expect(rows(`select phase from audit_events where action = 'record.publish_head' order by sequence`)).toEqual([{ phase: 'intent' }, { phase: 'succeeded' }]);

@@ -4,7 +4,7 @@
 
 mod parts;
 
-use app::actor::Actor;
+use app::actor::{Actor, RoleGroups};
 use app::audit::identity::details_of;
 use app::audit::store::commit_to;
 use app::error::AppError;
@@ -17,7 +17,7 @@ use app::preview::store::{
 };
 use app::preview::terms::{Effect, Renewal, Scope, ScopeKind, Stage, Terms};
 use jiff::{Timestamp, Unit};
-use parts::{actor, portal_role};
+use parts::{actor, identity, portal_role, profile};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 use uuid::Uuid;
@@ -88,9 +88,16 @@ async fn record(database: &PgPool, by: &Actor, read: &Terms) -> Accepted {
 async fn accept(database: &PgPool, by: &Actor, read: &Terms) -> Result<Acceptance, AppError> {
     let accepted = record(database, by, read).await;
     let mut transaction = database.begin().await.unwrap();
-    insert_acceptance(&mut transaction, by.person_id, &accepted).await?;
+    insert_acceptance(&mut transaction, by, &accepted).await?;
     transaction.commit().await.unwrap();
     find_acceptance(database, accepted.id).await
+}
+
+/// Somebody by their id.
+async fn known(database: &PgPool, id: Uuid) -> Actor {
+    let (subject,): (String,) =
+        sqlx::query_as("select subject from people where id = $1").bind(id).fetch_one(database).await.unwrap();
+    Actor::new(id, profile(&subject, &[]), identity(&subject, &[]), &RoleGroups::default(), "request".into())
 }
 
 async fn step(database: &PgPool, acceptance: &Acceptance, step: Step) -> Result<Standing, AppError> {
@@ -100,7 +107,12 @@ async fn step(database: &PgPool, acceptance: &Acceptance, step: Step) -> Result<
     };
     let comment = if matches!(step, Step::Refuse { .. }) { "no" } else { "" };
     let number = find_acceptance(database, acceptance.accepted.id).await.unwrap().steps.len() + 1;
-    let new = NewStep { acceptance: acceptance.accepted.id, number, step, person_id, comment, request_id: "request" };
+    let by = match person_id {
+        Some(id) => Some(known(database, id).await),
+        None => None,
+    };
+    let id = acceptance.accepted.id;
+    let new = NewStep { acceptance: id, number, step, by: by.as_ref(), comment, request_id: "request" };
     let mut transaction = database.begin().await.unwrap();
     let standing = take_step(&mut transaction, new).await?;
     transaction.commit().await.unwrap();

@@ -5,7 +5,7 @@
 mod parts;
 
 use app::actor::Profile;
-use app::audit::api::publish_head;
+use app::audit::api::{post_export, publish_head};
 use app::audit::chain::{ChainError, ChainVerifier, Entry, Head, Link};
 use app::audit::store::{
     NewEvent, append, check_identities, erase_person, list_writes, stream_links, stream_rows, written_end,
@@ -13,10 +13,12 @@ use app::audit::store::{
 use app::audit::{Action, Filter, Outcome, Phase};
 use app::state::{AppState, Policy};
 use axum::Router;
+use axum::extract::State;
 use axum::routing::post;
 use futures::TryStreamExt;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use parts::{actor, cluster, portal_role, profile, state};
 use serde_json::{Value, json};
@@ -26,6 +28,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use url::Url;
@@ -410,4 +413,39 @@ async fn the_head_is_sent_to_a_webhook_once_a_day_and_again_after_it_was_not_tak
             .await
             .unwrap();
     assert_eq!(objects, ["Webhook//127.0.0.1"], "nothing secret of the address is recorded");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_export_that_breaks_off_does_not_look_whole(options: PgPoolOptions, connect: PgConnectOptions) {
+    let owner = options.clone().connect_with(connect.clone()).await.unwrap();
+    let portal = portal_role(options, connect).await;
+    let auditor = actor(&portal, "alex", &["auditors"]).await;
+    let object = format!("Namespace//{}", "x".repeat(100_000));
+    // More than sockets and channels hold.
+    for _ in 0..300 {
+        append(&portal, event(&auditor.profile, None, Phase::Intent, &object)).await.unwrap();
+    }
+    let answer = post_export(State(state_of(&portal).await), auditor, "format=jsonl".to_owned()).await.unwrap();
+    // Nobody reads yet, so most of it is still to come.
+    let killed = async {
+        while !sqlx::query_scalar::<_, bool>("select bool_or(pg_terminate_backend(pid)) is true from pg_stat_activity where datname = current_database() and state = 'active' and pid <> pg_backend_pid() and query like '%from audit_events e left join%'")
+            .fetch_one(&owner)
+            .await
+            .unwrap()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), killed).await.unwrap();
+    assert!(answer.into_body().collect().await.is_err());
+    let whole = post_export(
+        State(state_of(&portal).await),
+        actor(&portal, "alina", &["auditors"]).await,
+        "format=jsonl".to_owned(),
+    );
+    assert!(whole.await.unwrap().into_body().collect().await.is_ok());
+}
+
+async fn state_of(portal: &PgPool) -> AppState {
+    state(portal.clone(), cluster().await, Policy::default())
 }

@@ -143,6 +143,7 @@ pub struct ChainVerifier {
     /// Where the chain ends so far; nothing before the first row of a part of it.
     end: Option<Head>,
     rows: u64,
+    heads_met: u64,
     published: BTreeMap<i64, Digest>,
 }
 
@@ -150,7 +151,7 @@ impl ChainVerifier {
     /// For a whole chain.
     #[must_use]
     pub fn of_all() -> Self {
-        Self { end: Some(Head::GENESIS), rows: 0, published: BTreeMap::new() }
+        Self { end: Some(Head::GENESIS), rows: 0, heads_met: 0, published: BTreeMap::new() }
     }
 
     /// For a part of one: the first row is taken as it comes.
@@ -195,8 +196,10 @@ impl ChainVerifier {
         if !link.is_whole() {
             return Err(ChainError::Changed { sequence });
         }
-        if self.published.get(&sequence).is_some_and(|published| *published != link.hash) {
-            return Err(ChainError::Rewritten { sequence });
+        match self.published.get(&sequence) {
+            Some(published) if *published != link.hash => return Err(ChainError::Rewritten { sequence }),
+            Some(_) => self.heads_met += 1,
+            None => {}
         }
         self.end = Some(Head { sequence, hash: link.hash });
         self.rows += 1;
@@ -207,6 +210,12 @@ impl ChainVerifier {
     #[must_use]
     pub fn end(&self) -> Head {
         self.end.unwrap_or(Head::GENESIS)
+    }
+
+    /// How many published heads were met, and fitted.
+    #[must_use]
+    pub fn heads_met(&self) -> u64 {
+        self.heads_met
     }
 
     /// How many rows were taken.

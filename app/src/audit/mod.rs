@@ -8,7 +8,9 @@ pub mod identity;
 pub mod page;
 pub mod store;
 
-pub use api::{Acting, audited, audited_in, commitment_to, recorded, recorded_within, rows_of_acceptance};
+pub use api::{
+    Acting, audited, audited_in, commitment_to, commitment_within, recorded, recorded_within, rows_of_acceptance,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -283,7 +283,11 @@ pub async fn list_rows_of_acceptance(database: impl PgExecutor<'_>, acceptance: 
 }
 
 /// The links of the chain and nothing else, from one place to another, both included.
-pub fn stream_links(database: &PgPool, first: i64, last: i64) -> BoxStream<'_, sqlx::Result<Link>> {
+pub fn stream_links<'e>(
+    database: impl PgExecutor<'e> + 'e,
+    first: i64,
+    last: i64,
+) -> BoxStream<'e, sqlx::Result<Link>> {
     sqlx::query_as!(
         Link,
         r#"select sequence, entry, previous_hash as "previous_hash: Digest", hash as "hash: Digest"
@@ -298,7 +302,7 @@ pub fn stream_links(database: &PgPool, first: i64, last: i64) -> BoxStream<'_, s
 ///
 /// # Errors
 /// When the database refuses or is away.
-pub async fn written_end(database: &PgPool) -> sqlx::Result<Head> {
+pub async fn written_end(database: impl PgExecutor<'_>) -> sqlx::Result<Head> {
     sqlx::query_as!(Head, r#"select sequence, hash as "hash: Digest" from audit_end"#).fetch_one(database).await
 }
 
@@ -337,7 +341,7 @@ pub async fn last_published(database: &PgPool, place: &str) -> sqlx::Result<Publ
 ///
 /// # Errors
 /// When the database refuses or is away.
-pub async fn check_identities(database: &PgPool) -> sqlx::Result<(i64, i64, Option<Digest>)> {
+pub async fn check_identities(database: impl PgExecutor<'_>) -> sqlx::Result<(i64, i64, Option<Digest>)> {
     let row = sqlx::query!(
         r#"select count(*) as "all!", count(*) filter (where details is null) as "blanked!",
              min(encode(commitment, 'hex')) filter (where commitment <> sha256(salt || convert_to(details, 'UTF8'))) as wrong
@@ -348,16 +352,24 @@ pub async fn check_identities(database: &PgPool) -> sqlx::Result<(i64, i64, Opti
     Ok((row.all, row.blanked, row.wrong.and_then(|wrong| wrong.parse().ok())))
 }
 
+/// Keeps somebody from doing anything until the transaction ends. Whoever writes holds who acts first and the chain
+/// second; in the other order two would wait for each other.
+///
+/// # Errors
+/// When the database refuses or is away.
+pub async fn hold_person(connection: &mut PgConnection, issuer: &str, subject: &str) -> sqlx::Result<()> {
+    sqlx::query!("select id from people where issuer = $1 and subject = $2 for update", issuer, subject)
+        .fetch_optional(connection)
+        .await?;
+    Ok(())
+}
+
 /// Blanks the details of one person, in the record and wherever else pages show them; gives how many of their identities
-/// were blanked. Needs the owner's rights.
+/// were blanked. They must be held. Needs the owner's rights.
 ///
 /// # Errors
 /// When the database refuses or is away.
 pub async fn erase_person(connection: &mut PgConnection, issuer: &str, subject: &str) -> sqlx::Result<u64> {
-    // Writers hold who acts first, the chain second, and identities last; in another order two would wait for each other.
-    sqlx::query!("select id from people where issuer = $1 and subject = $2 for update", issuer, subject)
-        .fetch_optional(&mut *connection)
-        .await?;
     sqlx::query!("select pg_advisory_xact_lock(hashtext('audit_events')) is null as locked")
         .fetch_one(&mut *connection)
         .await?;

@@ -55,6 +55,13 @@ impl Accepted {
     pub fn digest(&self) -> Digest {
         Digest::of(self.document())
     }
+
+    /// SHA-256 of what a person is shown before they accept: everything but what is set when they do.
+    #[must_use]
+    pub fn digest_as_shown(&self) -> Digest {
+        let (id, accepted_at, request_id) = (Uuid::nil(), Timestamp::UNIX_EPOCH, String::new());
+        Self { id, accepted_at, request_id, ..self.clone() }.digest()
+    }
 }
 
 /// A step as it is stored.
@@ -64,7 +71,9 @@ pub struct StepTaken {
     pub step: String,
     /// Who took it; nobody where Fairway took it by itself.
     pub person_id: Option<Uuid>,
-    /// Their name now.
+    /// The same, as the record commits to them.
+    pub identity: Option<Digest>,
+    /// Their name then; nothing where it was blanked.
     pub person: Option<String>,
     /// Why it ends.
     pub reason: Option<End>,
@@ -89,6 +98,16 @@ impl StepTaken {
             "ending" => Some(Step::End(self.reason?)),
             "ended" => Some(Step::RemoveEffect),
             _ => None,
+        }
+    }
+
+    /// Who took it, for people.
+    #[must_use]
+    pub fn taken_by(&self) -> String {
+        match (self.person_id, &self.person) {
+            (None, _) => "Fairway".to_owned(),
+            (Some(_), Some(name)) => name.clone(),
+            (Some(_), None) => "(blanked)".to_owned(),
         }
     }
 
@@ -218,6 +237,7 @@ mod tests {
         StepTaken {
             step: step.into(),
             person_id: person_id.map(Uuid::from_u128),
+            identity: person_id.map(|number| Digest::of(number.to_string())),
             person: None,
             reason,
             comment: String::new(),

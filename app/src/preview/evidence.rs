@@ -3,6 +3,7 @@
 use super::acceptance::{Acceptance, Accepted, StepTaken, fold};
 use super::opt_in::{End, Standing};
 use super::terms::Terms;
+use crate::actor::Profile;
 use crate::audit::chain::Entry;
 use crate::audit::export::ExportedRow;
 use crate::audit::identity::Identity;
@@ -41,6 +42,8 @@ pub struct Proven {
     /// Rows of the record that were checked. That they are part of the chain is shown by an export of the whole, or by
     /// a published head.
     pub rows: usize,
+    /// Rows of them whose actor is known by a commitment only.
+    pub unopened: usize,
 }
 
 /// What does not fit.
@@ -58,6 +61,9 @@ pub enum NotProven {
     /// The record has no row of it that succeeded.
     #[error("the record does not show that step {0} was taken")]
     NotRecorded(usize),
+    /// The record names somebody else.
+    #[error("step {0} was taken by somebody else than the record says")]
+    AnotherPerson(usize),
     /// The rules do not allow what the steps say.
     #[error("the steps break the rules: {0}")]
     Rules(String),
@@ -71,11 +77,16 @@ struct Recorded {
 }
 
 /// How far the clocks of the portal's replicas and of the database may be apart.
-const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
+const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether a moment lies between the intent of a write and its end, as far as clocks agree.
+pub(super) fn is_about(intent: Timestamp, end: Timestamp, at: Timestamp) -> bool {
+    intent - CLOCKS <= at && at <= end + CLOCKS
+}
 
 impl Recorded {
     fn was_under_way(&self, at: Timestamp) -> bool {
-        self.entry.occurred_at - CLOCKS <= at && at <= self.done_at + CLOCKS
+        is_about(self.entry.occurred_at, self.done_at, at)
     }
 }
 
@@ -114,9 +125,29 @@ impl Evidence {
             check_step(number, step, &accepted, &writes, self.person.as_ref())?;
         }
         self.check_nothing_is_left_out(&accepted, &writes)?;
+        self.check_approvers_differ()?;
         let opt_in =
             fold(self.accepted_by, &terms, &self.steps).map_err(|error| NotProven::Rules(error.to_string()))?;
-        Ok(Proven { accepted, standing: opt_in.standing().clone(), rows: self.record.len() })
+        let unopened = self.record.iter().filter(|row| row.actor.is_none()).count();
+        Ok(Proven { accepted, standing: opt_in.standing().clone(), rows: self.record.len(), unopened })
+    }
+
+    /// Two approvals are of two people, as the record names them too.
+    fn check_approvers_differ(&self) -> Result<(), NotProven> {
+        let approved = self.steps.iter().filter(|step| step.step == "approved");
+        let approvers: Vec<Option<Digest>> = approved.map(|step| step.identity).collect();
+        let who = |commitment: Option<Digest>| {
+            let mut opened = self.record.iter().filter_map(|row| row.actor.as_ref());
+            let identity = opened.find(|identity| identity.commitment() == commitment)?;
+            Some((&identity.issuer, &identity.subject))
+        };
+        let is_twice = approvers.iter().enumerate().any(|(place, one)| {
+            approvers[..place].iter().any(|other| one == other || who(*one).is_some_and(|one| who(*other) == Some(one)))
+        });
+        match is_twice {
+            true => Err(NotProven::Differs("the same person approved twice")),
+            false => Ok(()),
+        }
     }
 
     /// The intents that succeeded.
@@ -196,6 +227,17 @@ fn check_step(
                 == (step.step == "ending" && step.reason == Some(End::Revoked))
     };
     let recorded = writes.iter().find(shows).ok_or(NotProven::NotRecorded(number))?;
+    let is_theirs = match step.identity {
+        Some(identity) => recorded.entry.actor == identity,
+        // What Fairway does is opened in every file.
+        None => {
+            let fairway = Profile::fairway();
+            recorded.actor.as_ref().is_some_and(|actor| *actor == (fairway.issuer, fairway.subject))
+        }
+    };
+    if !is_theirs || step.identity.is_some() != step.person_id.is_some() {
+        return Err(NotProven::AnotherPerson(number));
+    }
     let is_decision = matches!(step.step.as_str(), "approved" | "refused");
     let same_subject = recorded
         .actor
@@ -283,6 +325,7 @@ mod tests {
         let approved = StepTaken {
             step: "approved".into(),
             person_id: Some(Uuid::from_u128(2)),
+            identity: approver.commitment(),
             person: None,
             reason: None,
             comment: "fine".into(),
@@ -316,7 +359,7 @@ mod tests {
     fn whatever_is_changed_is_found() {
         let good = evidence(&person("ada"));
         type Change = fn(&mut Evidence);
-        let changes: [(&str, Change); 10] = [
+        let changes: [(&str, Change); 12] = [
             ("statement", |evidence| evidence.statement = evidence.statement.replace("Risky", "Safe")),
             ("justification", |evidence| {
                 evidence.acceptance =
@@ -325,8 +368,15 @@ mod tests {
             ("person", |evidence| evidence.person = Some(person("pia"))),
             ("comment", |evidence| evidence.steps[0].comment = "gladly".into()),
             ("time", |evidence| evidence.steps[0].taken_at += SignedDuration::from_hours(24)),
+            ("nobody's step", |evidence| (evidence.steps[0].person_id, evidence.steps[0].identity) = (None, None)),
+            ("somebody else's step", |evidence| evidence.steps[0].identity = person("grace").commitment()),
             ("further step", |evidence| {
-                let effective = StepTaken { step: "effective".into(), person_id: None, ..evidence.steps[0].clone() };
+                let effective = StepTaken {
+                    step: "effective".into(),
+                    person_id: None,
+                    identity: None,
+                    ..evidence.steps[0].clone()
+                };
                 evidence.steps.push(effective);
             }),
             ("row", |evidence| {

@@ -7,8 +7,14 @@ use app::ports::{ClusterError, Given, Grant};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Annotation on everything that is made: who asked and who approved.
+/// Annotation on everything that is made: which acceptance it is for.
 const MANDATE: &str = "fairway.dev/mandate";
+
+/// Annotation that keeps a RoleBinding out of the namespaces below, which nobody accepted for (HNC, limiting propagation).
+const NOT_PROPAGATED: &str = "propagate.hnc.x-k8s.io/none";
+
+/// What the names of our RoleBindings begin with.
+const PREFIX: &str = "fairway-preview-";
 
 /// Label on RoleBindings that are ours to change (kubernetes.io/docs, recommended labels).
 const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -23,7 +29,8 @@ impl KubeCluster {
             Given::Metadata { labels, annotations } => {
                 let mandate = (format!("{MANDATE}-{}", grant.feature), grant.mandate.clone());
                 let annotations: BTreeMap<_, _> = annotations.clone().into_iter().chain([mandate]).collect();
-                self.apply_metadata(grant, &json!({ "labels": labels, "annotations": annotations })).await
+                self.apply_metadata(grant, &json!({ "labels": labels, "annotations": annotations })).await?;
+                Ok(())
             }
             Given::RoleBinding { cluster_role, .. } => {
                 match self.find(&binding_path(grant)?).await? {
@@ -41,19 +48,30 @@ impl KubeCluster {
 
     pub(super) async fn unmake(&self, grant: &Grant) -> Result<(), ClusterError> {
         match &grant.given {
-            Given::Metadata { .. } => {
+            Given::Metadata { labels, annotations } => {
                 if self.find(&namespace_path(grant)?).await?.is_none() {
                     return Ok(());
                 }
-                self.apply_metadata(grant, &json!({})).await
+                let left = self.apply_metadata(grant, &json!({})).await?;
+                let is_left = |field: &str, given: &BTreeMap<String, String>| {
+                    given.keys().find(|key| !left["metadata"][field][key.as_str()].is_null()).cloned()
+                };
+                match is_left("labels", labels).or_else(|| is_left("annotations", annotations)) {
+                    Some(key) => Err(ClusterError::Refused(format!(
+                        "somebody else keeps {key} on the namespace {}; it must be taken off by hand",
+                        grant.namespace
+                    ))),
+                    None => Ok(()),
+                }
             }
             Given::RoleBinding { .. } => match self.find(&binding_path(grant)?).await? {
                 // The mark may have been taken off by whoever wants to keep the role.
                 Some(found) if is_ours(&found) || found["roleRef"] == binding(grant)["roleRef"] => {
-                    self.delete_binding(grant).await
+                    self.delete_binding(grant).await?;
+                    self.is_gone(grant).await
                 }
                 Some(_) => Err(not_ours(grant)),
-                None => Ok(()),
+                None => self.is_gone(grant).await,
             },
         }
     }
@@ -83,7 +101,18 @@ impl KubeCluster {
                     {
                         Some(format!("The RoleBinding {} in {} was changed.", binding_name(grant), grant.namespace))
                     }
-                    Some(_) => None,
+                    Some(_) => {
+                        let names = self.still_binding(grant).await?;
+                        let others: Vec<String> =
+                            names.into_iter().filter(|name| *name != binding_name(grant)).collect();
+                        (!others.is_empty()).then(|| {
+                            format!(
+                                "In {} the role is also given by the RoleBinding {}, which Fairway did not make.",
+                                grant.namespace,
+                                others.join(", ")
+                            )
+                        })
+                    }
                 })
             }
         }
@@ -96,7 +125,7 @@ impl KubeCluster {
 
     /// Each feature is a field manager of its own: what it no longer applies goes, and what others set stays. What is
     /// under the portal's prefix is the portal's, hence the force.
-    async fn apply_metadata(&self, grant: &Grant, fields: &Value) -> Result<(), ClusterError> {
+    async fn apply_metadata(&self, grant: &Grant, fields: &Value) -> Result<Value, ClusterError> {
         let mut metadata = fields.clone();
         metadata["name"] = grant.namespace.clone().into();
         let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": metadata });
@@ -105,8 +134,34 @@ impl KubeCluster {
             namespace_path(grant)?,
             segment(&grant.feature)?
         );
-        self.send(ApiRequest::apply(&path, object.to_string()).acting(As::Portal).writing()).await?;
-        Ok(())
+        Ok(self.send(ApiRequest::apply(&path, object.to_string()).acting(As::Portal).writing()).await?.body)
+    }
+
+    /// Looks whether nobody has the role any more. A finalizer keeps a deleted binding in force, and whoever had the
+    /// role could bind it once more under another name (Kubernetes RBAC, privilege escalation prevention).
+    async fn is_gone(&self, grant: &Grant) -> Result<(), ClusterError> {
+        match self.still_binding(grant).await?.as_slice() {
+            [] => Ok(()),
+            names => Err(ClusterError::Refused(format!(
+                "in {} the role is still given by the RoleBinding {}; it must be removed by hand",
+                grant.namespace,
+                names.join(", ")
+            ))),
+        }
+    }
+
+    /// The RoleBindings that give the role, but for those that Fairway made for other features.
+    async fn still_binding(&self, grant: &Grant) -> Result<Vec<String>, ClusterError> {
+        let wanted = binding(grant);
+        let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings", segment(&grant.namespace)?);
+        let found = self.find(&path).await?.unwrap_or_default();
+        let is_of_another_feature = |found: &Value| {
+            let name = found["metadata"]["name"].as_str().unwrap_or_default();
+            is_ours(found) && name.starts_with(PREFIX) && name != binding_name(grant)
+        };
+        let giving = found["items"].as_array().into_iter().flatten();
+        let giving = giving.filter(|found| found["roleRef"] == wanted["roleRef"] && !is_of_another_feature(found));
+        Ok(giving.filter_map(|found| found["metadata"]["name"].as_str().map(str::to_owned)).collect())
     }
 
     async fn delete_binding(&self, grant: &Grant) -> Result<(), ClusterError> {
@@ -121,7 +176,7 @@ fn namespace_path(grant: &Grant) -> Result<String, ClusterError> {
 }
 
 fn binding_name(grant: &Grant) -> String {
-    format!("fairway-preview-{}", grant.feature)
+    format!("{PREFIX}{}", grant.feature)
 }
 
 fn binding_path(grant: &Grant) -> Result<String, ClusterError> {
@@ -139,7 +194,8 @@ fn binding(grant: &Grant) -> Value {
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
         "metadata": {
             "name": binding_name(grant), "namespace": grant.namespace,
-            "labels": { MANAGED_BY: "fairway" }, "annotations": { MANDATE: grant.mandate },
+            "labels": { MANAGED_BY: "fairway" },
+            "annotations": { MANDATE: grant.mandate, NOT_PROPAGATED: "true" },
         },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_role },
         "subjects": subjects,

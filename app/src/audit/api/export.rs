@@ -12,8 +12,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use futures::channel::mpsc;
-use futures::{SinkExt, TryStreamExt};
+use futures::channel::{mpsc, oneshot};
+use futures::{FutureExt, SinkExt, StreamExt, TryStreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
@@ -40,10 +40,14 @@ pub async fn post_export(State(state): State<AppState>, actor: Actor, body: Stri
     let export = Export { state, actor: actor.profile, request_id: actor.request_id, filter, format };
     let intent = export.begin(&form).await?;
     let (sender, receiver) = mpsc::channel(16);
-    tokio::spawn(export.run(intent, sender));
+    let (finished, is_finished) = oneshot::channel();
+    tokio::spawn(export.run(intent, sender, finished));
+    // A file that is cut off must not look whole, whyever there is no more: it ends well only if that is said.
+    let end = is_finished.map(|said| said.map_err(|_| std::io::Error::other("the export ended early")));
+    let rows = receiver.map(Ok).chain(end.into_stream().filter_map(async |end| end.err().map(Err)));
     let disposition = format!("attachment; filename=\"fairway-record.{}\"", format.extension());
     let headers = [(CONTENT_TYPE, format.content_type().to_owned()), (CONTENT_DISPOSITION, disposition)];
-    Ok((headers, Body::from_stream(receiver)).into_response())
+    Ok((headers, Body::from_stream(Box::pin(rows))).into_response())
 }
 
 struct Export {
@@ -68,18 +72,25 @@ impl Export {
 
     async fn begin(&self, form: &FilterForm) -> Result<uuid::Uuid, AppError> {
         let given = form.fields().into_iter().filter(|(_, value)| !value.is_empty());
-        let asked: serde_json::Map<_, _> = given.map(|(name, value)| (name.to_owned(), value.into())).collect();
+        // Whom it was about is not kept: it could not be blanked.
+        let shown = |name: &str, value: &str| if name == "person" { "(somebody)".to_owned() } else { value.to_owned() };
+        let asked: serde_json::Map<_, _> =
+            given.map(|(name, value)| (name.to_owned(), shown(name, value).into())).collect();
         let detail = json!({ "format": self.format, "filter": asked });
         Ok(store::append(&self.state.database, self.event(None, Phase::Intent, detail)).await?)
     }
 
-    async fn run(self, intent: uuid::Uuid, mut sender: mpsc::Sender<Result<Bytes, std::io::Error>>) {
-        let (phase, detail) = match self.send(&mut sender).await {
+    async fn run(self, intent: uuid::Uuid, mut sender: mpsc::Sender<Bytes>, finished: oneshot::Sender<()>) {
+        let sent = self.send(&mut sender).await;
+        if sent.is_ok() {
+            // Whoever asked may have gone away with the last chunk.
+            finished.send(()).unwrap_or_default();
+        }
+        drop(sender);
+        let (phase, detail) = match sent {
             Ok(rows) => (Phase::Succeeded, json!({ "rows": rows.to_string() })),
             Err(error) => {
                 tracing::warn!(%error, "an export ended early");
-                // A file that is cut off must not look whole. Whoever takes nothing any more is not waited for.
-                drop(sender.try_send(Err(std::io::Error::other("the export ended early"))));
                 (Phase::Failed, json!({}))
             }
         };
@@ -88,7 +99,7 @@ impl Export {
         }
     }
 
-    async fn send(&self, sender: &mut mpsc::Sender<Result<Bytes, std::io::Error>>) -> Result<u64, ExportError> {
+    async fn send(&self, sender: &mut mpsc::Sender<Bytes>) -> Result<u64, ExportError> {
         let mut transaction = self.state.database.begin().await?;
         let mut rows = store::stream_rows(&mut transaction, &self.filter).await?;
         let mut number = 0;
@@ -106,8 +117,8 @@ impl Export {
 }
 
 /// Waits until there is room for a chunk, but not for ever: meanwhile a connection to the database is held.
-async fn deliver(sender: &mut mpsc::Sender<Result<Bytes, std::io::Error>>, chunk: Vec<u8>) -> Result<(), ExportError> {
-    Ok(tokio::time::timeout(STALLED, sender.send(Ok(chunk.into()))).await??)
+async fn deliver(sender: &mut mpsc::Sender<Bytes>, chunk: Vec<u8>) -> Result<(), ExportError> {
+    Ok(tokio::time::timeout(STALLED, sender.send(chunk.into())).await??)
 }
 
 /// Why an export ended early.

@@ -74,8 +74,10 @@ impl Place<'_> {
     async fn keep(&self, state: &AppState, day: &str, head: &Head) -> Result<(), AppError> {
         match self {
             Self::ConfigMap(place) => {
-                let head = head.to_string();
-                Ok(state.cluster.keep(&place.namespace, &place.config_map, day, &head).await?)
+                let (sequence, text) = (head.sequence, head.to_string());
+                // A key of its own: nothing that was published is ever written over.
+                let key = format!("{day}-{sequence}");
+                Ok(state.cluster.keep(&place.namespace, &place.config_map, &key, &text).await?)
             }
             Self::Webhook(witness) => Ok(witness.tell(day, head).await?),
         }

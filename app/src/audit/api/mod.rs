@@ -20,7 +20,7 @@ use crate::state::AppState;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 /// What the record names somebody by.
@@ -28,8 +28,15 @@ use uuid::Uuid;
 /// # Errors
 /// When the database is away.
 pub async fn commitment_to(state: &AppState, who: &Profile) -> Result<Digest, AppError> {
-    let mut connection = state.database.acquire().await?;
-    Ok(store::commit_to(&mut connection, &details_of(who)).await?)
+    commitment_within(&mut *state.database.acquire().await?, who).await
+}
+
+/// As [`commitment_to`], within a transaction.
+///
+/// # Errors
+/// When the database is away.
+pub async fn commitment_within(transaction: &mut PgConnection, who: &Profile) -> Result<Digest, AppError> {
+    Ok(store::commit_to(transaction, &details_of(who)).await?)
 }
 
 /// The rows of the record about an acceptance, as they are exported.

@@ -53,8 +53,9 @@ where
     }
 }
 
-/// As [`audited`], for what is written to the database: the write gives the transaction that it has written in, and
-/// its outcome is recorded in that. So nothing stands that the record does not show to have succeeded.
+/// As [`audited`], for what is written to the database, perhaps after something outside of it that can be repeated: the
+/// write gives the transaction that it has written in, and its outcome is recorded in that. So nothing stands that the
+/// record does not show to have succeeded.
 ///
 /// # Errors
 /// The write's own, or the database's.
@@ -119,12 +120,19 @@ impl<'a> Intent<'a> {
         let (phase, detail) = match &error {
             AppError::OutcomeUnknown { .. } => (Phase::Unknown, json!({ "code": error.code() })),
             AppError::Internal | AppError::Away { .. } => (Phase::Failed, json!({ "code": error.code() })),
-            _ => (Phase::Refused, json!({ "code": error.code(), "message": error.to_string() })),
+            _ => (Phase::Refused, json!({ "code": error.code(), "message": self.nameless(&error.to_string()) })),
         };
         if let Err(error) = store::append(database, self.outcome(phase, detail)).await {
             tracing::error!(%error, intent = %self.id, "the outcome of a write could not be recorded");
         }
         error
+    }
+
+    /// The cluster names whom it refuses, and what stands in the chain can never be blanked.
+    fn nameless(&self, message: &str) -> String {
+        let Profile { name, email, .. } = self.who.profile;
+        let details = [email, name].into_iter().filter(|detail| !detail.is_empty());
+        details.fold(message.to_owned(), |message, detail| message.replace(detail, "(the actor)"))
     }
 
     /// It may have succeeded, and the record cannot say so.
@@ -134,7 +142,8 @@ impl<'a> Intent<'a> {
     }
 }
 
-/// Records intent and success of what is written in a transaction, which nothing outside of it takes part in.
+/// Records intent and success of what was written in a transaction. Call it after all that is written: from here on
+/// until the transaction ends, nobody else writes to the record.
 ///
 /// # Errors
 /// When the database refuses or is away.

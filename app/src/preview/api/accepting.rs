@@ -32,6 +32,8 @@ pub struct OptInForm {
     pub digest: String,
     /// `accept` once the person has seen what will be recorded; `change` to go back.
     pub act: String,
+    /// The digest of what they have seen.
+    pub shown: String,
 }
 
 /// A form that is right: what it would record is shown before it does.
@@ -77,7 +79,10 @@ pub async fn post_opt_in(
         return Ok(FormOutcome::again(form, errors).respond(state, parts).await);
     }
     let outcome = match form.act.as_str() {
-        "accept" => FormOutcome::Done(accept(&state, &actor, accepted).await?),
+        // Groups and namespaces may have changed meanwhile: then what would be recorded now is shown first.
+        "accept" if form.shown == accepted.digest_as_shown().to_string() => {
+            FormOutcome::Done(accept(&state, &actor, accepted).await?)
+        }
         _ => FormOutcome::<OptInForm>::shown(Confirming { form, accepted }),
     };
     Ok(outcome.respond(state, parts).await)
@@ -181,7 +186,7 @@ async fn accept(state: &AppState, actor: &Actor, accepted: Accepted) -> Result<S
     });
     audited_in(state, actor, Action::RiskAccept, &object, detail, || async {
         let mut transaction = state.database.begin().await?;
-        store::insert_acceptance(&mut transaction, actor.person_id, &accepted).await?;
+        store::insert_acceptance(&mut transaction, actor, &accepted).await?;
         Ok(((), transaction))
     })
     .await?;

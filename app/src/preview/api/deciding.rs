@@ -26,7 +26,7 @@ use uuid::Uuid;
 pub struct QueueFilter {
     /// A feature, by its slug; empty for all.
     pub feature: String,
-    /// How they stand; empty for those that wait.
+    /// How they stand; empty for those that wait for somebody: to decide, or to do by hand what was decided.
     pub standing: String,
 }
 
@@ -45,15 +45,21 @@ pub struct Queue {
 pub async fn load_queue(state: &AppState, actor: &Actor, filter: &QueueFilter) -> Result<Queue, AppError> {
     actor.record_reader()?;
     let standings = match filter.standing.as_str() {
-        "" => Some(vec!["waiting".to_owned()]),
+        "" => Some(["waiting", "approved", "ending"].map(str::to_owned).to_vec()),
         "all" => None,
         standing => Some(vec![standing.to_owned()]),
     };
     let feature = Some(filter.feature.clone()).filter(|feature| !feature.is_empty());
     let query = AcceptanceQuery { feature, standings, ..AcceptanceQuery::default() };
     let features = store::list_features(&state.database).await?;
+    let mut acceptances = store::list_acceptances(&state.database, &query).await?;
+    if filter.standing.is_empty() {
+        acceptances.retain(|acceptance| {
+            matches!(acceptance.standing(), Standing::Waiting { .. }) || acceptance.terms.effect == Effect::ByHand
+        });
+    }
     Ok(Queue {
-        acceptances: store::list_acceptances(&state.database, &query).await?,
+        acceptances,
         features: features.into_iter().map(|feature| (feature.description.slug, feature.description.name)).collect(),
     })
 }
@@ -103,17 +109,17 @@ async fn decide(state: &AppState, actor: &Actor, form: DecisionForm) -> Result<F
     if !errors.is_empty() {
         return Ok(FormOutcome::again(form, errors));
     }
-    let mut left = Vec::new();
+    let mut chosen = Vec::new();
     for id in &form.acceptance {
-        let acceptance = store::find_acceptance(&state.database, id.parse().map_err(|_| AppError::NotFound)?).await?;
-        match take(state, actor, &acceptance, step, action, form.comment.trim()).await {
-            Ok(_) => {}
-            Err(AppError::Conflict { message }) => {
-                let what = format!("{} for {}", acceptance.feature_name, acceptance.accepted.scope);
-                errors.add(format!("acceptance-{id}"), format!("{what}: {message}"));
-                left.push(id.clone());
-            }
-            Err(error) => return Err(error),
+        chosen.push(store::find_acceptance(&state.database, id.parse().map_err(|_| AppError::NotFound)?).await?);
+    }
+    let mut left = Vec::new();
+    for acceptance in &chosen {
+        // Each for itself, whatever went wrong: others may be decided already.
+        if let Err(error) = take(state, actor, acceptance, step, action, form.comment.trim()).await {
+            let what = format!("{} for {}", acceptance.feature_name, acceptance.accepted.scope);
+            errors.add(format!("acceptance-{}", acceptance.accepted.id), format!("{what}: {error}"));
+            left.push(acceptance.accepted.id.to_string());
         }
     }
     if errors.is_empty() {
@@ -135,7 +141,7 @@ async fn take(
         acceptance: acceptance.accepted.id,
         number: acceptance.steps.len() + 1,
         step,
-        person_id: Some(actor.person_id),
+        by: Some(actor),
         comment,
         request_id: &actor.request_id,
     };
@@ -246,7 +252,7 @@ pub async fn post_record(
     let id = acceptance.accepted.id;
     let mut rows = rows_of_acceptance(&state.database, id).await?;
     if actor.record_reader().is_err() {
-        rows.iter_mut().for_each(|row| row.keep_only_of(&acceptance.identity));
+        rows.iter_mut().for_each(|row| row.keep_only_of(acceptance.identity.as_ref()));
     }
     let evidence = Evidence::of(acceptance, rows);
     let text = serde_json::to_string_pretty(&evidence).map_err(|error| {

@@ -19,7 +19,7 @@ pub use deciding::{
 };
 pub use scopes::{ScopeChoice, load_scopes};
 pub use stewarding::steward;
-pub use verifying::{Verified, verify_acceptances};
+pub use verifying::{OptInRecord, Verified, verify_acceptances};
 
 use super::acceptance::Acceptance;
 use serde_json::{Value, json};

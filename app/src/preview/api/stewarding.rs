@@ -2,8 +2,8 @@
 
 use super::detail_of;
 use crate::actor::Profile;
-use crate::audit::{Acting, Action, Phase, audited, audited_in, recorded};
-use crate::error::AppError;
+use crate::audit::{Acting, Action, audited, audited_in, recorded_within};
+use crate::error::{AppError, Part};
 use crate::ports::{ClusterError, Given, Grant};
 use crate::preview::acceptance::Acceptance;
 use crate::preview::life::Duty;
@@ -114,20 +114,14 @@ impl Steward<'_> {
     async fn give_notice(&self, days: u16) -> Result<(), AppError> {
         let Some((ends_at, end)) = self.acceptance.life.ends_at() else { return Ok(()) };
         let id = self.acceptance.accepted.id;
-        if store::record_notice(&self.state.database, id, days, ends_at, self.now).await? {
+        let mut transaction = self.state.database.begin().await?;
+        if store::record_notice(&mut *transaction, id, days, ends_at, self.now).await? {
             let detail = json!({ "acceptance": id, "days": days.to_string(), "ends_at": ends_at, "why": end });
             let fairway = Profile::fairway();
-            recorded(
-                self.state,
-                self.acting(&fairway),
-                Action::RiskNotice,
-                Phase::Succeeded,
-                &self.acceptance.object(),
-                detail,
-            )
-            .await?;
+            let who = self.acting(&fairway);
+            recorded_within(&mut transaction, who, Action::RiskNotice, &self.acceptance.object(), detail).await?;
         }
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     async fn end(&self, end: End) -> Result<(), AppError> {
@@ -213,16 +207,24 @@ impl Steward<'_> {
             acceptance: self.acceptance.accepted.id,
             number: self.acceptance.steps.len() + 1,
             step,
-            person_id: None,
+            by: None,
             comment: "",
             request_id: &self.request_id,
         };
         let detail = detail_of(self.acceptance, "");
         audited_in(self.state, self.acting(&fairway), action, &self.acceptance.object(), detail, || async {
             doing().await?;
-            let mut transaction = self.state.database.begin().await?;
-            store::take_step(&mut transaction, new).await?;
-            Ok(((), transaction))
+            let taking = async {
+                let mut transaction = self.state.database.begin().await?;
+                store::take_step(&mut transaction, new).await?;
+                Ok(((), transaction))
+            };
+            let is_in_the_cluster = matches!(step, Step::TakeEffect | Step::RemoveEffect);
+            taking.await.map_err(|error: AppError| match is_in_the_cluster {
+                // It was done, and the step that says so was not taken: nobody may read that nothing was done.
+                true => AppError::OutcomeUnknown { part: Part::Cluster },
+                false => error,
+            })
         })
         .await
     }

@@ -130,6 +130,7 @@ fn Certificate(acceptance: Acceptance) -> impl IntoView {
         </dl>
         <RecordFacts accepted=acceptance.accepted.clone()/>
         <dl class="facts">
+            <Fact term="Reference"><code>{acceptance.accepted.request_id.clone()}</code></Fact>
             <Fact term="What approval does">{acceptance.terms.effect.in_words()}</Fact>
             <Fact term="How long">{format!("{} months from approval", acceptance.terms.validity_months)}</Fact>
             <Fact term="Approvals needed">{acceptance.terms.approvals}</Fact>
@@ -148,7 +149,7 @@ fn Step(taken: StepTaken) -> impl IntoView {
     view! {
         <tr>
             <th scope="row">{taken.in_words()}</th>
-            <td>{taken.person.clone().unwrap_or_else(|| "Fairway".to_owned())}</td>
+            <td>{taken.taken_by()}</td>
             <td><time datetime=taken.taken_at.to_string()>{when}</time></td>
             <td>{taken.comment.clone()}</td>
             <td><code class="quiet">{taken.request_id.clone()}</code></td>

@@ -37,7 +37,12 @@ pub fn ApprovalsPage() -> impl IntoView {
         let decider = actor.administrator().is_ok().then_some(actor.person_id);
         let is_empty = waiting.is_empty() && others.is_empty();
         let empty = is_empty.then(|| view! { <Empty title="Nothing to show"><p>"Acceptances that fit the filter appear here. "<a href="/admin/approvals?standing=all">"Show all acceptances"</a></p></Empty> });
-        let listed = (!others.is_empty()).then(|| view! { <Acceptances acceptances=others label="Acceptances"/> });
+        let by_hand = filter.standing.is_empty();
+        let listed = (!others.is_empty()).then(|| {
+            let label = if by_hand { "To do by hand" } else { "Acceptances" };
+            let heading = by_hand.then(|| view! { <h2>{label}</h2><p>"Decided, and Fairway cannot do it by itself. Do it, and confirm on the page of the acceptance."</p> });
+            view! { {heading}<Acceptances acceptances=others label=label/> }
+        });
         let body = view! {
             <Breadcrumb links=vec![("/admin".to_owned(), "Admin".to_owned())]/>
             <ErrorSummary errors=errors.clone()/>
@@ -55,7 +60,7 @@ pub fn ApprovalsPage() -> impl IntoView {
 #[component]
 fn Filters(filter: QueueFilter, features: Vec<(String, String)>) -> impl IntoView {
     let standings = [
-        ("", "Waiting"),
+        ("", "Waiting for somebody"),
         ("approved", "Approved, not yet effective"),
         ("effective", "Effective"),
         ("ending", "Being taken back"),

@@ -169,11 +169,12 @@ fn Confirmation(slug: String, person: String, confirming: Confirming) -> impl In
         <RecordFacts accepted=accepted.clone()/>
         <details>
             <summary>"As the record holds it"</summary>
-            <p>"The id and the time are set when you accept; you stand in it as a commitment, which only your details and a random number can open."</p>
+            <p>"The id, the time and the reference are set when you accept; you stand in it as a commitment, which only your details and a random number can open."</p>
             <Code label="Record" text=accepted.document()/>
         </details>
         <form method="post" action=format!("/preview-features/{slug}") class="form">
             <input type="hidden" name="digest" value=form.digest/>
+            <input type="hidden" name="shown" value=accepted.digest_as_shown().to_string()/>
             <input type="hidden" name="scope" value=form.scope/>
             <input type="hidden" name="justification" value=form.justification/>
             {points}
@@ -204,7 +205,6 @@ pub(super) fn RecordFacts(accepted: Accepted) -> impl IntoView {
             <Fact term="Confirmed"><ul>{points}</ul></Fact>
             <Fact term="Why">{why}</Fact>
             <Fact term="Groups of the person">{list(&accepted.person_groups)}</Fact>
-            <Fact term="Reference"><code>{accepted.request_id.clone()}</code></Fact>
         </dl>
     }
     .into_any()

@@ -1,5 +1,7 @@
 //! SQL of acceptances.
 
+use super::steps::identity_of;
+use crate::actor::Actor;
 use crate::audit::identity::Identity;
 use crate::digest::Digest;
 use crate::error::AppError;
@@ -48,9 +50,10 @@ const MOST: i64 = 500;
 /// [`AppError::Conflict`] where it is not.
 pub async fn insert_acceptance(
     connection: &mut PgConnection,
-    person_id: Uuid,
+    actor: &Actor,
     accepted: &Accepted,
 ) -> Result<(), AppError> {
+    identity_of(connection, actor).await?;
     let stage = sqlx::query!("select stage from preview_features where slug = $1 for share", accepted.feature)
         .fetch_one(&mut *connection)
         .await?
@@ -69,7 +72,7 @@ pub async fn insert_acceptance(
     sqlx::query!(
         "insert into acceptances (id, person_id, document, digest) values ($1, $2, $3, $4)",
         accepted.id,
-        person_id,
+        actor.person_id,
         document,
         digest.as_bytes(),
     )
@@ -144,9 +147,9 @@ pub async fn read_acceptances(
              encode(i.salt, 'hex') as salt, i.issuer as "issuer?", i.subject as "subject?", i.name as "name?", i.email as "email?",
              coalesce(e.problem, '') as "problem!", coalesce(e.drift, '') as "drift!",
              e.next_attempt_at as "next_attempt_at?: jiff_sqlx::Timestamp",
-             coalesce((select jsonb_agg(jsonb_build_object('step', t.step, 'person_id', t.person_id, 'person', p.name, 'reason', t.reason,
+             coalesce((select jsonb_agg(jsonb_build_object('step', t.step, 'person_id', t.person_id, 'person', n.name, 'identity', encode(t.identity, 'hex'), 'reason', t.reason,
                'comment', t.comment, 'standing', t.standing, 'request_id', t.request_id, 'taken_at', t.taken_at) order by t.number)
-               from opt_in_steps t left join people p on p.id = t.person_id where t.acceptance_id = a.id), '[]') as "steps!",
+               from opt_in_steps t left join identities n on n.commitment = t.identity where t.acceptance_id = a.id), '[]') as "steps!",
              coalesce((select jsonb_agg(jsonb_build_object('renewal', later.document::jsonb -> 'renewal', 'published_at', later.published_at))
                from risk_statements later where later.feature_slug = a.feature_slug and later.version > a.statement_version), '[]') as "later!",
              coalesce((select jsonb_agg(jsonb_build_array(n.days, n.given_at)) from notices n where n.acceptance_id = a.id), '[]') as "noticed!",

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 /// What came of an attempt, or of a look.
@@ -58,7 +58,7 @@ pub async fn note_effect(
 /// # Errors
 /// When the database is away.
 pub async fn record_notice(
-    database: &PgPool,
+    database: impl PgExecutor<'_>,
     acceptance: Uuid,
     days: u16,
     ends_at: Timestamp,

@@ -12,4 +12,7 @@ pub use acceptances::{
 pub use effects::{EffectNote, note_effect, record_notice};
 pub use features::{describe_feature, find_feature, list_features, list_versions, publish};
 pub use steps::{NewStep, take_step};
-pub use verification::{list_misattributed, list_missing_acceptances, list_unproven_statements};
+pub use verification::{
+    StoredStatement, list_acceptance_ids, list_descriptions, list_identities, list_misattributed, list_notices,
+    list_statements,
+};

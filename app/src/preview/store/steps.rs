@@ -1,6 +1,9 @@
 //! SQL of the steps in the life of an opt-in.
 
 use super::find_acceptance;
+use crate::actor::Actor;
+use crate::audit::commitment_within;
+use crate::digest::Digest;
 use crate::error::AppError;
 use crate::preview::opt_in::{End, Standing, Step, StepError};
 use sqlx::PgConnection;
@@ -16,7 +19,7 @@ pub struct NewStep<'a> {
     /// Which.
     pub step: Step,
     /// Who; nobody where Fairway takes it by itself.
-    pub person_id: Option<Uuid>,
+    pub by: Option<&'a Actor>,
     /// What they say.
     pub comment: &'a str,
     /// Ties it to the log.
@@ -35,6 +38,10 @@ pub async fn take_step(transaction: &mut PgConnection, new: NewStep<'_>) -> Resu
     )
     .fetch_one(&mut *transaction)
     .await?;
+    let identity = match new.by {
+        Some(actor) => Some(identity_of(transaction, actor).await?),
+        None => None,
+    };
     let acceptance = find_acceptance(&mut *transaction, new.acceptance).await?;
     if new.number != acceptance.steps.len() + 1 {
         return Err(too_late());
@@ -49,17 +56,18 @@ pub async fn take_step(transaction: &mut PgConnection, new: NewStep<'_>) -> Resu
         _ => None,
     };
     let inserted = sqlx::query!(
-        "insert into opt_in_steps (acceptance_id, number, accepted_by, step, person_id, reason, comment, standing, request_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into opt_in_steps (acceptance_id, number, accepted_by, step, person_id, reason, comment, standing, request_id, identity)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         new.acceptance,
         number,
         acceptance.person_id,
         new.step.stored(),
-        new.person_id,
+        new.by.map(|actor| actor.person_id),
         reason.map(End::stored),
         new.comment,
         opt_in.standing().stored(),
         new.request_id,
+        identity.map(|identity| identity.as_bytes().to_vec()),
     )
     .execute(&mut *transaction)
     .await;
@@ -75,6 +83,24 @@ pub async fn take_step(transaction: &mut PgConnection, new: NewStep<'_>) -> Resu
         .execute(&mut *transaction)
         .await?;
     Ok(opt_in.standing().clone())
+}
+
+/// What the record names somebody by, as long as they are who signed in: whoever is blanked meanwhile is somebody else
+/// from then on. Held until the transaction ends.
+///
+/// # Errors
+/// [`AppError::SignInRequired`].
+pub(super) async fn identity_of(transaction: &mut PgConnection, actor: &Actor) -> Result<Digest, AppError> {
+    sqlx::query!(
+        "select id from people where id = $1 and issuer = $2 and subject = $3 for key share",
+        actor.person_id,
+        actor.profile.issuer,
+        actor.profile.subject,
+    )
+    .fetch_optional(&mut *transaction)
+    .await?
+    .ok_or(AppError::SignInRequired)?;
+    commitment_within(transaction, &actor.profile).await
 }
 
 fn too_late() -> AppError {

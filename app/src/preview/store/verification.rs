@@ -1,26 +1,36 @@
-//! SQL that compares acceptances, steps and statements with the record.
+//! What is stored about opt-ins, as it is compared with the record.
 
+use crate::audit::identity::Identity;
+use crate::digest::Digest;
+use jiff::Timestamp;
 use sqlx::PgConnection;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Steps that name another person than the record does, by acceptance and number; number 0 is the acceptance itself.
-/// Nothing is known of whoever was blanked.
+/// The ids of all acceptances, whatever else of them is there or not.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_acceptance_ids(connection: &mut PgConnection) -> sqlx::Result<Vec<Uuid>> {
+    let rows = sqlx::query!("select id from acceptances order by id").fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Steps whose person is not the one that is committed to, by acceptance and number; number 0 is the acceptance itself.
+/// Whoever was blanked must be so in both places.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn list_misattributed(connection: &mut PgConnection) -> sqlx::Result<Vec<(Uuid, i32)>> {
     let rows = sqlx::query!(
-        r#"select t.acceptance_id as "acceptance!", t.number as "number!"
-           from opt_in_steps t
-           join people p on p.id = t.person_id
-           join audit_events e on e.detail ? 'acceptance' and e.detail ->> 'acceptance' = t.acceptance_id::text
-             and e.detail ->> 'step' = t.number::text and e.phase = 'intent'
-           join audit_events o on o.intent_id = e.id and o.phase = 'succeeded'
-           join identities i on i.commitment = e.actor
-           where (i.issuer, i.subject) <> (p.issuer, p.subject)
-           union all
-           select a.id, 0 from acceptances a join people p on p.id = a.person_id join identities i on i.commitment = a.identity
-           where (i.issuer, i.subject) <> (p.issuer, p.subject)
+        r#"with named as (
+             select acceptance_id as acceptance, number, person_id, identity from opt_in_steps
+             union all select id, 0, person_id, identity from acceptances)
+           select n.acceptance as "acceptance!", n.number as "number!"
+           from named n left join people p on p.id = n.person_id left join identities i on i.commitment = n.identity
+           where n.person_id is not null and (p.id is null or i.commitment is null or case when i.details is null
+             then p.subject <> 'blanked ' || p.id
+             else (i.issuer, i.subject) is distinct from (p.issuer, p.subject) end)
            order by 1, 2"#
     )
     .fetch_all(connection)
@@ -28,40 +38,73 @@ pub async fn list_misattributed(connection: &mut PgConnection) -> sqlx::Result<V
     Ok(rows.into_iter().map(|row| (row.acceptance, row.number)).collect())
 }
 
-/// Acceptances that the record shows and that are not there, by id and object.
-///
-/// # Errors
-/// When the database is away.
-pub async fn list_missing_acceptances(connection: &mut PgConnection) -> sqlx::Result<Vec<(String, String)>> {
-    let rows = sqlx::query!(
-        r#"select e.detail ->> 'acceptance' as "id!", e.object as "object!"
-           from audit_events e join audit_events o on o.intent_id = e.id and o.phase = 'succeeded'
-           where e.action = 'preview_feature.accept_risk' and e.phase = 'intent'
-             and not exists (select from acceptances a where a.id::text = e.detail ->> 'acceptance')
-           order by e.sequence"#
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.object)).collect())
+/// A published version of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredStatement {
+    /// Of which feature.
+    pub feature: String,
+    /// Which.
+    pub version: i32,
+    /// Of its text.
+    pub digest: Digest,
+    /// When.
+    pub published_at: Timestamp,
 }
 
-/// Versions of statements that stand in only one of the two places, or differ: feature and version.
+/// All versions of all statements.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn list_unproven_statements(connection: &mut PgConnection) -> sqlx::Result<Vec<(String, String)>> {
+pub async fn list_statements(connection: &mut PgConnection) -> sqlx::Result<Vec<StoredStatement>> {
     let rows = sqlx::query!(
-        r#"with published as (
-             select e.object_name as feature, e.detail ->> 'version' as version, e.detail ->> 'digest' as digest
-             from audit_events e join audit_events o on o.intent_id = e.id and o.phase = 'succeeded'
-             where e.action = 'preview_feature.publish_statement' and e.phase = 'intent')
-           select distinct coalesce(s.feature_slug, p.feature) as "feature!", coalesce(s.version::text, p.version) as "version!"
-           from risk_statements s full join published p
-             on p.feature = s.feature_slug and p.version = s.version::text and p.digest = encode(s.digest, 'hex')
-           where s.feature_slug is null or p.feature is null
-           order by 1, 2"#
+        r#"select feature_slug, version, sha256(convert_to(document, 'UTF8')) as "digest!: Digest",
+             published_at as "published_at: jiff_sqlx::Timestamp" from risk_statements order by 1, 2"#
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.feature, row.version)).collect())
+    let statements = rows.into_iter().map(|row| StoredStatement {
+        feature: row.feature_slug,
+        version: row.version,
+        digest: row.digest,
+        published_at: row.published_at.to_jiff(),
+    });
+    Ok(statements.collect())
+}
+
+/// What is said about each feature and was recorded: slug, then stage, owner and name.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_descriptions(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<String, [String; 3]>> {
+    let rows = sqlx::query!("select slug, stage, owner, name from preview_features").fetch_all(connection).await?;
+    Ok(rows.into_iter().map(|row| (row.slug, [row.stage, row.owner, row.name])).collect())
+}
+
+/// All notices: acceptance, days, and when each was given.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_notices(connection: &mut PgConnection) -> sqlx::Result<Vec<(Uuid, i32, Timestamp)>> {
+    let rows = sqlx::query!(
+        r#"select acceptance_id, days, given_at as "given_at: jiff_sqlx::Timestamp" from notices order by 1, 2"#
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.acceptance_id, row.days, row.given_at.to_jiff())).collect())
+}
+
+/// Who is behind each commitment; nothing where they were blanked.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_identities(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<Digest, Option<Identity>>> {
+    let rows = sqlx::query!(
+        r#"select commitment as "commitment: Digest", encode(salt, 'hex') as salt, issuer, subject, name, email from identities"#
+    )
+    .fetch_all(connection)
+    .await?;
+    let identities = rows
+        .into_iter()
+        .map(|row| (row.commitment, Identity::stored(row.salt, [row.issuer, row.subject, row.name, row.email])));
+    Ok(identities.collect())
 }

@@ -1,16 +1,24 @@
 //! `fairway audit verify-acceptance`: one acceptance, with nothing but its file.
 
 use crate::commands::say;
-use anyhow::Context;
+use anyhow::{Context, bail};
+use app::audit::chain::{ChainVerifier, Link};
+use app::audit::export::ExportedRow;
 use app::preview::evidence::Evidence;
 use clap::Args;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
 /// Which file.
 #[derive(Args)]
 pub struct AcceptanceArguments {
     /// An acceptance as its page exports it.
     file: PathBuf,
+    /// An export of the whole record in JSON Lines, in which its rows must stand.
+    #[arg(long)]
+    record: Option<PathBuf>,
 }
 
 impl AcceptanceArguments {
@@ -19,16 +27,40 @@ impl AcceptanceArguments {
             std::fs::read_to_string(&self.file).with_context(|| format!("{} cannot be read", self.file.display()))?;
         let evidence: Evidence = serde_json::from_str(&text).context("this is no exported acceptance")?;
         let proven = evidence.verify()?;
+        let place = match &self.record {
+            Some(path) => stands_in(&evidence, path)?,
+            None => "That they are in the chain is shown with --record and an export of the whole record.".to_owned(),
+        };
         let accepted = proven.accepted;
         say(&format!(
-            "Proven: version {} of {} was accepted for {} on {}. It stood: {}. {} rows of the record fit; that they are in the chain is shown by fairway audit verify.",
+            "Proven: version {} of {} was accepted for {} on {}. It stood: {}. {} rows of the record fit, {} of them by somebody whose details are not in this file. {place}",
             accepted.statement_version,
             accepted.feature,
             accepted.scope,
             accepted.accepted_at,
             proven.standing.in_words(),
             proven.rows,
+            proven.unopened,
         ));
         Ok(())
     }
+}
+
+/// Checks that all rows of an acceptance stand in a whole export, and says where that ends.
+fn stands_in(evidence: &Evidence, path: &Path) -> anyhow::Result<String> {
+    let mut missing: BTreeMap<i64, &Link> = evidence.record.iter().map(|row| (row.link.sequence, &row.link)).collect();
+    let mut verifier = ChainVerifier::of_all();
+    let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    for (number, line) in (1_u64..).zip(BufReader::new(file).lines()) {
+        let row: ExportedRow =
+            serde_json::from_str(&line?).with_context(|| format!("line {number} is no row of the record"))?;
+        verifier.accept(&row.link)?;
+        if missing.get(&row.link.sequence).is_some_and(|link| **link == row.link) {
+            missing.remove(&row.link.sequence);
+        }
+    }
+    if let Some(sequence) = missing.keys().next() {
+        bail!("row {sequence} is not in that record, or is another one there");
+    }
+    Ok(format!("They stand in an unbroken record, whose head is {}.", verifier.end()))
 }

@@ -4,7 +4,7 @@ use super::connect;
 use crate::commands::say;
 use anyhow::bail;
 use app::actor::Profile;
-use app::audit::store::{NewEvent, append_in, erase_person};
+use app::audit::store::{NewEvent, append_in, erase_person, hold_person};
 use app::audit::{Action, Phase};
 use app::preview::api::end_what_waits;
 use clap::Args;
@@ -26,6 +26,7 @@ impl EraseArguments {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let database = connect("FAIRWAY_MIGRATE_DATABASE_URL").await?;
         let mut transaction = database.begin().await?;
+        hold_person(&mut transaction, &self.issuer, &self.subject).await?;
         let ended = end_what_waits(&mut transaction, &self.issuer, &self.subject).await?;
         let erased = erase_person(&mut transaction, &self.issuer, &self.subject).await?;
         if erased == 0 {

@@ -3,13 +3,14 @@
 use super::connect;
 use crate::commands::say;
 use anyhow::{Context, bail};
-use app::audit::chain::{ChainVerifier, Entry, Head};
+use app::audit::Action;
+use app::audit::chain::{ChainVerifier, Entry, Head, Link};
 use app::audit::export::ExportedRow;
 use app::audit::store::{check_identities, stream_links, written_end};
-use app::preview::api::{Verified, verify_acceptances};
+use app::preview::api::{OptInRecord, Verified, verify_acceptances};
 use clap::Args;
 use futures::TryStreamExt;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,9 @@ pub struct VerifyArguments {
 impl VerifyArguments {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let heads = match &self.heads {
-            Some(path) => read_heads(&text_of(path)?)?,
+            Some(path) => Some(read_heads(&text_of(path)?)?)
+                .filter(|heads| !heads.is_empty())
+                .with_context(|| format!("{} holds no head to compare with", path.display()))?,
             None => Vec::new(),
         };
         let is_whole = self.first == 1 && self.last.is_none() && !self.selection;
@@ -56,27 +59,38 @@ impl VerifyArguments {
         mut verifier: ChainVerifier,
         is_whole: bool,
     ) -> anyhow::Result<()> {
-        // Before the rows are read: what is written meanwhile lies behind it.
-        let written = written_end(database).await?;
+        // One state of all tables, so that what is written meanwhile is no difference.
+        let mut snapshot = database.begin_with("begin isolation level repeatable read read only").await?;
+        let written = written_end(&mut *snapshot).await?;
         let last = self.last.unwrap_or(written.sequence);
+        let (mut opt_ins, mut erased) = (OptInRecord::default(), Erased::default());
         {
-            let mut links = stream_links(database, self.first, last.min(written.sequence));
+            let mut links = stream_links(&mut *snapshot, self.first, last.min(written.sequence));
             while let Some(link) = links.try_next().await? {
                 verifier.accept(&link)?;
+                opt_ins.take(&link);
+                erased.take(&link);
             }
         }
-        if is_whole {
-            verifier.finish(Some(written))?;
-        }
-        let (identities, blanked, wrong) = check_identities(database).await?;
+        let (identities, blanked, wrong) = check_identities(&mut *snapshot).await?;
         if let Some(commitment) = wrong {
             bail!("the details behind the actor {commitment} are not those that were recorded");
         }
-        say(&format!("{}\n{identities} identities, {blanked} of them blanked.", unbroken(&verifier)));
-        match is_whole {
-            true => compare_acceptances(database).await,
-            false => Ok(()),
+        say(&format!("{}\n{identities} identities, {blanked} of them blanked.", self.unbroken(&verifier)));
+        if !is_whole {
+            return Ok(());
         }
+        verifier.finish(Some(written))?;
+        if blanked != erased.identities {
+            bail!("{blanked} identities are blanked, and the record shows {} that were", erased.identities);
+        }
+        compare_acceptances(&mut snapshot, opt_ins).await
+    }
+
+    fn unbroken(&self, verifier: &ChainVerifier) -> String {
+        let heads = verifier.heads_met();
+        let compared = if self.heads.is_some() { format!(" {heads} published heads fit.") } else { String::new() };
+        format!("{} rows, unbroken. The head is {}.{compared}", verifier.rows(), verifier.end())
     }
 
     fn verify_file(&self, path: &Path, mut verifier: ChainVerifier, is_whole: bool) -> anyhow::Result<()> {
@@ -103,14 +117,13 @@ impl VerifyArguments {
         if is_whole {
             verifier.finish(None)?;
         }
-        say(&format!("{}\n{blanked} rows of blanked people.", unbroken(&verifier)));
+        say(&format!("{}\n{blanked} rows of blanked people.", self.unbroken(&verifier)));
         Ok(())
     }
 }
 
-async fn compare_acceptances(database: &PgPool) -> anyhow::Result<()> {
-    let mut snapshot = database.begin_with("begin isolation level repeatable read read only").await?;
-    let Verified { acceptances, doubts } = verify_acceptances(&mut snapshot).await?;
+async fn compare_acceptances(snapshot: &mut PgConnection, record: OptInRecord) -> anyhow::Result<()> {
+    let Verified { acceptances, doubts } = verify_acceptances(snapshot, record).await?;
     if doubts.is_empty() {
         say(&format!("{acceptances} acceptances with their steps and statements, all as recorded."));
         return Ok(());
@@ -118,8 +131,22 @@ async fn compare_acceptances(database: &PgPool) -> anyhow::Result<()> {
     bail!("what was accepted is not what was recorded:\n{}", doubts.join("\n"))
 }
 
-fn unbroken(verifier: &ChainVerifier) -> String {
-    format!("{} rows, unbroken. The head is {}.", verifier.rows(), verifier.end())
+/// How many identities the record shows to have been blanked.
+#[derive(Default)]
+struct Erased {
+    identities: i64,
+}
+
+impl Erased {
+    fn take(&mut self, link: &Link) {
+        if !link.entry.contains("\"action\":\"record.erase\"") {
+            return;
+        }
+        let entry = serde_json::from_str::<Entry>(&link.entry).ok();
+        let entry = entry.filter(|entry| entry.action == Action::RecordErase.code());
+        let identities = entry.and_then(|entry| entry.detail["identities"].as_str()?.parse::<i64>().ok());
+        self.identities += identities.unwrap_or_default();
+    }
 }
 
 fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {

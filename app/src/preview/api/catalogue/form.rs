@@ -46,7 +46,7 @@ pub struct FeatureForm {
     pub changes: String,
     /// Days until earlier acceptances end; empty where they go on.
     pub renewal_days: String,
-    /// What the form was opened with, as [`seen`] gives it; empty for a new feature.
+    /// What the form was opened with, as the page of the feature gives it; empty for a new feature.
     pub seen: String,
     /// The feature's short name, typed to confirm that it is retired.
     pub retire: String,

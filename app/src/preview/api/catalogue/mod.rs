@@ -18,7 +18,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use entry::Entry;
-use saving::Plan;
+use saving::{Plan, carry_out};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -87,10 +87,14 @@ async fn save_feature(
         errors.add("stage", "Choose a stage.");
     }
     match Plan::of(state, &entry, known.as_ref()) {
-        Ok(plan) if errors.is_empty() => {
-            plan.carry_out(state, administrator).await?;
-            Ok(FormOutcome::Done(format!("/admin/features?saved={}", entry.slug)))
-        }
+        Ok(plan) if errors.is_empty() => match carry_out(&[plan], state, administrator).await {
+            Ok(()) => Ok(FormOutcome::Done(format!("/admin/features?saved={}", entry.slug))),
+            Err(AppError::Conflict { message }) => {
+                errors.add("seen", message);
+                Ok(FormOutcome::again(form, errors))
+            }
+            Err(error) => Err(error),
+        },
         Ok(_) => Ok(FormOutcome::again(form, errors)),
         Err(mistakes) => {
             mistakes.into_iter().for_each(|(field, message)| errors.add(field, message));
@@ -111,7 +115,7 @@ pub async fn load_catalogue(state: &AppState, actor: &Actor) -> Result<Vec<Featu
 /// A feature with all versions of its statement, the newest first.
 ///
 /// # Errors
-/// [`AppError::NotFound`] for everyone but administrators and auditors, and where there is none.
+/// [`AppError::NotFound`] for everyone but administrators, and where there is none.
 pub async fn load_versions(state: &AppState, actor: &Actor, slug: &str) -> Result<(Feature, Vec<Version>), AppError> {
     actor.administrator()?;
     Ok((store::find_feature(&state.database, slug).await?, store::list_versions(&state.database, slug).await?))
@@ -177,6 +181,10 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
     let mut plans = Vec::new();
     for entry in &entries {
         let known = known.iter().find(|feature| feature.description.slug == entry.slug);
+        // A catalogue that was exported before must neither bring a feature back nor end its opt-ins unseen.
+        if known.is_some_and(|known| (known.description.stage == Stage::Retired) != (entry.stage == Stage::Retired)) {
+            errors.add("catalogue", format!("{}, stage: a feature is retired, and brought back, in its own form, where what that means is shown.", entry.slug));
+        }
         match Plan::of(state, entry, known) {
             Ok(plan) => plans.push(plan),
             Err(mistakes) => mistakes
@@ -187,8 +195,12 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
     if !errors.is_empty() {
         return Ok(FormOutcome::again(form, errors));
     }
-    for plan in plans {
-        plan.carry_out(state, administrator).await?;
+    match carry_out(&plans, state, administrator).await {
+        Ok(()) => Ok(FormOutcome::Done("/admin/features?saved=catalogue".to_owned())),
+        Err(AppError::Conflict { message }) => {
+            errors.add("catalogue", message);
+            Ok(FormOutcome::again(form, errors))
+        }
+        Err(error) => Err(error),
     }
-    Ok(FormOutcome::Done("/admin/features?saved=catalogue".to_owned()))
 }

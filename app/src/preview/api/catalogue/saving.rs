@@ -2,12 +2,13 @@
 
 use super::entry::Entry;
 use crate::actor::Administrator;
-use crate::audit::{Action, audited_in};
+use crate::audit::{Action, Phase, recorded, recorded_within};
 use crate::error::AppError;
 use crate::preview::terms::{Mistakes, Terms};
 use crate::preview::{Description, Feature, store};
 use crate::state::AppState;
-use serde_json::json;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
 
 /// What saving an entry would do.
 pub(super) struct Plan {
@@ -28,30 +29,54 @@ impl Plan {
         if mistakes.is_empty() { Ok(Self { before, description, terms }) } else { Err(mistakes) }
     }
 
-    /// Describes and publishes, each a write of its own in the record.
-    pub(super) async fn carry_out(self, state: &AppState, administrator: Administrator<'_>) -> Result<(), AppError> {
-        let actor = administrator.actor();
-        if let Some(description) = self.description {
-            let object = format!("PreviewFeature//{}", description.slug);
-            let detail = json!({ "stage": description.stage, "owner": description.owner, "name": description.name });
-            audited_in(state, actor, Action::FeatureDescribe, &object, detail, || async {
-                let mut transaction = state.database.begin().await?;
-                store::describe_feature(&mut transaction, &description, self.before.as_ref()).await?;
-                Ok(((), transaction))
-            })
-            .await?;
+    async fn store(&self, transaction: &mut PgConnection) -> Result<(), AppError> {
+        if let Some(description) = &self.description {
+            store::describe_feature(transaction, description, self.before.as_ref()).await?;
         }
-        if let Some(terms) = self.terms {
-            let object = format!("PreviewFeature//{}", terms.feature);
-            let detail =
-                json!({ "version": terms.version.to_string(), "digest": terms.digest(), "renewal": terms.renewal });
-            audited_in(state, actor, Action::StatementPublish, &object, detail, || async {
-                let mut transaction = state.database.begin().await?;
-                store::publish(&mut transaction, &terms).await?;
-                Ok(((), transaction))
-            })
-            .await?;
+        if let Some(terms) = &self.terms {
+            store::publish(transaction, terms).await?;
         }
         Ok(())
     }
+
+    /// What the record says of it: what was done, to what, and more.
+    fn writes(&self) -> Vec<(Action, String, Value)> {
+        let described = self.description.as_ref().map(|description| {
+            let detail = json!({ "stage": description.stage, "owner": description.owner, "name": description.name });
+            (Action::FeatureDescribe, format!("PreviewFeature//{}", description.slug), detail)
+        });
+        let published = self.terms.as_ref().map(|terms| {
+            let detail =
+                json!({ "version": terms.version.to_string(), "digest": terms.digest(), "renewal": terms.renewal });
+            (Action::StatementPublish, format!("PreviewFeature//{}", terms.feature), detail)
+        });
+        described.into_iter().chain(published).collect()
+    }
+}
+
+/// Carries out all plans, or none of them.
+///
+/// # Errors
+/// [`AppError::Conflict`] where somebody else was faster; the database's.
+pub(super) async fn carry_out(
+    plans: &[Plan],
+    state: &AppState,
+    administrator: Administrator<'_>,
+) -> Result<(), AppError> {
+    let actor = administrator.actor();
+    let mut transaction = state.database.begin().await?;
+    for plan in plans {
+        if let Err(error) = plan.store(&mut transaction).await {
+            transaction.rollback().await?;
+            let detail = json!({ "code": error.code(), "message": error.to_string() });
+            for (action, object, _) in plan.writes() {
+                recorded(state, actor, action, Phase::Refused, &object, detail.clone()).await?;
+            }
+            return Err(error);
+        }
+    }
+    for (action, object, detail) in plans.iter().flat_map(Plan::writes) {
+        recorded_within(&mut transaction, actor.into(), action, &object, detail).await?;
+    }
+    Ok(transaction.commit().await?)
 }
