@@ -6,6 +6,9 @@ create table preview_features (
   owner text not null,
   documentation_url text,
   stage text not null check (stage in ('preview', 'general', 'retired')),
+  -- When what a retired feature gave is taken back.
+  retires_at timestamptz,
+  check ((retires_at is not null) = (stage = 'retired')),
   created_at timestamptz not null default now()
 );
 grant select, insert, update on preview_features to fairway_app;
@@ -123,7 +126,8 @@ create table notices (
   days integer not null,
   ends_at timestamptz not null,
   given_at timestamptz not null default now(),
-  primary key (acceptance_id, days)
+  -- An end that moves is told of anew.
+  primary key (acceptance_id, ends_at, days)
 );
 create trigger notices_append_only before update or delete or truncate on notices
   for each statement execute function refuse_rewrite();

@@ -11,7 +11,7 @@ import { begin, describe, goOn, reviewed } from './wizard.mjs';
 const folder = join(import.meta.dirname, '../../target/screenshots');
 const articles = readdirSync(join(import.meta.dirname, '../../app/src/faq/articles')).map((file) => `/faq/${basename(file, '.md')}`);
 const pages = {
-  '': ['/', '/faq', ...articles, '/styleguide', '/faq?message=is+forbidden%3A+User'],
+  '': ['/', '/faq', '/faq/why-cant-i-kubectl-run', '/faq/record', '/styleguide', '/faq?message=is+forbidden%3A+User'],
   nico: ['/access', '/namespaces', '/namespaces/new', '/workloads/new', '/preview-features/snippet-annotations'],
   dana: ['/access', '/namespaces', '/namespaces/new', '/namespaces/shop', '/namespaces/shop/connections', '/workloads', '/workloads/new', '/workloads/import', '/preview-features', '/preview-features/snippet-annotations', '/preview-features/endpoints', '/nothing'],
   ada: ['/access', '/admin', '/admin/approvals', '/admin/features', '/admin/features/new', '/admin/features/endpoints', '/admin/audit', '/admin/audit?control=ISO+27001+A.8.32'],
@@ -34,7 +34,7 @@ for (const colorScheme of ['light', 'dark']) {
 test('at 320 pixels nothing scrolls sideways but tables and code in their own frames', async ({ open }) => {
   for (const [subject, paths] of Object.entries(pages)) {
     const page = await open(subject || null, { viewport: { width: 320, height: 700 } });
-    for (const path of paths) {
+    for (const path of subject ? paths : [...paths, ...articles]) {
       await page.goto(path);
       await fits(page, path);
     }

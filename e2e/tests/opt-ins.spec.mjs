@@ -195,14 +195,17 @@ test('a renewal under terms with another effect takes back what the earlier one 
 });
 
 test('retiring a feature takes back what it gave, and what cannot be made yet is tried again', async ({ open }) => {
-  const { administrator, feature, namespace, id } = await effective(open);
+  test.setTimeout(120_000);
+  const { developer, administrator, feature, namespace, id } = await effective(open);
   const stale = await open('gus');
   await stale.goto(`/admin/features/${feature}`);
   await administrator.goto(`/admin/features/${feature}`);
   await administrator.getByLabel('Stage').selectOption('Retired');
   await administrator.getByRole('button', { name: 'Save feature' }).click();
-  await expect(administrator.getByRole('alert')).toContainText(`Retiring ends every opt-in at once, 1 now, and takes back what they gave. Type ${feature} to confirm.`);
+  await expect(administrator.getByRole('alert')).toContainText(`Retiring ends every opt-in, 1 now, and takes back what they gave on the day that you choose. Type ${feature} to confirm.`);
   expect(steps(id)).toEqual(['approved', 'effective']);
+  await expect(administrator.getByLabel('Days until what it gave is taken back')).toHaveValue('31');
+  await administrator.getByLabel('Days until what it gave is taken back').fill('25');
   await administrator.getByLabel('Short name, to confirm that it is retired').fill(feature);
   await administrator.getByRole('button', { name: 'Save feature' }).click();
   await expect(administrator.getByText('Saved and recorded.')).toBeVisible();
@@ -211,10 +214,26 @@ test('retiring a feature takes back what it gave, and what cannot be made yet is
   await stale.getByRole('button', { name: 'Save feature' }).click();
   await expect(stale.getByRole('alert')).toContainText('Somebody else has changed this feature in the meantime.');
   expect(rows(`select stage, purpose from preview_features where slug = '${feature}'`)).toEqual([{ stage: 'retired', purpose: 'Trying' }]);
+  // People hear of it, and keep what they have until that day.
+  await expect.poll(() => rows(`select days from notices where acceptance_id = '${id}'`), within).toEqual([{ days: 30 }]);
+  await developer.goto('/preview-features');
+  await expect(developer.locator('main')).toContainText('because the feature is retired. Stop using it before.');
+  await developer.goto(`/preview-features/${feature}`);
+  await expect(developer.getByText('Nobody can opt in any more')).toBeVisible();
+  expect(steps(id)).toEqual(['approved', 'effective']);
+  // At once, if it must be: it is brought back, and retired again.
+  for (const stage of ['Preview', 'Retired']) {
+    await administrator.goto(`/admin/features/${feature}`);
+    await administrator.getByLabel('Stage').selectOption(stage);
+    await administrator.getByRole('button', { name: 'Save feature' }).click();
+  }
+  await administrator.getByLabel('Days until what it gave is taken back').fill('0');
+  await administrator.getByLabel('Short name, to confirm that it is retired').fill(feature);
+  await administrator.getByRole('button', { name: 'Save feature' }).click();
+  await expect(administrator.getByText('Saved and recorded.')).toBeVisible();
   await expect.poll(() => steps(id), within).toEqual(['approved', 'effective', 'ending: retired', 'ended: retired']);
   expect((await labels(namespace))[mark(feature)]).toBeUndefined();
 
-  const developer = await open('dana');
   const other = unique('later');
   await published(administrator, other, { effect: 'metadata', labels: `${mark(other)}=on` });
   const gone = await namespaceFor(developer, 'team-shop');

@@ -46,6 +46,7 @@ fn description(stage: Stage) -> Description {
         owner: "platform".into(),
         documentation_url: None,
         stage,
+        retires_at: (stage == Stage::Retired).then_some(Timestamp::UNIX_EPOCH),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::opt_in::{End, Standing};
 use super::terms::{Renewal, Stage};
 use jiff::{Timestamp, ToSpan, Zoned, tz::TimeZone};
+use serde::Deserialize;
 
 /// Days before the end on which people are told.
 pub const NOTICES: [u16; 3] = [30, 7, 1];
@@ -23,6 +24,8 @@ pub struct Life {
     pub standing: Standing,
     /// How far the feature has come.
     pub stage: Stage,
+    /// When what a retired feature gave is taken back.
+    pub retires_at: Option<Timestamp>,
     /// When it was approved.
     pub approved_at: Option<Timestamp>,
     /// How long an approval lasts.
@@ -31,8 +34,19 @@ pub struct Life {
     pub later: Vec<LaterVersion>,
     /// A later acceptance for the same scope is granted.
     pub is_replaced: bool,
-    /// Which notices were given, and when.
-    pub noticed: Vec<(u16, Timestamp)>,
+    /// Which notices were given.
+    pub noticed: Vec<Notice>,
+}
+
+/// That people were told of an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Notice {
+    /// Within how many days.
+    pub days: u16,
+    /// When they were told.
+    pub given_at: Timestamp,
+    /// Of which end: if that moves, they have not been told of it.
+    pub ends_at: Timestamp,
 }
 
 /// What is due.
@@ -79,7 +93,8 @@ impl Life {
             Renewal::NotNeeded => None,
             Renewal::WithinDays(days) => Some((days_after(later.published_at, days.into())?, End::NotRenewed)),
         });
-        expiry.into_iter().chain(renewals).min_by_key(|(at, _)| *at)
+        let retirement = self.retires_at.map(|at| (at, End::Retired));
+        expiry.into_iter().chain(renewals).chain(retirement).min_by_key(|(at, _)| *at)
     }
 
     /// What is due at a moment; the most urgent first, one at a time.
@@ -94,14 +109,16 @@ impl Life {
     }
 
     fn due_while_granted(&self, now: Timestamp) -> Duty {
-        if self.stage == Stage::Retired {
+        // Nothing more is made, and whoever retires a feature at once has said so.
+        let is_retired = self.stage == Stage::Retired;
+        if is_retired && (self.standing == Standing::Approved || self.retires_at.is_none_or(|at| at <= now)) {
             return Duty::End(End::Retired);
         }
         if self.is_replaced {
             return Duty::End(End::Replaced);
         }
         if let Some((ends_at, end)) = self.ends_at() {
-            if now >= ends_at && self.was_warned(now) {
+            if now >= ends_at && self.was_warned(now, ends_at) {
                 return Duty::End(end);
             }
             if let Some(days) = self.notice_due(now, ends_at) {
@@ -117,15 +134,20 @@ impl Life {
     }
 
     /// Nothing ends on the day on which people first hear of it, however late the portal was started.
-    fn was_warned(&self, now: Timestamp) -> bool {
-        self.noticed.iter().any(|(_, at)| days_after(*at, 1).is_some_and(|warned| warned <= now))
+    fn was_warned(&self, now: Timestamp, ends_at: Timestamp) -> bool {
+        let is_a_day_ago = |notice: &Notice| days_after(notice.given_at, 1).is_some_and(|warned| warned <= now);
+        self.notices_of(ends_at).any(is_a_day_ago)
+    }
+
+    fn notices_of(&self, ends_at: Timestamp) -> impl Iterator<Item = &Notice> {
+        self.noticed.iter().filter(move |notice| notice.ends_at == ends_at)
     }
 
     /// The latest notice that should have been given by now and was not; earlier ones are no longer worth giving.
     fn notice_due(&self, now: Timestamp, ends_at: Timestamp) -> Option<u16> {
         let reached = |days: &u16| days_after(ends_at, -i64::from(*days)).is_some_and(|at| at <= now);
         let latest = NOTICES.into_iter().filter(|days| reached(days)).min()?;
-        let is_given = self.noticed.iter().any(|(days, _)| *days <= latest);
+        let is_given = self.notices_of(ends_at).any(|notice| notice.days <= latest);
         (!is_given).then_some(latest)
     }
 }
@@ -154,12 +176,17 @@ mod tests {
         Life {
             standing: Standing::Effective,
             stage: Stage::Preview,
+            retires_at: None,
             approved_at: Some(at(0)),
             validity_months: 1,
             later: Vec::new(),
             is_replaced: false,
             noticed: Vec::new(),
         }
+    }
+
+    fn told(days: u16, on: i64, of: i64) -> Notice {
+        Notice { days, given_at: at(on), ends_at: at(of) }
     }
 
     fn renewal(days: u16, published: i64) -> LaterVersion {
@@ -173,7 +200,7 @@ mod tests {
         for day in 0..=40 {
             while let Some(Duty::Notice(days)) = life.due(at(day)) {
                 given.push((day, days));
-                life.noticed.push((days, at(day)));
+                life.noticed.push(told(days, day, 31));
             }
             if let Some(Duty::End(end)) = life.due(at(day)) {
                 assert_eq!((day, end), (31, End::Expired));
@@ -187,14 +214,14 @@ mod tests {
     fn a_portal_that_was_off_for_long_gives_one_notice_and_a_day() {
         let mut life = granted();
         assert_eq!(life.due(at(90)), Some(Duty::Notice(1)));
-        life.noticed.push((1, at(90)));
+        life.noticed.push(told(1, 90, 31));
         assert_eq!(life.due(at(90)), Some(Duty::Look));
         assert_eq!(life.due(at(91)), Some(Duty::End(End::Expired)));
     }
 
     #[test]
     fn a_version_that_must_be_accepted_ends_what_was_accepted_before() {
-        let life = Life { later: vec![renewal(14, 2)], noticed: vec![(1, at(15))], ..granted() };
+        let life = Life { later: vec![renewal(14, 2)], noticed: vec![told(1, 15, 16)], ..granted() };
         assert_eq!(life.ends_at(), Some((at(16), End::NotRenewed)));
         assert_eq!(life.due(at(16)), Some(Duty::End(End::NotRenewed)));
         assert!(!life.is_in_force());
@@ -208,15 +235,25 @@ mod tests {
     fn what_was_approved_and_outdated_before_it_took_effect_never_takes_effect() {
         let life = Life { standing: Standing::Approved, later: vec![renewal(60, 1)], ..granted() };
         assert_eq!(life.due(at(1)), Some(Duty::Notice(30)));
-        let life = Life { noticed: vec![(30, at(1))], ..life };
+        let life = Life { noticed: vec![told(30, 1, 31)], ..life };
         assert_eq!(life.due(at(1)), Some(Duty::End(End::NotRenewed)));
     }
 
     #[test]
-    fn what_is_generally_available_does_not_expire_and_what_is_retired_ends_at_once() {
+    fn what_is_generally_available_does_not_expire() {
         assert_eq!(Life { stage: Stage::General, ..granted() }.due(at(500)), Some(Duty::Look));
-        let retired = Life { stage: Stage::Retired, ..granted() };
-        assert_eq!(retired.due(at(1)), Some(Duty::End(End::Retired)));
+    }
+
+    #[test]
+    fn what_is_retired_ends_on_its_day_after_notices_and_nothing_new_comes_of_it() {
+        let retired = Life { stage: Stage::Retired, retires_at: Some(at(20)), ..granted() };
+        assert_eq!(retired.ends_at(), Some((at(20), End::Retired)));
+        assert_eq!(retired.due(at(1)), Some(Duty::Notice(30)));
+        let told = Life { noticed: vec![told(30, 1, 20)], ..retired.clone() };
+        assert_eq!((told.due(at(2)), told.due(at(13))), (Some(Duty::Look), Some(Duty::Notice(7))));
+        assert_eq!(retired.due(at(20)), Some(Duty::End(End::Retired)));
+        let approved = Life { standing: Standing::Approved, ..retired.clone() };
+        assert_eq!(approved.due(at(1)), Some(Duty::End(End::Retired)));
         let waiting = Life { standing: Standing::Waiting { approved_by: Vec::new() }, approved_at: None, ..retired };
         assert_eq!(waiting.due(at(1)), Some(Duty::End(End::Retired)));
     }
@@ -234,11 +271,12 @@ mod tests {
             noticed in prop::collection::vec((prop::sample::select(&NOTICES[..]), 0_i64..200), 0..4),
             renewal_days in prop::option::of(1_u16..60),
         ) {
-            let life = Life {
-                noticed: noticed.iter().map(|(days, on)| (*days, at(*on))).collect(),
-                later: renewal_days.map(|days| renewal(days, 5)).into_iter().collect(),
-                ..granted()
-            };
+            let life = Life { later: renewal_days.map(|days| renewal(days, 5)).into_iter().collect(), ..granted() };
+            let (ends_at, _) = life.ends_at().unwrap();
+            let noticed_of = |of| noticed.iter().map(move |(days, on)| Notice { days: *days, given_at: at(*on), ends_at: of });
+            let of_another = Life { noticed: noticed_of(at(999)).collect(), ..life.clone() };
+            prop_assert!(!matches!(of_another.due(at(day)), Some(Duty::End(_))));
+            let life = Life { noticed: noticed_of(ends_at).collect(), ..life };
             if let Some(Duty::End(End::Expired | End::NotRenewed)) = life.due(at(day)) {
                 prop_assert!(noticed.iter().any(|(_, on)| *on < day));
                 prop_assert!(life.ends_at().is_some_and(|(ends_at, _)| ends_at <= at(day)));

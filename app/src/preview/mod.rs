@@ -29,6 +29,8 @@ pub struct Description {
     pub documentation_url: Option<String>,
     /// How far it has come.
     pub stage: Stage,
+    /// When what it gave is taken back, if it is retired.
+    pub retires_at: Option<Timestamp>,
 }
 
 /// A published version of a risk statement.

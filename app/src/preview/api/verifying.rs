@@ -178,10 +178,13 @@ async fn compare_descriptions(
     doubts: &mut Vec<String>,
 ) -> Result<(), AppError> {
     let mut stored = store::list_descriptions(snapshot).await?;
-    let described: BTreeMap<String, [String; 3]> = said
+    let described: BTreeMap<String, [String; 4]> = said
         .of(Action::FeatureDescribe)
         .map(|done| {
-            (name_of(&done.entry.object), ["stage", "owner", "name"].map(|field| text(&done.entry.detail, field)))
+            (
+                name_of(&done.entry.object),
+                ["stage", "owner", "name", "retires_at"].map(|field| text(&done.entry.detail, field)),
+            )
         })
         .collect();
     for (feature, said) in described {
@@ -194,19 +197,19 @@ async fn compare_descriptions(
 }
 
 async fn compare_notices(snapshot: &mut PgConnection, said: &Said, doubts: &mut Vec<String>) -> Result<(), AppError> {
-    let mut given: BTreeMap<(String, String), &Done> = said
+    let mut given: BTreeMap<[String; 3], &Done> = said
         .of(Action::RiskNotice)
-        .map(|done| ((text(&done.entry.detail, "acceptance"), text(&done.entry.detail, "days")), done))
+        .map(|done| (["acceptance", "days", "ends_at"].map(|field| text(&done.entry.detail, field)), done))
         .collect();
-    for (id, days, at) in store::list_notices(snapshot).await? {
-        let done = given.remove(&(id.to_string(), days.to_string()));
+    for (id, days, ends_at, at) in store::list_notices(snapshot).await? {
+        let done = given.remove(&[id.to_string(), days.to_string(), ends_at.to_string()]);
         if !done.is_some_and(|done| done.was_at(at)) {
             doubts.push(format!(
                 "The record does not show that the notice of {days} days was given for acceptance {id}."
             ));
         }
     }
-    doubts.extend(given.into_keys().map(|(id, days)| {
+    doubts.extend(given.into_keys().map(|[id, days, _]| {
         format!("The notice of {days} days for acceptance {id} stands in the record and is not there any more.")
     }));
     Ok(())

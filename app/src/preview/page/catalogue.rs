@@ -113,7 +113,7 @@ fn Described(form: FeatureForm, is_new: bool, errors: FormErrors) -> impl IntoVi
         <Field name="purpose" label="What it is for" value=form.purpose errors=errors.clone()/>
         <Field name="owner" label="Who answers for it" value=form.owner errors=errors.clone()/>
         <Field name="documentation_url" label="Documentation" optional=true value=form.documentation_url errors=errors.clone()/>
-        <Select name="stage" label="Stage" hint="Retiring it takes back what it gave, at once." value=form.stage options=stages errors=errors/>
+        <Select name="stage" label="Stage" hint="Retiring it takes back what it gave, on a day that is asked for next." value=form.stage options=stages errors=errors/>
     }
     .into_any()
 }
@@ -121,8 +121,12 @@ fn Described(form: FeatureForm, is_new: bool, errors: FormErrors) -> impl IntoVi
 /// What cannot be undone is confirmed by typing its name. Asked for once it is clear that it is wanted.
 #[component]
 fn Retiring(form: FeatureForm, errors: FormErrors) -> impl IntoView {
-    (errors.of("retire").is_some() || !form.retire.is_empty()).then(|| {
-        view! { <Field name="retire" label="Short name, to confirm that it is retired" value=form.retire errors=errors/> }
+    let is_asked = ["retire", "retire_days"].iter().any(|field| errors.of(field).is_some());
+    (is_asked || !form.retire.is_empty()).then(|| {
+        view! {
+            <Field name="retire_days" label="Days until what it gave is taken back" kind="number" width="short" hint="0: at once, without a notice. People are told 30, 7 and 1 days before." value=form.retire_days errors=errors.clone()/>
+            <Field name="retire" label="Short name, to confirm that it is retired" value=form.retire errors=errors/>
+        }
     })
 }
 

@@ -115,7 +115,8 @@ fn Accepting(
             view! { <Empty title="Nothing to accept"><p>"This feature is part of the platform now."</p></Empty> }.into_any()
         }
         _ if feature.description.stage == Stage::Retired => {
-            view! { <Empty title="Retired"><p>"This feature was withdrawn. What it gave is being taken back."</p></Empty> }.into_any()
+            let day = feature.description.retires_at.map(|at| at.strftime("%-d %B %Y").to_string()).unwrap_or_default();
+            view! { <Empty title="Retired"><p>{format!("This feature is withdrawn. Nobody can opt in any more, and what it gave is taken back on {day}.")}</p></Empty> }.into_any()
         }
         Err(error) => view! { <Notice tone=Tone::Bad><p>{error.to_string()}" Until then you can read the risks, but not accept them."</p></Notice> }.into_any(),
         Ok(choices) if choices.is_empty() => view! { <Empty title="You cannot opt in yourself"><p>"Opting in needs somebody who may act for what it is for: an administrator of the namespace, or a lead of the team. "<a href="/access">"See your access"</a>" for whom to ask."</p></Empty> }.into_any(),

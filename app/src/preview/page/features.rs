@@ -4,6 +4,7 @@ use super::Acceptances;
 use crate::preview::Feature;
 use crate::preview::acceptance::Acceptance;
 use crate::preview::api::load_features;
+use crate::preview::opt_in::End;
 use crate::preview::terms::Stage;
 use crate::ui::{Badge, Empty, Notice, Page, Section, Tone, page};
 use jiff::{SignedDuration, Timestamp};
@@ -61,15 +62,20 @@ pub(super) fn EndingSoon(acceptances: Vec<Acceptance>) -> impl IntoView {
     let ending =
         acceptances.into_iter().filter(|acceptance| acceptance.standing().is_granted() && !acceptance.life.is_replaced);
     let ending: Vec<_> = ending
-        .filter_map(|acceptance| Some((acceptance.life.ends_at().filter(|(at, _)| *at <= soon)?.0, acceptance)))
+        .filter_map(|acceptance| Some((acceptance.life.ends_at().filter(|(at, _)| *at <= soon)?, acceptance)))
         .collect();
     (!ending.is_empty()).then(|| {
         let lines = ending
             .into_iter()
-            .map(|(at, acceptance)| {
+            .map(|((at, end), acceptance)| {
                 let day = at.strftime("%-d %B %Y").to_string();
-                view! {
-                    <p>{format!("{} for {} ends on {day}. To keep it, ", acceptance.feature_name, acceptance.accepted.scope)}<a href=format!("/preview-features/{}", acceptance.accepted.feature)>"accept its risks again"</a>"."</p>
+                let what = format!("{} for {} ends on {day}", acceptance.feature_name, acceptance.accepted.scope);
+                match end {
+                    End::Retired => view! { <p>{format!("{what}, because the feature is retired. Stop using it before.")}</p> }.into_any(),
+                    _ => view! {
+                        <p>{what}". To keep it, "<a href=format!("/preview-features/{}", acceptance.accepted.feature)>"accept its risks again"</a>"."</p>
+                    }
+                    .into_any(),
                 }
             })
             .collect_view();

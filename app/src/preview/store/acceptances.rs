@@ -143,7 +143,7 @@ pub async fn read_acceptances(
         .unzip();
     let rows = sqlx::query_as!(
         Row,
-        r#"select a.id, a.person_id, a.document, a.digest as "digest: Digest", f.name as feature_name, f.stage, s.document as statement,
+        r#"select a.id, a.person_id, a.document, a.digest as "digest: Digest", f.name as feature_name, f.stage, f.retires_at as "retires_at: jiff_sqlx::Timestamp", s.document as statement,
              encode(i.salt, 'hex') as salt, i.issuer as "issuer?", i.subject as "subject?", i.name as "name?", i.email as "email?",
              coalesce(e.problem, '') as "problem!", coalesce(e.drift, '') as "drift!",
              e.next_attempt_at as "next_attempt_at?: jiff_sqlx::Timestamp",
@@ -152,7 +152,7 @@ pub async fn read_acceptances(
                from opt_in_steps t left join identities n on n.commitment = t.identity where t.acceptance_id = a.id), '[]') as "steps!",
              coalesce((select jsonb_agg(jsonb_build_object('renewal', later.document::jsonb -> 'renewal', 'published_at', later.published_at))
                from risk_statements later where later.feature_slug = a.feature_slug and later.version > a.statement_version), '[]') as "later!",
-             coalesce((select jsonb_agg(jsonb_build_array(n.days, n.given_at)) from notices n where n.acceptance_id = a.id), '[]') as "noticed!",
+             coalesce((select jsonb_agg(jsonb_build_object('days', n.days, 'given_at', n.given_at, 'ends_at', n.ends_at)) from notices n where n.acceptance_id = a.id), '[]') as "noticed!",
              exists (select from acceptances after where after.feature_slug = a.feature_slug and after.scope_kind = a.scope_kind
                and after.scope_name = a.scope_name and after.accepted_at > a.accepted_at
                and standing_of(after.id) in ('approved', 'effective')) as "is_replaced!"
@@ -189,6 +189,7 @@ struct Row {
     digest: Digest,
     feature_name: String,
     stage: String,
+    retires_at: Option<jiff_sqlx::Timestamp>,
     statement: String,
     salt: Option<String>,
     issuer: Option<String>,
@@ -219,6 +220,7 @@ impl Row {
         let life = Life {
             standing: opt_in.standing().clone(),
             stage: Stage::from_stored(&self.stage).unwrap_or_default(),
+            retires_at: self.retires_at.map(|at| at.to_jiff()),
             approved_at: approved_at(&steps),
             validity_months: terms.validity_months,
             later: later

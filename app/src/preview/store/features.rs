@@ -4,6 +4,7 @@ use crate::digest::Digest;
 use crate::error::AppError;
 use crate::preview::terms::{Stage, Terms};
 use crate::preview::{Description, Feature, Version};
+use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool};
 
 /// All features with their current statements, by name.
@@ -24,7 +25,7 @@ pub async fn find_feature(database: &PgPool, slug: &str) -> Result<Feature, AppE
 
 async fn select_features(database: &PgPool, slug: Option<&str>) -> Result<Vec<Feature>, AppError> {
     let rows = sqlx::query!(
-        r#"select f.slug, f.name, f.purpose, f.owner, f.documentation_url, f.stage, s.document, s.digest as "digest: Digest",
+        r#"select f.slug, f.name, f.purpose, f.owner, f.documentation_url, f.stage, f.retires_at as "retires_at: jiff_sqlx::Timestamp", s.document, s.digest as "digest: Digest",
              s.published_at as "published_at: jiff_sqlx::Timestamp"
            from preview_features f
            join lateral (select * from risk_statements where feature_slug = f.slug order by version desc limit 1) s on true
@@ -44,6 +45,7 @@ async fn select_features(database: &PgPool, slug: Option<&str>) -> Result<Vec<Fe
                     owner: row.owner,
                     documentation_url: row.documentation_url,
                     stage: Stage::from_stored(&row.stage).ok_or(AppError::Internal)?,
+                    retires_at: row.retires_at.map(|at| at.to_jiff()),
                 },
                 current: version(&row.document, row.digest, row.published_at)?,
             })
@@ -99,9 +101,9 @@ pub async fn describe_feature(
 
 async fn insert_feature(connection: &mut PgConnection, new: &Description) -> sqlx::Result<u64> {
     let done = sqlx::query!(
-        "insert into preview_features (slug, name, purpose, owner, documentation_url, stage) values ($1, $2, $3, $4, $5, $6)
+        "insert into preview_features (slug, name, purpose, owner, documentation_url, stage, retires_at) values ($1, $2, $3, $4, $5, $6, $7)
          on conflict (slug) do update set name = excluded.name, purpose = excluded.purpose, owner = excluded.owner,
-           documentation_url = excluded.documentation_url, stage = excluded.stage
+           documentation_url = excluded.documentation_url, stage = excluded.stage, retires_at = excluded.retires_at
            -- Without a statement it was never finished, and nobody has seen it.
            where not exists (select from risk_statements s where s.feature_slug = excluded.slug)",
         new.slug,
@@ -110,6 +112,7 @@ async fn insert_feature(connection: &mut PgConnection, new: &Description) -> sql
         new.owner,
         new.documentation_url,
         new.stage.stored(),
+        new.retires_at.map(|at| at.to_sqlx()) as _,
     )
     .execute(connection)
     .await?;
@@ -118,8 +121,9 @@ async fn insert_feature(connection: &mut PgConnection, new: &Description) -> sql
 
 async fn update_feature(connection: &mut PgConnection, new: &Description, before: &Description) -> sqlx::Result<u64> {
     let done = sqlx::query!(
-        "update preview_features set name = $2, purpose = $3, owner = $4, documentation_url = $5, stage = $6
-         where slug = $1 and (name, purpose, owner, stage) = ($7, $8, $9, $10) and documentation_url is not distinct from $11",
+        "update preview_features set name = $2, purpose = $3, owner = $4, documentation_url = $5, stage = $6, retires_at = $12
+         where slug = $1 and (name, purpose, owner, stage) = ($7, $8, $9, $10) and documentation_url is not distinct from $11
+           and retires_at is not distinct from $13",
         new.slug,
         new.name,
         new.purpose,
@@ -131,6 +135,8 @@ async fn update_feature(connection: &mut PgConnection, new: &Description, before
         before.owner,
         before.stage.stored(),
         before.documentation_url,
+        new.retires_at.map(|at| at.to_sqlx()) as _,
+        before.retires_at.map(|at| at.to_sqlx()) as _,
     )
     .execute(connection)
     .await?;

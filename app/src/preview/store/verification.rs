@@ -71,26 +71,37 @@ pub async fn list_statements(connection: &mut PgConnection) -> sqlx::Result<Vec<
     Ok(statements.collect())
 }
 
-/// What is said about each feature and was recorded: slug, then stage, owner and name.
+/// What is said about each feature and is recorded: slug, then stage, owner, name, and when it retires.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn list_descriptions(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<String, [String; 3]>> {
-    let rows = sqlx::query!("select slug, stage, owner, name from preview_features").fetch_all(connection).await?;
-    Ok(rows.into_iter().map(|row| (row.slug, [row.stage, row.owner, row.name])).collect())
-}
-
-/// All notices: acceptance, days, and when each was given.
-///
-/// # Errors
-/// When the database is away.
-pub async fn list_notices(connection: &mut PgConnection) -> sqlx::Result<Vec<(Uuid, i32, Timestamp)>> {
+pub async fn list_descriptions(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<String, [String; 4]>> {
     let rows = sqlx::query!(
-        r#"select acceptance_id, days, given_at as "given_at: jiff_sqlx::Timestamp" from notices order by 1, 2"#
+        r#"select slug, stage, owner, name, retires_at as "retires_at: jiff_sqlx::Timestamp" from preview_features"#
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.acceptance_id, row.days, row.given_at.to_jiff())).collect())
+    let descriptions = rows.into_iter().map(|row| {
+        let retires_at = row.retires_at.map(|at| at.to_jiff().to_string()).unwrap_or_default();
+        (row.slug, [row.stage, row.owner, row.name, retires_at])
+    });
+    Ok(descriptions.collect())
+}
+
+/// All notices: acceptance, days, of which end, and when each was given.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_notices(connection: &mut PgConnection) -> sqlx::Result<Vec<(Uuid, i32, Timestamp, Timestamp)>> {
+    let rows = sqlx::query!(
+        r#"select acceptance_id, days, ends_at as "ends_at: jiff_sqlx::Timestamp", given_at as "given_at: jiff_sqlx::Timestamp"
+           from notices order by 1, 2, 3"#
+    )
+    .fetch_all(connection)
+    .await?;
+    let notices =
+        rows.into_iter().map(|row| (row.acceptance_id, row.days, row.ends_at.to_jiff(), row.given_at.to_jiff()));
+    Ok(notices.collect())
 }
 
 /// Who is behind each commitment; nothing where they were blanked.

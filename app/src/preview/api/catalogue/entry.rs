@@ -3,6 +3,7 @@
 use crate::namespaces::is_dns_label;
 use crate::preview::terms::{Effect, Renewal, ScopeKind, Stage, Terms};
 use crate::preview::{Description, Feature, Version};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A feature in the catalogue's YAML.
@@ -50,7 +51,8 @@ impl Entry {
         }
     }
 
-    pub(super) fn description(&self) -> Description {
+    /// What it says about the feature; `retires_at` counts where that is retired.
+    pub(super) fn description(&self, retires_at: Timestamp) -> Description {
         Description {
             slug: self.slug.clone(),
             name: self.name.clone(),
@@ -58,6 +60,7 @@ impl Entry {
             owner: self.owner.clone(),
             documentation_url: self.documentation_url.clone(),
             stage: self.stage,
+            retires_at: (self.stage == Stage::Retired).then_some(retires_at),
         }
     }
 
@@ -114,7 +117,6 @@ mod tests {
     use super::*;
     use crate::digest::Digest;
     use crate::preview::api::catalogue::FeatureForm;
-    use jiff::Timestamp;
     use std::collections::BTreeMap;
 
     fn feature(effect: Effect) -> Feature {
@@ -131,7 +133,7 @@ mod tests {
         let terms = entry.next_terms(None).unwrap();
         let current =
             Version { document: terms.document(), digest: Digest::ZERO, published_at: Timestamp::UNIX_EPOCH, terms };
-        Feature { description: entry.description(), current }
+        Feature { description: entry.description(Timestamp::UNIX_EPOCH), current }
     }
 
     #[test]

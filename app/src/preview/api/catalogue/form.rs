@@ -4,6 +4,7 @@ use super::entry::Entry;
 use crate::digest::Digest;
 use crate::preview::Feature;
 use crate::preview::terms::{Effect, Renewal, ScopeKind, Stage};
+use jiff::{SignedDuration, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -50,6 +51,8 @@ pub struct FeatureForm {
     pub seen: String,
     /// The feature's short name, typed to confirm that it is retired.
     pub retire: String,
+    /// Days until what it gave is taken back then; 0 is at once.
+    pub retire_days: String,
 }
 
 impl FeatureForm {
@@ -89,6 +92,7 @@ impl FeatureForm {
             renewal_days: String::new(),
             seen,
             retire: String::new(),
+            retire_days: RETIRE_DAYS.to_owned(),
         }
     }
 
@@ -103,6 +107,19 @@ impl FeatureForm {
             effect: "by_hand".to_owned(),
             ..Self::default()
         }
+    }
+
+    /// With as many days until a retirement as are usual.
+    pub(super) fn with_usual_days(self) -> Self {
+        Self { retire_days: RETIRE_DAYS.to_owned(), ..self }
+    }
+
+    /// When what it gave is taken back, if it is retired now; nothing where the number is none.
+    pub(super) fn retires_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let days: i64 = self.retire_days.trim().parse().ok().filter(|days| (0..=365).contains(days))?;
+        // In whole seconds, as it is recorded.
+        let now = now.round(Unit::Second).ok()?;
+        now.checked_add(SignedDuration::from_hours(24 * days)).ok()
     }
 
     /// What it says, as far as it can be read: what cannot is named when that is checked.
@@ -139,6 +156,9 @@ impl FeatureForm {
         }
     }
 }
+
+/// Long enough for the first of the notices.
+const RETIRE_DAYS: &str = "31";
 
 /// Everything that an administrator sees of a feature before they change it, as one digest: whoever saves has seen
 /// exactly this.

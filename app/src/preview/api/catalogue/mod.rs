@@ -18,6 +18,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use entry::Entry;
+use jiff::{Timestamp, Unit};
 use saving::{Plan, carry_out};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -78,15 +79,21 @@ async fn save_feature(
         errors.add(
             "retire",
             format!(
-                "Retiring ends every opt-in at once, {standing} now, and takes back what they gave. Type {} to confirm.",
+                "Retiring ends every opt-in, {standing} now, and takes back what they gave on the day that you choose. Type {} to confirm.",
                 entry.slug
             ),
         );
     }
+    // Not asked for yet: the page asks with what is usual filled in.
+    let form = if retires && form.retire_days.is_empty() { form.with_usual_days() } else { form };
+    let retires_at = form.retires_at(Timestamp::now());
+    if retires && retires_at.is_none() {
+        errors.add("retire_days", "Enter a number of days from 0, which is at once, to 365.");
+    }
     if Stage::from_stored(&form.stage).is_none() {
         errors.add("stage", "Choose a stage.");
     }
-    match Plan::of(state, &entry, known.as_ref()) {
+    match Plan::of(state, &entry, known.as_ref(), retires_at.unwrap_or_default()) {
         Ok(plan) if errors.is_empty() => match carry_out(&[plan], state, administrator).await {
             Ok(()) => Ok(FormOutcome::Done(format!("/admin/features?saved={}", entry.slug))),
             Err(AppError::Conflict { message }) => {
@@ -185,7 +192,7 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
         if known.is_some_and(|known| (known.description.stage == Stage::Retired) != (entry.stage == Stage::Retired)) {
             errors.add("catalogue", format!("{}, stage: a feature is retired, and brought back, in its own form, where what that means is shown.", entry.slug));
         }
-        match Plan::of(state, entry, known) {
+        match Plan::of(state, entry, known, Timestamp::now().round(Unit::Second).unwrap_or_default()) {
             Ok(plan) => plans.push(plan),
             Err(mistakes) => mistakes
                 .into_iter()

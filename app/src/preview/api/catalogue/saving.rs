@@ -7,6 +7,7 @@ use crate::error::AppError;
 use crate::preview::terms::{Mistakes, Terms};
 use crate::preview::{Description, Feature, store};
 use crate::state::AppState;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
@@ -19,10 +20,17 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// For an entry, or what is wrong with it, by the field of the form.
-    pub(super) fn of(state: &AppState, entry: &Entry, known: Option<&Feature>) -> Result<Self, Mistakes> {
+    /// For an entry, or what is wrong with it, by the field of the form. What is retired keeps its day; what is being
+    /// retired gets this one.
+    pub(super) fn of(
+        state: &AppState,
+        entry: &Entry,
+        known: Option<&Feature>,
+        retires_at: Timestamp,
+    ) -> Result<Self, Mistakes> {
+        let retires_at = known.and_then(|known| known.description.retires_at).unwrap_or(retires_at);
         let before = known.map(|known| known.description.clone());
-        let description = Some(entry.description()).filter(|new| before.as_ref() != Some(new));
+        let description = Some(entry.description(retires_at)).filter(|new| before.as_ref() != Some(new));
         let terms = entry.next_terms(known.map(|known| &known.current.terms));
         let mut mistakes = entry.mistakes();
         mistakes.extend(terms.iter().flat_map(|terms| state.policy.effects.mistakes(terms)));
@@ -42,7 +50,9 @@ impl Plan {
     /// What the record says of it: what was done, to what, and more.
     fn writes(&self) -> Vec<(Action, String, Value)> {
         let described = self.description.as_ref().map(|description| {
-            let detail = json!({ "stage": description.stage, "owner": description.owner, "name": description.name });
+            let Description { stage, owner, name, retires_at, .. } = description;
+            let retires_at = retires_at.map(|at| at.to_string()).unwrap_or_default();
+            let detail = json!({ "stage": stage, "owner": owner, "name": name, "retires_at": retires_at });
             (Action::FeatureDescribe, format!("PreviewFeature//{}", description.slug), detail)
         });
         let published = self.terms.as_ref().map(|terms| {
