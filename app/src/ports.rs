@@ -5,10 +5,11 @@ use crate::actor::Profile;
 use crate::audit::chain::Head;
 use crate::namespaces::{Namespace, NamespaceName};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use review::{Cidr, Manifest, ObjectRef, Port};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 
 /// The Kubernetes cluster.
@@ -165,6 +166,10 @@ pub struct Grant {
     pub given: Given,
     /// Which acceptance it is for, for the annotation on what is made.
     pub mandate: String,
+    /// Other features that rightly give something in the same namespace.
+    pub beside: BTreeSet<String>,
+    /// When the feature came into the catalogue: nothing was given because of it before.
+    pub since: Timestamp,
 }
 
 /// The two kinds of things that opt-ins give.

@@ -41,6 +41,8 @@ use uuid::Uuid;
 /// Everything for one feature that gives a role, and the people around it.
 struct Scene {
     portal: AppState,
+    /// Administered by team-shop and its leads, and used by no other test.
+    namespace: String,
     feature: String,
     dana: Actor,
     lee: Actor,
@@ -49,12 +51,12 @@ struct Scene {
     now: Timestamp,
 }
 
-fn policy() -> Policy {
+fn policy(namespace: &str) -> Policy {
     let helpers = Team {
         name: "helpers".into(),
         groups: vec!["team-pay".into()],
         leads: vec!["team-shop-leads".into()],
-        namespaces: vec!["shop".into()],
+        namespaces: vec![namespace.into()],
         contact: String::new(),
     };
     let effects = EffectLimits { cluster_roles: vec!["preview-endpoints".into()], ..EffectLimits::default() };
@@ -80,9 +82,10 @@ impl Scene {
     async fn set(database: &PgPool) -> Self {
         // Pages are rendered here without the router; what renders them is set up on the way.
         drop(generate_route_list(app::App));
+        let namespace = own_namespace().await;
         let cluster = cluster().await;
-        filled(&cluster).await;
-        let portal = state(database.clone(), cluster, policy());
+        filled(&cluster, &namespace).await;
+        let portal = state(database.clone(), cluster, policy(&namespace));
         let person = async |subject: &str, groups: &[&str]| actor(database, subject, groups).await;
         let scene = Self {
             feature: format!("try-{}", &Uuid::new_v4().simple().to_string()[..8]),
@@ -90,6 +93,7 @@ impl Scene {
             lee: person("lee", &["team-shop-leads"]).await,
             ada: person("ada", &["platform-admins"]).await,
             now: Timestamp::now(),
+            namespace,
             portal,
         };
         scene.publish(json!({ "role_binding": { "cluster_role": "preview-endpoints" } })).await;
@@ -109,6 +113,8 @@ impl Scene {
     async fn accept(&self, who: &Actor, scope: &str) -> Uuid {
         let feature = app::preview::store::find_feature(&self.portal.database, &self.feature).await.unwrap();
         let digest = feature.current.digest.to_string();
+        let own = format!("namespace/{}", self.namespace);
+        let scope = if scope == "namespace" { own.as_str() } else { scope };
         let answers = [("scope", scope), ("points", "0"), ("digest", &digest)];
         let send = async |more: &[(&str, &str)]| {
             let body = form(&[&answers[..], more].concat());
@@ -152,7 +158,7 @@ impl Scene {
     }
 
     fn binding_path(&self) -> String {
-        format!("/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings/fairway-preview-{}", self.feature)
+        format!("{}/fairway-preview-{}", bindings_path(&self.namespace), self.feature)
     }
 
     /// The groups that the role is given to; nothing where there is no binding.
@@ -164,9 +170,9 @@ impl Scene {
 
     /// Which labels of the feature the namespace has.
     async fn labels(&self) -> Vec<String> {
-        let found = read("/api/v1/namespaces/shop").await.unwrap();
+        let found = read(&format!("/api/v1/namespaces/{}", self.namespace)).await.unwrap();
         let prefix = format!("preview.fairway.dev/{}-", self.feature);
-        let labels = found["metadata"]["labels"].as_object().unwrap().keys();
+        let labels = found["metadata"]["labels"].as_object().into_iter().flat_map(|labels| labels.keys());
         labels.filter_map(|label| label.strip_prefix(&prefix).map(str::to_owned)).collect()
     }
 
@@ -210,10 +216,34 @@ async fn request(method: http::Method, path: &str, body: Option<&Value>) {
     client.request::<Value>(request).await.unwrap();
 }
 
-async fn filled(cluster: &KubeCluster) {
+fn bindings_path(namespace: &str) -> String {
+    format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings")
+}
+
+async fn own_namespace() -> String {
+    let name = format!("opt-{}", &Uuid::new_v4().simple().to_string()[..12]);
+    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+    request(http::Method::POST, "/api/v1/namespaces", Some(&namespace)).await;
+    let group = |name: &str| json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": name });
+    let admins = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": { "name": "admins", "namespace": name },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin" },
+        "subjects": [group("team-shop"), group("team-shop-leads")],
+    });
+    request(http::Method::POST, &bindings_path(&name), Some(&admins)).await;
+    name
+}
+
+/// Waits until the watch caches show a namespace and who administers it.
+async fn filled(cluster: &KubeCluster, namespace: &str) {
     use app::ports::Cluster;
+    let is_bound = || {
+        let bindings = cluster.bindings_of(&identity("dana", &["team-shop"])).unwrap_or_default();
+        bindings.iter().any(|binding| binding.namespace.as_deref() == Some(namespace))
+    };
     let seen = async {
-        while cluster.namespace_names().is_err() || cluster.bindings_of(&identity("dana", &[])).is_err() {
+        while !matches!(cluster.namespace(namespace), Ok(Some(_))) || !is_bound() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -235,7 +265,7 @@ async fn two_opt_ins_share_a_binding_and_each_takes_only_its_own_groups_away(
     connect: PgConnectOptions,
 ) {
     let mut scene = Scene::set(&portal_role(options, connect).await).await;
-    let own = scene.accept(&scene.dana, "namespace/shop").await;
+    let own = scene.accept(&scene.dana, "namespace").await;
     let team = scene.accept(&scene.lee, "team/helpers").await;
     scene.approve(own).await;
     scene.round().await;
@@ -263,7 +293,7 @@ async fn what_is_approved_while_the_cluster_is_away_becomes_effective_once_it_is
 ) {
     let mut scene = Scene::set(&portal_role(options, connect).await).await;
     let (first, second) =
-        (scene.accept(&scene.dana, "namespace/shop").await, scene.accept(&scene.lee, "team/helpers").await);
+        (scene.accept(&scene.dana, "namespace").await, scene.accept(&scene.lee, "team/helpers").await);
     scene.approve(first).await;
     scene.approve(second).await;
     let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
@@ -293,11 +323,11 @@ async fn what_is_approved_while_the_cluster_is_away_becomes_effective_once_it_is
 #[sqlx::test(migrations = "../migrations")]
 async fn two_replicas_at_work_at_once_do_everything_once(options: PgPoolOptions, connect: PgConnectOptions) {
     let mut scene = Scene::set(&portal_role(options.clone(), connect.clone()).await).await;
-    let own = scene.accept(&scene.dana, "namespace/shop").await;
+    let own = scene.accept(&scene.dana, "namespace").await;
     let team = scene.accept(&scene.lee, "team/helpers").await;
     scene.approve(own).await;
     scene.approve(team).await;
-    let other = state(portal_role(options, connect).await, cluster().await, policy());
+    let other = state(portal_role(options, connect).await, cluster().await, policy(&scene.namespace));
     let rounds = (0..6).map(|number| steward(if number % 2 == 0 { &scene.portal } else { &other }, scene.now));
     futures::future::try_join_all(rounds).await.unwrap();
     assert_eq!((scene.standing(own).await, scene.standing(team).await), ("effective", "effective"));
@@ -317,7 +347,7 @@ async fn two_replicas_at_work_at_once_do_everything_once(options: PgPoolOptions,
 #[sqlx::test(migrations = "../migrations")]
 async fn what_expires_is_announced_three_times_and_taken_back(options: PgPoolOptions, connect: PgConnectOptions) {
     let mut scene = Scene::set(&portal_role(options, connect).await).await;
-    let id = scene.accept(&scene.dana, "namespace/shop").await;
+    let id = scene.accept(&scene.dana, "namespace").await;
     scene.approve(id).await;
     scene.round().await;
     let (ends_at, _) = scene.look_at(id).await.life.ends_at().unwrap();
@@ -343,7 +373,7 @@ async fn labels_of_two_opt_ins_in_one_namespace_add_up(options: PgPoolOptions, c
     let labelled = |name: &str| json!({ "metadata": { "labels": { (format!("preview.fairway.dev/{}-{name}", scene.feature)): "on" } } });
     let (first, second) = (labelled("a"), labelled("b"));
     scene.publish(first).await;
-    let own = scene.accept(&scene.dana, "namespace/shop").await;
+    let own = scene.accept(&scene.dana, "namespace").await;
     scene.approve(own).await;
     scene.round().await;
     scene.publish(second).await;
@@ -367,7 +397,7 @@ async fn the_export_of_an_acceptance_opens_the_identities_of_others_only_to_read
     connect: PgConnectOptions,
 ) {
     let scene = Scene::set(&portal_role(options, connect).await).await;
-    let id = scene.accept(&scene.dana, "namespace/shop").await;
+    let id = scene.accept(&scene.dana, "namespace").await;
     scene.approve(id).await;
     for (who, opened) in [(&scene.dana, vec!["dana"]), (&scene.ada, vec!["ada", "dana"])] {
         let evidence = scene.export(who, id).await;
@@ -385,7 +415,7 @@ async fn what_waits_ends_when_somebody_who_took_part_in_it_is_blanked(
 ) {
     let owner = options.clone().connect_with(connect.clone()).await.unwrap();
     let scene = Scene::set(&portal_role(options, connect).await).await;
-    let dana = scene.accept(&scene.dana, "namespace/shop").await;
+    let dana = scene.accept(&scene.dana, "namespace").await;
     let lee = scene.accept(&scene.lee, "team/helpers").await;
     let mut transaction = owner.begin().await.unwrap();
     let (issuer, subject) = (scene.dana.profile.issuer.as_str(), scene.dana.profile.subject.as_str());
@@ -414,7 +444,7 @@ async fn somebody_is_blanked_while_they_accept_and_nobody_waits_for_ever(
 ) {
     let owner = options.clone().connect_with(connect.clone()).await.unwrap();
     let scene = Scene::set(&portal_role(options, connect).await).await;
-    scene.accept(&scene.dana, "namespace/shop").await;
+    scene.accept(&scene.dana, "namespace").await;
     let (issuer, subject) = (scene.dana.profile.issuer.clone(), scene.dana.profile.subject.clone());
     let blank = async {
         let mut transaction = owner.begin().await.unwrap();
@@ -438,23 +468,28 @@ async fn somebody_is_blanked_while_they_accept_and_nobody_waits_for_ever(
 #[sqlx::test(migrations = "../migrations")]
 async fn nothing_counts_as_taken_back_while_the_role_is_still_given(options: PgPoolOptions, connect: PgConnectOptions) {
     let mut scene = Scene::set(&portal_role(options, connect).await).await;
-    let id = scene.accept(&scene.dana, "namespace/shop").await;
+    let id = scene.accept(&scene.dana, "namespace").await;
     scene.approve(id).await;
     scene.round().await;
     // Whoever has the role binds it once more, under another name, and keeps the first one by a finalizer.
     let copy = format!("copy-of-{}", scene.feature);
     let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": copy, "namespace": "shop" },
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": copy, "namespace": scene.namespace },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "preview-endpoints" },
         "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dana@example.com" }],
     });
-    let bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings";
-    request(http::Method::POST, bindings, Some(&binding)).await;
+    let bindings = bindings_path(&scene.namespace);
+    request(http::Method::POST, &bindings, Some(&binding)).await;
+    // Nor does a copy get away with looking like that of another feature.
+    let mut disguised = binding.clone();
+    disguised["metadata"]["name"] = "fairway-preview-disguised".into();
+    disguised["metadata"]["labels"] = json!({ "app.kubernetes.io/managed-by": "fairway" });
+    request(http::Method::POST, &bindings, Some(&disguised)).await;
     let held = json!({ "metadata": { "finalizers": ["example.com/held"] } });
     request(http::Method::PATCH, &scene.binding_path(), Some(&held)).await;
     scene.round().await;
     let drift = scene.look_at(id).await.drift;
-    assert!(drift.contains(&copy), "{drift}");
+    assert!(drift.contains(&copy) && drift.contains("fairway-preview-disguised"), "{drift}");
     scene.revoke(&scene.ada, id).await;
     scene.round().await;
     let problem = scene.look_at(id).await.problem;
@@ -462,6 +497,7 @@ async fn nothing_counts_as_taken_back_while_the_role_is_still_given(options: PgP
     assert_eq!(scene.standing(id).await, "ending");
     request(http::Method::PATCH, &scene.binding_path(), Some(&json!({ "metadata": { "finalizers": null } }))).await;
     request(http::Method::DELETE, &format!("{bindings}/{copy}"), None).await;
+    request(http::Method::DELETE, &format!("{bindings}/fairway-preview-disguised"), None).await;
     scene.round().await;
     assert_eq!((scene.standing(id).await, scene.groups().await), ("ended", None));
 }
@@ -513,7 +549,7 @@ async fn whatever_is_changed_in_the_tables_is_found_by_comparing_them_with_the_r
 ) {
     let owner = options.clone().connect_with(connect.clone()).await.unwrap();
     let mut scene = Scene::set(&portal_role(options, connect).await).await;
-    let id = scene.accept(&scene.dana, "namespace/shop").await;
+    let id = scene.accept(&scene.dana, "namespace").await;
     scene.approve(id).await;
     scene.round().await;
     scene.revoke(&scene.dana, id).await;
@@ -557,7 +593,7 @@ async fn a_step_and_its_outcome_in_the_record_stand_or_fall_together(
 ) {
     let owner = options.clone().connect_with(connect.clone()).await.unwrap();
     let scene = Scene::set(&portal_role(options, connect).await).await;
-    let id = scene.accept(&scene.dana, "namespace/shop").await;
+    let id = scene.accept(&scene.dana, "namespace").await;
     owner
         .execute(
             "create function refuse_success() returns trigger language plpgsql as $$

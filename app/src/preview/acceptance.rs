@@ -141,6 +141,8 @@ pub struct Acceptance {
     pub terms: Terms,
     /// What the feature is called now.
     pub feature_name: String,
+    /// When it came into the catalogue.
+    pub feature_since: Timestamp,
     /// Who accepted.
     pub person_id: Uuid,
     /// Their details then, unless they were blanked.

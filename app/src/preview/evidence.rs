@@ -154,8 +154,13 @@ impl Evidence {
     fn recorded(&self) -> Result<Vec<Recorded>, NotProven> {
         let mut intents = Vec::new();
         let mut done = BTreeMap::new();
+        let mut last = 0;
         for row in &self.record {
             let changed = NotProven::RowChanged(row.link.sequence);
+            // Of two rows in one place only one can be of the record.
+            if row.link.sequence <= std::mem::replace(&mut last, row.link.sequence) {
+                return Err(changed);
+            }
             let entry: Entry = serde_json::from_str(&row.link.entry).map_err(|_| changed.clone())?;
             let is_committed = row.actor.as_ref().is_none_or(|actor| actor.commitment() == Some(entry.actor));
             if !row.link.is_whole() || !is_committed {
@@ -359,7 +364,7 @@ mod tests {
     fn whatever_is_changed_is_found() {
         let good = evidence(&person("ada"));
         type Change = fn(&mut Evidence);
-        let changes: [(&str, Change); 12] = [
+        let changes: [(&str, Change); 13] = [
             ("statement", |evidence| evidence.statement = evidence.statement.replace("Risky", "Safe")),
             ("justification", |evidence| {
                 evidence.acceptance =
@@ -368,6 +373,7 @@ mod tests {
             ("person", |evidence| evidence.person = Some(person("pia"))),
             ("comment", |evidence| evidence.steps[0].comment = "gladly".into()),
             ("time", |evidence| evidence.steps[0].taken_at += SignedDuration::from_hours(24)),
+            ("two rows in one place", |evidence| evidence.record.push(evidence.record[3].clone())),
             ("nobody's step", |evidence| (evidence.steps[0].person_id, evidence.steps[0].identity) = (None, None)),
             ("somebody else's step", |evidence| evidence.steps[0].identity = person("grace").commitment()),
             ("further step", |evidence| {

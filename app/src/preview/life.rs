@@ -87,14 +87,17 @@ impl Life {
         if self.stage == Stage::General {
             return None;
         }
+        // Nobody can renew any more, so this is the one day that counts.
+        if self.stage == Stage::Retired {
+            return self.retires_at.map(|at| (at, End::Retired));
+        }
         let expiry =
             self.approved_at.and_then(|at| months_after(at, self.validity_months)).map(|at| (at, End::Expired));
         let renewals = self.later.iter().filter_map(|later| match later.renewal {
             Renewal::NotNeeded => None,
             Renewal::WithinDays(days) => Some((days_after(later.published_at, days.into())?, End::NotRenewed)),
         });
-        let retirement = self.retires_at.map(|at| (at, End::Retired));
-        expiry.into_iter().chain(renewals).chain(retirement).min_by_key(|(at, _)| *at)
+        expiry.into_iter().chain(renewals).min_by_key(|(at, _)| *at)
     }
 
     /// What is due at a moment; the most urgent first, one at a time.
@@ -252,6 +255,9 @@ mod tests {
         let told = Life { noticed: vec![told(30, 1, 20)], ..retired.clone() };
         assert_eq!((told.due(at(2)), told.due(at(13))), (Some(Duty::Look), Some(Duty::Notice(7))));
         assert_eq!(retired.due(at(20)), Some(Duty::End(End::Retired)));
+        // While it was generally available nothing expired, and what would have does not count now.
+        let long_after = Life { retires_at: Some(at(500)), ..retired.clone() };
+        assert_eq!(long_after.ends_at(), Some((at(500), End::Retired)));
         let approved = Life { standing: Standing::Approved, ..retired.clone() };
         assert_eq!(approved.due(at(1)), Some(Duty::End(End::Retired)));
         let waiting = Life { standing: Standing::Waiting { approved_by: Vec::new() }, approved_at: None, ..retired };

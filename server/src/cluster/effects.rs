@@ -4,6 +4,7 @@ use super::request::{ApiRequest, As};
 use super::resource::segment;
 use super::{FIELD_MANAGER, KubeCluster};
 use app::ports::{ClusterError, Given, Grant};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -35,7 +36,9 @@ impl KubeCluster {
             Given::RoleBinding { cluster_role, .. } => {
                 match self.find(&binding_path(grant)?).await? {
                     // A binding's role cannot be changed (Kubernetes RBAC, RoleBinding).
-                    Some(found) if !is_ours(&found) => return Err(not_ours(grant)),
+                    Some(found) if !is_ours(&found) && found["roleRef"] != binding(grant)["roleRef"] => {
+                        return Err(not_ours(grant));
+                    }
                     Some(found) if found["roleRef"]["name"] != *cluster_role => self.delete_binding(grant).await?,
                     _ => {}
                 }
@@ -54,7 +57,8 @@ impl KubeCluster {
                 }
                 let left = self.apply_metadata(grant, &json!({})).await?;
                 let is_left = |field: &str, given: &BTreeMap<String, String>| {
-                    given.keys().find(|key| !left["metadata"][field][key.as_str()].is_null()).cloned()
+                    let is_there = |key: &&String| !left["metadata"][field][key.as_str()].is_null();
+                    given.keys().filter(is_there).find(|key| !is_of_another_opt_in(&left, field, key)).cloned()
                 };
                 match is_left("labels", labels).or_else(|| is_left("annotations", annotations)) {
                     Some(key) => Err(ClusterError::Refused(format!(
@@ -150,17 +154,27 @@ impl KubeCluster {
         }
     }
 
-    /// The RoleBindings that give the role, but for those that Fairway made for other features.
+    /// The RoleBindings that give the role, but for those that Fairway made for other features, and those that were there
+    /// before: nobody could have made them by what the opt-in gave.
     async fn still_binding(&self, grant: &Grant) -> Result<Vec<String>, ClusterError> {
         let wanted = binding(grant);
         let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings", segment(&grant.namespace)?);
         let found = self.find(&path).await?.unwrap_or_default();
         let is_of_another_feature = |found: &Value| {
             let name = found["metadata"]["name"].as_str().unwrap_or_default();
-            is_ours(found) && name.starts_with(PREFIX) && name != binding_name(grant)
+            is_ours(found) && name.strip_prefix(PREFIX).is_some_and(|feature| grant.beside.contains(feature))
+        };
+        let was_there_before = |found: &Value| {
+            let created_at =
+                found["metadata"]["creationTimestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+            // Kubernetes keeps whole seconds.
+            found["metadata"]["name"] != *binding_name(grant)
+                && created_at.is_some_and(|at| at < grant.since - SignedDuration::from_secs(1))
         };
         let giving = found["items"].as_array().into_iter().flatten();
-        let giving = giving.filter(|found| found["roleRef"] == wanted["roleRef"] && !is_of_another_feature(found));
+        let giving = giving.filter(|found| {
+            found["roleRef"] == wanted["roleRef"] && !is_of_another_feature(found) && !was_there_before(found)
+        });
         Ok(giving.filter_map(|found| found["metadata"]["name"].as_str().map(str::to_owned)).collect())
     }
 
@@ -200,6 +214,16 @@ fn binding(grant: &Grant) -> Value {
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_role },
         "subjects": subjects,
     })
+}
+
+/// Whether another feature set a label or an annotation of a namespace (Kubernetes, server-side apply, field management).
+fn is_of_another_opt_in(namespace: &Value, field: &str, key: &str) -> bool {
+    let managed = namespace["metadata"]["managedFields"].as_array().into_iter().flatten();
+    let prefix = format!("{FIELD_MANAGER}-preview-");
+    let (field, key) = (format!("f:{field}"), format!("f:{key}"));
+    let mut ours =
+        managed.filter(|entry| entry["manager"].as_str().is_some_and(|manager| manager.starts_with(&prefix)));
+    ours.any(|entry| !entry["fieldsV1"]["f:metadata"][&field][&key].is_null())
 }
 
 fn is_ours(binding: &Value) -> bool {

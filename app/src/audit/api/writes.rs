@@ -117,6 +117,10 @@ impl<'a> Intent<'a> {
 
     /// Records why it did not succeed. Where that fails too, the record shows "unknown".
     async fn failed(&self, database: &PgPool, error: AppError) -> AppError {
+        // Blanked while they were at it: another row would bring their details back.
+        if error == AppError::SignInRequired {
+            return error;
+        }
         let (phase, detail) = match &error {
             AppError::OutcomeUnknown { .. } => (Phase::Unknown, json!({ "code": error.code() })),
             AppError::Internal | AppError::Away { .. } => (Phase::Failed, json!({ "code": error.code() })),
@@ -131,6 +135,9 @@ impl<'a> Intent<'a> {
     /// The cluster names whom it refuses, and what stands in the chain can never be blanked.
     fn nameless(&self, message: &str) -> String {
         let Profile { name, email, .. } = self.who.profile;
+        if *self.who.profile == Profile::fairway() {
+            return message.to_owned();
+        }
         let details = [email, name].into_iter().filter(|detail| !detail.is_empty());
         details.fold(message.to_owned(), |message, detail| message.replace(detail, "(the actor)"))
     }

@@ -41,8 +41,10 @@ pub struct OptInForm {
 pub struct Confirming {
     /// The form.
     pub form: OptInForm,
-    /// What would be recorded, but for its id and the time.
+    /// What would be recorded, but for its id, the time and the reference.
     pub accepted: Accepted,
+    /// It is not what the person saw when they accepted.
+    pub is_changed: bool,
 }
 
 /// Longest reason.
@@ -83,7 +85,10 @@ pub async fn post_opt_in(
         "accept" if form.shown == accepted.digest_as_shown().to_string() => {
             FormOutcome::Done(accept(&state, &actor, accepted).await?)
         }
-        _ => FormOutcome::<OptInForm>::shown(Confirming { form, accepted }),
+        act => {
+            let is_changed = act == "accept";
+            FormOutcome::<OptInForm>::shown(Confirming { form, accepted, is_changed })
+        }
     };
     Ok(outcome.respond(state, parts).await)
 }
@@ -163,16 +168,23 @@ async fn what_is_accepted(
         statement_version: feature.current.terms.version,
         statement_digest: feature.current.digest,
         points: feature.current.terms.points.clone(),
-        groups: load_groups(state, actor, &choice).await?,
+        groups: sorted(load_groups(state, actor, &choice).await?),
         scope: choice.scope,
         namespaces: choice.namespaces,
         person: commitment_to(state, &actor.profile).await?,
-        person_groups: actor.profile.groups.clone(),
+        person_groups: sorted(actor.profile.groups.clone()),
         // Browsers send line breaks as CRLF (HTML, 4.10.11).
         justification: form.justification.trim().replace("\r\n", "\n"),
         request_id: actor.request_id.clone(),
         accepted_at: Timestamp::now().round(Unit::Microsecond).unwrap_or_default(),
     })
+}
+
+/// Providers name groups in any order, and what was shown must be what is recorded.
+fn sorted(mut groups: Vec<String>) -> Vec<String> {
+    groups.sort();
+    groups.dedup();
+    groups
 }
 
 async fn accept(state: &AppState, actor: &Actor, accepted: Accepted) -> Result<String, AppError> {

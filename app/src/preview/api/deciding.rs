@@ -221,7 +221,10 @@ pub async fn post_act(
         "withdraw" => (Step::Withdraw { by: actor.person_id }, Action::RiskWithdraw),
         "revoke" if shown.may_revoke => (Step::End(End::Revoked), Action::RiskRevoke),
         "done" if shown.may_administer && is_by_hand => (Step::TakeEffect, Action::EffectTake),
-        "undone" if shown.may_administer && is_by_hand => (Step::RemoveEffect, Action::EffectRemove),
+        // Also where Fairway is refused: an administrator has looked, and answers for it.
+        "undone" if shown.may_administer && (is_by_hand || !acceptance.problem.is_empty()) => {
+            (Step::RemoveEffect, Action::EffectRemove)
+        }
         _ => return Err(AppError::NotFound),
     };
     let mut errors = FormErrors::default();

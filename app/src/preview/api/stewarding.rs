@@ -140,13 +140,22 @@ impl Steward<'_> {
     async fn remove_effect(&self) -> Result<(), AppError> {
         let done = self
             .audited(Action::EffectRemove, Step::RemoveEffect, async || {
-                for grant in grants_of(self.acceptance, &[]) {
-                    self.take_back(&grant).await?;
+                let mut done = Ok(());
+                // One namespace that is in the way keeps nothing in the others.
+                for grant in self.own_grants() {
+                    done = done.and(self.take_back(&grant).await);
                 }
-                Ok(())
+                done
             })
             .await;
         self.note(done).await
+    }
+
+    /// What it gave by itself, whatever others give beside it.
+    fn own_grants(&self) -> Vec<Grant> {
+        let beside =
+            |grant: Grant| Grant { beside: features_beside(self.acceptance, self.others, &grant.namespace), ..grant };
+        grants_of(self.acceptance, &[]).into_iter().map(beside).collect()
     }
 
     /// Where another opt-in still gives the same thing of the same feature, what is there becomes that one's alone.
@@ -157,7 +166,9 @@ impl Steward<'_> {
             is_other && other.accepted.feature == grant.feature && other.gives()
         });
         let kept = others.flat_map(|other| grants_of(other, self.others)).find(is_same_place);
-        match kept {
+        // With the namespace everything in it is gone, and nothing can be kept there.
+        let is_there = self.state.cluster.namespace(&grant.namespace)?.is_some();
+        match kept.filter(|_| is_there) {
             Some(kept) => Ok(self.state.cluster.grant(&kept).await?),
             None => Ok(self.state.cluster.withdraw(grant).await?),
         }
@@ -253,9 +264,21 @@ fn grants_of(acceptance: &Acceptance, open: &[Acceptance]) -> Vec<Grant> {
             }
         };
         let (feature, namespace) = (accepted.feature.clone(), namespace.clone());
-        Some(Grant { feature, namespace, given, mandate: mandate_of(acceptance) })
+        let since = acceptance.feature_since;
+        let beside = features_beside(acceptance, open, &namespace);
+        Some(Grant { feature, namespace, given, mandate: mandate_of(acceptance), since, beside })
     };
     accepted.namespaces.iter().filter_map(grant).collect()
+}
+
+/// Other features that give something in a namespace, or have given it and do not count as taken back yet.
+fn features_beside(acceptance: &Acceptance, open: &[Acceptance], namespace: &String) -> BTreeSet<String> {
+    let others = open.iter().filter(|other| {
+        let is_in_the_cluster = other.gives() || matches!(other.standing(), Standing::Ending(_));
+        is_in_the_cluster && other.accepted.namespaces.contains(namespace)
+    });
+    let features = others.map(|other| other.accepted.feature.clone());
+    features.filter(|feature| *feature != acceptance.accepted.feature).collect()
 }
 
 fn metadata_of(all: &[&Acceptance]) -> Given {

@@ -82,7 +82,8 @@ fn Acts(shown: Shown) -> impl IntoView {
     let withdraw = shown.may_withdraw.then(|| button("Withdraw acceptance", "withdraw"));
     let done = (shown.may_administer && by_hand && standing == Standing::Approved)
         .then(|| button("Confirm that it is enabled", "done"));
-    let undone = (shown.may_administer && by_hand && matches!(standing, Standing::Ending(_)))
+    let is_stuck = by_hand || !shown.acceptance.problem.is_empty();
+    let undone = (shown.may_administer && is_stuck && matches!(standing, Standing::Ending(_)))
         .then(|| button("Confirm that it is taken back", "undone"));
     let repair = (shown.may_administer && !shown.acceptance.drift.is_empty() && standing == Standing::Effective)
         .then(|| button("Make it again as approved", "repair"));

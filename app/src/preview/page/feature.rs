@@ -12,6 +12,7 @@ use crate::ui::{
     Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Notice, Page, Section, Select, Submit, TextArea,
     Tone, page_with,
 };
+use jiff::Timestamp;
 use leptos::prelude::*;
 
 /// The page.
@@ -115,8 +116,12 @@ fn Accepting(
             view! { <Empty title="Nothing to accept"><p>"This feature is part of the platform now."</p></Empty> }.into_any()
         }
         _ if feature.description.stage == Stage::Retired => {
-            let day = feature.description.retires_at.map(|at| at.strftime("%-d %B %Y").to_string()).unwrap_or_default();
-            view! { <Empty title="Retired"><p>{format!("This feature is withdrawn. Nobody can opt in any more, and what it gave is taken back on {day}.")}</p></Empty> }.into_any()
+            let until = feature.description.retires_at.filter(|at| *at > Timestamp::now());
+            let words = match until.map(|at| at.strftime("%-d %B %Y").to_string()) {
+                Some(day) => format!("Nobody can opt in any more, and what it gave is taken back on {day}."),
+                None => "Nobody can opt in any more, and what it gave is taken back.".to_owned(),
+            };
+            view! { <Empty title="Retired"><p>"This feature is withdrawn. "{words}</p></Empty> }.into_any()
         }
         Err(error) => view! { <Notice tone=Tone::Bad><p>{error.to_string()}" Until then you can read the risks, but not accept them."</p></Notice> }.into_any(),
         Ok(choices) if choices.is_empty() => view! { <Empty title="You cannot opt in yourself"><p>"Opting in needs somebody who may act for what it is for: an administrator of the namespace, or a lead of the team. "<a href="/access">"See your access"</a>" for whom to ask."</p></Empty> }.into_any(),
@@ -157,7 +162,8 @@ fn OptIn(feature: Feature, choices: Vec<ScopeChoice>, form: OptInForm, errors: F
 /// Exactly what will be recorded, before it is.
 #[component]
 fn Confirmation(slug: String, person: String, confirming: Confirming) -> impl IntoView {
-    let Confirming { form, accepted } = confirming;
+    let Confirming { form, accepted, is_changed } = confirming;
+    let changed = is_changed.then(|| view! { <Notice tone=Tone::Warn><p>"Your groups, or what this is for, changed while you read it. Nothing was recorded; look at it once more."</p></Notice> });
     let points = form
         .points
         .iter()
@@ -165,6 +171,7 @@ fn Confirmation(slug: String, person: String, confirming: Confirming) -> impl In
         .collect_view();
     view! {
         <h2>"What will be recorded"</h2>
+        {changed}
         <p>"By accepting you put this on record, under your name. It cannot be changed or removed later."</p>
         <dl class="facts"><Fact term="Accepted by">{person}</Fact></dl>
         <RecordFacts accepted=accepted.clone()/>

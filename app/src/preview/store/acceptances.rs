@@ -143,7 +143,7 @@ pub async fn read_acceptances(
         .unzip();
     let rows = sqlx::query_as!(
         Row,
-        r#"select a.id, a.person_id, a.document, a.digest as "digest: Digest", f.name as feature_name, f.stage, f.retires_at as "retires_at: jiff_sqlx::Timestamp", s.document as statement,
+        r#"select a.id, a.person_id, a.document, a.digest as "digest: Digest", f.name as feature_name, f.created_at as "feature_since: jiff_sqlx::Timestamp", f.stage, f.retires_at as "retires_at: jiff_sqlx::Timestamp", s.document as statement,
              encode(i.salt, 'hex') as salt, i.issuer as "issuer?", i.subject as "subject?", i.name as "name?", i.email as "email?",
              coalesce(e.problem, '') as "problem!", coalesce(e.drift, '') as "drift!",
              e.next_attempt_at as "next_attempt_at?: jiff_sqlx::Timestamp",
@@ -188,6 +188,7 @@ struct Row {
     document: String,
     digest: Digest,
     feature_name: String,
+    feature_since: jiff_sqlx::Timestamp,
     stage: String,
     retires_at: Option<jiff_sqlx::Timestamp>,
     statement: String,
@@ -237,6 +238,7 @@ impl Row {
             digest: self.digest,
             terms,
             feature_name: self.feature_name,
+            feature_since: self.feature_since.to_jiff(),
             person_id: self.person_id,
             identity: Identity::stored(self.salt, [self.issuer, self.subject, self.name, self.email]),
             steps,

@@ -49,18 +49,25 @@ impl AcceptanceArguments {
 /// Checks that all rows of an acceptance stand in a whole export, and says where that ends.
 fn stands_in(evidence: &Evidence, path: &Path) -> anyhow::Result<String> {
     let mut missing: BTreeMap<i64, &Link> = evidence.record.iter().map(|row| (row.link.sequence, &row.link)).collect();
+    let about = format!("\"acceptance\":\"{}\"", evidence.verify()?.accepted.id);
     let mut verifier = ChainVerifier::of_all();
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     for (number, line) in (1_u64..).zip(BufReader::new(file).lines()) {
         let row: ExportedRow =
             serde_json::from_str(&line?).with_context(|| format!("line {number} is no row of the record"))?;
         verifier.accept(&row.link)?;
-        if missing.get(&row.link.sequence).is_some_and(|link| **link == row.link) {
-            missing.remove(&row.link.sequence);
+        let is_about_it = row.link.entry.contains(&about);
+        match missing.remove(&row.link.sequence) {
+            Some(link) if *link == row.link => {}
+            Some(_) => bail!("row {} is another one in that record", row.link.sequence),
+            None if is_about_it => {
+                bail!("row {} of that record is about it too, and not in this file: export it again", row.link.sequence)
+            }
+            None => {}
         }
     }
     if let Some(sequence) = missing.keys().next() {
-        bail!("row {sequence} is not in that record, or is another one there");
+        bail!("row {sequence} is not in that record");
     }
     Ok(format!("They stand in an unbroken record, whose head is {}.", verifier.end()))
 }

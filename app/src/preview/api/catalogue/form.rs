@@ -4,7 +4,7 @@ use super::entry::Entry;
 use crate::digest::Digest;
 use crate::preview::Feature;
 use crate::preview::terms::{Effect, Renewal, ScopeKind, Stage};
-use jiff::{SignedDuration, Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -117,8 +117,6 @@ impl FeatureForm {
     /// When what it gave is taken back, if it is retired now; nothing where the number is none.
     pub(super) fn retires_at(&self, now: Timestamp) -> Option<Timestamp> {
         let days: i64 = self.retire_days.trim().parse().ok().filter(|days| (0..=365).contains(days))?;
-        // In whole seconds, as it is recorded.
-        let now = now.round(Unit::Second).ok()?;
         now.checked_add(SignedDuration::from_hours(24 * days)).ok()
     }
 

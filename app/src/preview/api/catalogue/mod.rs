@@ -85,15 +85,17 @@ async fn save_feature(
         );
     }
     // Not asked for yet: the page asks with what is usual filled in.
-    let form = if retires && form.retire_days.is_empty() { form.with_usual_days() } else { form };
-    let retires_at = form.retires_at(Timestamp::now());
+    let form =
+        if retires && form.retire.is_empty() && form.retire_days.is_empty() { form.with_usual_days() } else { form };
+    let now = Timestamp::now().round(Unit::Second).unwrap_or_default();
+    let retires_at = form.retires_at(now);
     if retires && retires_at.is_none() {
         errors.add("retire_days", "Enter a number of days from 0, which is at once, to 365.");
     }
     if Stage::from_stored(&form.stage).is_none() {
         errors.add("stage", "Choose a stage.");
     }
-    match Plan::of(state, &entry, known.as_ref(), retires_at.unwrap_or_default()) {
+    match Plan::of(state, &entry, known.as_ref(), retires_at.unwrap_or(now)) {
         Ok(plan) if errors.is_empty() => match carry_out(&[plan], state, administrator).await {
             Ok(()) => Ok(FormOutcome::Done(format!("/admin/features?saved={}", entry.slug))),
             Err(AppError::Conflict { message }) => {
@@ -170,7 +172,7 @@ pub async fn post_catalogue(
 async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<FormOutcome<CatalogueForm>, AppError> {
     let administrator = actor.administrator()?;
     let mut errors = FormErrors::default();
-    let entries: Vec<Entry> = match serde_saphyr::from_str(&form.catalogue) {
+    let mut entries: Vec<Entry> = match serde_saphyr::from_str(&form.catalogue) {
         Ok(entries) => entries,
         Err(error) => {
             errors.add("catalogue", format!("This is no catalogue: {error}"));
@@ -186,6 +188,7 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
         errors.add("catalogue", format!("{} is there twice.", entry.slug));
     }
     let mut plans = Vec::new();
+    entries.sort_by(|one, other| one.slug.cmp(&other.slug));
     for entry in &entries {
         let known = known.iter().find(|feature| feature.description.slug == entry.slug);
         // A catalogue that was exported before must neither bring a feature back nor end its opt-ins unseen.
@@ -202,6 +205,7 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
     if !errors.is_empty() {
         return Ok(FormOutcome::again(form, errors));
     }
+    // Two imports lock features in the same order, and neither waits for the other for ever.
     match carry_out(&plans, state, administrator).await {
         Ok(()) => Ok(FormOutcome::Done("/admin/features?saved=catalogue".to_owned())),
         Err(AppError::Conflict { message }) => {
