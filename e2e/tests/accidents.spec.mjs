@@ -50,8 +50,13 @@ test('pressing a button twice does not do a thing twice', async ({ open }) => {
   const slug = unique('twice');
   await published(await open('ada'), slug);
   const digest = rows(`select encode(digest, 'hex') as digest from risk_statements where feature_slug = '${slug}'`)[0].digest;
-  const send = () => page.request.post(`/preview-features/${slug}`, { form: { digest, scope: 'namespace/shop', points: '0', justification: '', act: 'accept' }, maxRedirects: 0 });
-  expect((await send()).status()).toBe(303);
+  const send = (shown = '') => page.request.post(`/preview-features/${slug}`, { form: { digest, scope: 'namespace/shop', points: '0', justification: '', act: 'accept', shown }, maxRedirects: 0 });
+  // Nobody accepts what they were not shown.
+  const unseen = await (await send()).text();
+  expect(unseen).toContain('Nothing was recorded; look at it once more.');
+  expect(rows(`select 1 from acceptances where feature_slug = '${slug}'`)).toEqual([]);
+  const [, shown] = /name="shown" value="([^"]+)"/.exec(unseen);
+  expect((await send(shown)).status()).toBe(303);
   const again = await send();
   expect(again.status()).toBe(422);
   expect(await again.text()).toContain('has been accepted for this scope already');
