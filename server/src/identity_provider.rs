@@ -103,6 +103,8 @@ impl OpenIdProvider {
         let http = reqwest::Client::builder()
             // The provider's answers never send us elsewhere: a redirect here is somebody's mistake or attack.
             .redirect(reqwest::redirect::Policy::none())
+            // A connection that was kept may be closed at the moment it is used again, and a code works only once.
+            .pool_max_idle_per_host(0)
             .connect_timeout(Duration::from_secs(3))
             .timeout(Duration::from_secs(10))
             .build()?;
