@@ -64,6 +64,14 @@ begin
     raise exception 'whoever wrote a submission does not review it'
       using errcode = 'check_violation', constraint = 'submission_reviews_need_a_second_person';
   end if;
+  -- Whoever was blanked and comes back is somebody new, and could be the second person of what they wrote.
+  if exists (
+    select from submissions s join people p on p.id = any (s.contributors)
+    where s.id = new.submission_id and p.subject = 'blanked ' || p.id
+  ) then
+    raise exception 'somebody who wrote a submission was blanked'
+      using errcode = 'check_violation', constraint = 'submission_reviews_know_who_wrote_it';
+  end if;
   return new;
 end
 $$;

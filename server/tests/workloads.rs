@@ -4,7 +4,7 @@
 
 mod parts;
 
-use app::audit::store::{NewEvent, append};
+use app::audit::store::{NewEvent, append, erase_person};
 use app::audit::{Action, Phase};
 use app::digest::Digest;
 use app::error::AppError;
@@ -173,6 +173,29 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
     assert!(matches!(unseen, Err(AppError::Conflict { .. })), "somebody else was first: {unseen:?}");
     reviewed(&portal, NewReview { after: 1, ..refusal() }).await.unwrap();
     assert_eq!(state().await, SubmissionState::Refused, "the latest counts");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nobody_reviews_what_somebody_wrote_who_was_blanked_and_may_have_come_back(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let owner = options.clone().connect_with(connect.clone()).await.unwrap();
+    let portal = portal_role(options, connect).await;
+    let (dana, lee) = (actor(&portal, "dana", &[]).await, actor(&portal, "lee", &[]).await);
+    let devin = actor(&portal, "devin", &[]).await;
+    let wrote = [dana.person_id, devin.person_id];
+    let new = NewSubmission { contributors: &wrote, ..submission(&dana.person_id, "a", Digest::of("a")) };
+    let id = insert_submission(&portal, new).await.unwrap();
+    let mut blanking = owner.acquire().await.unwrap();
+    erase_person(&mut blanking, &devin.profile.issuer, &devin.profile.subject).await.unwrap();
+    let returned = actor(&portal, "devin", &[]).await;
+    assert_ne!(returned.person_id, devin.person_id);
+    for reviewer in [returned.person_id, lee.person_id] {
+        let verdict = review(id, dana.person_id, reviewer, Digest::of("a"), ReviewVerdict::Approved);
+        let Err(AppError::Conflict { message }) = reviewed(&portal, verdict).await else { panic!("taken") };
+        assert!(message.contains("were blanked"), "{message}");
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]

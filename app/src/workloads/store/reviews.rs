@@ -30,8 +30,8 @@ pub struct NewReview<'a> {
 /// Stores what a reviewer says. The database refuses a reviewer who is the author, and a digest of other bytes.
 ///
 /// # Errors
-/// [`AppError::Conflict`] for the author, for other bytes, and where somebody else reviewed it meanwhile; otherwise when
-/// the database is away.
+/// [`AppError::Conflict`] for the author, for other bytes, where an author was blanked, and where somebody else reviewed
+/// it meanwhile; otherwise when the database is away.
 pub async fn insert_review(transaction: &mut PgConnection, new: NewReview<'_>) -> Result<(), AppError> {
     // One after the other, so that nobody overrules unseen what somebody else said.
     sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", new.submission.to_string())
@@ -60,6 +60,11 @@ pub async fn insert_review(transaction: &mut PgConnection, new: NewReview<'_>) -
     .await;
     match inserted {
         Ok(_) => Ok(()),
+        Err(sqlx::Error::Database(error)) if error.constraint() == Some("submission_reviews_know_who_wrote_it") => {
+            Err(AppError::Conflict {
+                message: "The details of somebody who wrote this were blanked, so nobody can tell any more who its second person is. Import its manifest into a new draft, and submit that.".to_owned(),
+            })
+        }
         Err(sqlx::Error::Database(error)) if error.constraint().is_some() => Err(AppError::Conflict {
             message: "This review does not fit the submission, so it was not taken: nobody reviews what they wrote themselves, and a review counts for exactly the bytes that were looked at.".to_owned(),
         }),
