@@ -1,6 +1,6 @@
 //! Whose turn it is to do what nobody asks for: of several replicas, one at a time.
 
-use sqlx::PgConnection;
+use sqlx::{Connection, PgConnection};
 
 /// What is done in turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,15 @@ impl Turn {
             .fetch_one(transaction)
             .await?;
         Ok(row.is_turn)
+    }
+
+    /// Makes sure that the turn is still had. Its lock is the transaction's, so it goes only with the connection, and
+    /// then another replica may have it already.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn keep(transaction: &mut PgConnection) -> sqlx::Result<()> {
+        transaction.ping().await
     }
 
     /// Waits for the turn, and has it until the transaction ends.

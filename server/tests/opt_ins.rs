@@ -345,6 +345,40 @@ async fn two_replicas_at_work_at_once_do_everything_once(options: PgPoolOptions,
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn a_replica_that_lost_its_turn_begins_nothing_more(options: PgPoolOptions, connect: PgConnectOptions) {
+    let owner = options.clone().connect_with(connect.clone()).await.unwrap();
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let own = scene.accept(&scene.dana, "namespace").await;
+    let team = scene.accept(&scene.lee, "team/helpers").await;
+    scene.approve(own).await;
+    scene.approve(team).await;
+    let lose_it = async {
+        // Holds up the first duty, which has to be recorded.
+        let mut record = owner.begin().await.unwrap();
+        sqlx::query("select pg_advisory_xact_lock(hashtext('audit_events'))").execute(&mut *record).await.unwrap();
+        let waits = async || {
+            let sql = "select exists (select from pg_locks where locktype = 'advisory' and not granted
+                 and database = (select oid from pg_database where datname = current_database()))";
+            sqlx::query_scalar::<_, bool>(sql).fetch_one(&owner).await.unwrap()
+        };
+        while !waits().await {
+            tokio::task::yield_now().await;
+        }
+        let sql = "select pg_terminate_backend(pid) from pg_locks
+             where locktype = 'advisory' and granted and objid = (hashtext('opt_ins')::bigint & 4294967295)::oid
+               and database = (select oid from pg_database where datname = current_database())";
+        assert_eq!(sqlx::query_scalar::<_, bool>(sql).fetch_all(&owner).await.unwrap(), [true]);
+        record.rollback().await.unwrap();
+    };
+    let round = async { tokio::join!(steward(&scene.portal, scene.now), lose_it).0 };
+    let done = tokio::time::timeout(Duration::from_secs(20), round).await.unwrap();
+    assert!(matches!(done, Err(AppError::Away { .. })), "{done:?}");
+    assert_eq!(succeeded(&scene.portal.database, Action::EffectTake).await, 1);
+    scene.round().await;
+    assert_eq!((scene.standing(own).await, scene.standing(team).await), ("effective", "effective"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn what_expires_is_announced_three_times_and_taken_back(options: PgPoolOptions, connect: PgConnectOptions) {
     let mut scene = Scene::set(&portal_role(options, connect).await).await;
     let id = scene.accept(&scene.dana, "namespace").await;

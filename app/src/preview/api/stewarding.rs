@@ -27,10 +27,12 @@ pub async fn steward(state: &AppState, now: Timestamp) -> Result<(), AppError> {
         return Ok(());
     }
     let open = list_open(state).await?;
+    let due = open.iter().filter_map(|acceptance| Some((acceptance, acceptance.life.due(now)?)));
     let mut duties: Vec<(&Acceptance, Duty)> =
-        open.iter().filter_map(|acceptance| Some((acceptance, acceptance.life.due(now)?))).collect();
+        due.filter(|(acceptance, duty)| is_for_now(acceptance, *duty, now)).collect();
     duties.sort_by_key(|(_, duty)| duty.is_in_the_cluster());
     for (acceptance, duty) in duties {
+        Turn::keep(&mut turn).await?;
         let steward = Steward { state, acceptance, others: &open, now, request_id: Uuid::now_v7().to_string() };
         if let Err(error) = steward.perform(duty).await {
             tracing::warn!(%error, acceptance = %acceptance.accepted.id, ?duty, "a duty could not be done");
@@ -72,6 +74,13 @@ pub(super) async fn repair(
     Ok(())
 }
 
+/// What an administrator does by hand, and says so, is not the steward's; nor is what the pause after the last look, or
+/// the last failure, is not over for.
+fn is_for_now(acceptance: &Acceptance, duty: Duty, now: Timestamp) -> bool {
+    let is_ours = acceptance.terms.effect != Effect::ByHand && acceptance.next_attempt_at.is_none_or(|at| at <= now);
+    is_ours || !duty.is_in_the_cluster()
+}
+
 fn look_every(state: &AppState) -> SignedDuration {
     SignedDuration::from_secs(state.policy.effects.look_every_seconds.into())
 }
@@ -99,12 +108,9 @@ struct Steward<'a> {
 
 impl Steward<'_> {
     async fn perform(&self, duty: Duty) -> Result<(), AppError> {
-        let is_by_hand = self.acceptance.terms.effect == Effect::ByHand;
         match duty {
             Duty::Notice(days) => self.give_notice(days).await,
             Duty::End(end) => self.end(end).await,
-            // An administrator does it, and says so.
-            Duty::TakeEffect | Duty::RemoveEffect | Duty::Look if is_by_hand || !self.is_time() => Ok(()),
             Duty::TakeEffect => self.take_effect().await,
             Duty::RemoveEffect => self.remove_effect().await,
             Duty::Look => self.look().await,
@@ -185,11 +191,6 @@ impl Steward<'_> {
             }
         }
         self.store(EffectNote { problem: String::new(), drift: drift.join(" ") }).await
-    }
-
-    /// Whether the pause after the last look, or the last failure, is over.
-    fn is_time(&self) -> bool {
-        self.acceptance.next_attempt_at.is_none_or(|at| at <= self.now)
     }
 
     /// Notes how it went, and gives that on.
