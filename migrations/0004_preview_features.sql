@@ -6,9 +6,8 @@ create table preview_features (
   owner text not null,
   documentation_url text,
   stage text not null check (stage in ('preview', 'general', 'retired')),
-  -- When what a retired feature gave is taken back.
-  retires_at timestamptz,
-  check ((retires_at is not null) = (stage = 'retired')),
+  -- When what a retired feature gave is taken back, after notices; null for at once.
+  retires_at timestamptz check (retires_at is null or stage = 'retired'),
   created_at timestamptz not null default now()
 );
 grant select, insert, update on preview_features to fairway_app;

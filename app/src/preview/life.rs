@@ -24,7 +24,7 @@ pub struct Life {
     pub standing: Standing,
     /// How far the feature has come.
     pub stage: Stage,
-    /// When what a retired feature gave is taken back.
+    /// When what a retired feature gave is taken back, after notices; nothing for at once.
     pub retires_at: Option<Timestamp>,
     /// When it was approved.
     pub approved_at: Option<Timestamp>,
@@ -114,7 +114,7 @@ impl Life {
     fn due_while_granted(&self, now: Timestamp) -> Duty {
         // Nothing more is made, and whoever retires a feature at once has said so.
         let is_retired = self.stage == Stage::Retired;
-        if is_retired && (self.standing == Standing::Approved || self.retires_at.is_none_or(|at| at <= now)) {
+        if is_retired && (self.standing == Standing::Approved || self.retires_at.is_none()) {
             return Duty::End(End::Retired);
         }
         if self.is_replaced {
@@ -252,9 +252,13 @@ mod tests {
         let retired = Life { stage: Stage::Retired, retires_at: Some(at(20)), ..granted() };
         assert_eq!(retired.ends_at(), Some((at(20), End::Retired)));
         assert_eq!(retired.due(at(1)), Some(Duty::Notice(30)));
-        let told = Life { noticed: vec![told(30, 1, 20)], ..retired.clone() };
-        assert_eq!((told.due(at(2)), told.due(at(13))), (Some(Duty::Look), Some(Duty::Notice(7))));
-        assert_eq!(retired.due(at(20)), Some(Duty::End(End::Retired)));
+        let early = Life { noticed: vec![told(30, 1, 20)], ..retired.clone() };
+        assert_eq!((early.due(at(2)), early.due(at(13))), (Some(Duty::Look), Some(Duty::Notice(7))));
+        assert_eq!(retired.due(at(20)), Some(Duty::Notice(1)));
+        let late = Life { noticed: vec![told(1, 20, 20)], ..retired.clone() };
+        assert_eq!((late.due(at(20)), late.due(at(21))), (Some(Duty::Look), Some(Duty::End(End::Retired))));
+        let at_once = Life { retires_at: None, ..retired.clone() };
+        assert_eq!(at_once.due(at(1)), Some(Duty::End(End::Retired)));
         // While it was generally available nothing expired, and what would have does not count now.
         let long_after = Life { retires_at: Some(at(500)), ..retired.clone() };
         assert_eq!(long_after.ends_at(), Some((at(500), End::Retired)));
@@ -276,14 +280,20 @@ mod tests {
             day in 0_i64..200,
             noticed in prop::collection::vec((prop::sample::select(&NOTICES[..]), 0_i64..200), 0..4),
             renewal_days in prop::option::of(1_u16..60),
+            retires in prop::option::of(1_i64..60),
         ) {
-            let life = Life { later: renewal_days.map(|days| renewal(days, 5)).into_iter().collect(), ..granted() };
+            let life = Life {
+                later: renewal_days.map(|days| renewal(days, 5)).into_iter().collect(),
+                stage: if retires.is_some() { Stage::Retired } else { Stage::Preview },
+                retires_at: retires.map(at),
+                ..granted()
+            };
             let (ends_at, _) = life.ends_at().unwrap();
             let noticed_of = |of| noticed.iter().map(move |(days, on)| Notice { days: *days, given_at: at(*on), ends_at: of });
             let of_another = Life { noticed: noticed_of(at(999)).collect(), ..life.clone() };
             prop_assert!(!matches!(of_another.due(at(day)), Some(Duty::End(_))));
             let life = Life { noticed: noticed_of(ends_at).collect(), ..life };
-            if let Some(Duty::End(End::Expired | End::NotRenewed)) = life.due(at(day)) {
+            if let Some(Duty::End(_)) = life.due(at(day)) {
                 prop_assert!(noticed.iter().any(|(_, on)| *on < day));
                 prop_assert!(life.ends_at().is_some_and(|(ends_at, _)| ends_at <= at(day)));
             }

@@ -29,7 +29,7 @@ pub struct Description {
     pub documentation_url: Option<String>,
     /// How far it has come.
     pub stage: Stage,
-    /// When what it gave is taken back, if it is retired.
+    /// When what a retired feature gave is taken back, after notices; nothing for at once.
     pub retires_at: Option<Timestamp>,
 }
 

@@ -52,7 +52,7 @@ impl Entry {
     }
 
     /// What it says about the feature; `retires_at` counts where that is retired.
-    pub(super) fn description(&self, retires_at: Timestamp) -> Description {
+    pub(super) fn description(&self, retires_at: Option<Timestamp>) -> Description {
         Description {
             slug: self.slug.clone(),
             name: self.name.clone(),
@@ -60,7 +60,7 @@ impl Entry {
             owner: self.owner.clone(),
             documentation_url: self.documentation_url.clone(),
             stage: self.stage,
-            retires_at: (self.stage == Stage::Retired).then_some(retires_at),
+            retires_at: retires_at.filter(|_| self.stage == Stage::Retired),
         }
     }
 
@@ -133,7 +133,7 @@ mod tests {
         let terms = entry.next_terms(None).unwrap();
         let current =
             Version { document: terms.document(), digest: Digest::ZERO, published_at: Timestamp::UNIX_EPOCH, terms };
-        Feature { description: entry.description(Timestamp::UNIX_EPOCH), current }
+        Feature { description: entry.description(None), current }
     }
 
     #[test]

@@ -114,10 +114,14 @@ impl FeatureForm {
         Self { retire_days: RETIRE_DAYS.to_owned(), ..self }
     }
 
-    /// When what it gave is taken back, if it is retired now; nothing where the number is none.
-    pub(super) fn retires_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let days: i64 = self.retire_days.trim().parse().ok().filter(|days| (0..=365).contains(days))?;
-        now.checked_add(SignedDuration::from_hours(24 * days)).ok()
+    /// When what it gave is taken back, if it is retired now; nothing for at once.
+    pub(super) fn retires_at(&self, now: Timestamp) -> Result<Option<Timestamp>, &'static str> {
+        let days: i64 = self.retire_days.trim().parse().unwrap_or(-1);
+        if !(0..=365).contains(&days) {
+            return Err("Enter a number of days from 0, which is at once, to 365.");
+        }
+        let at = now + SignedDuration::from_hours(24 * days);
+        Ok(Some(at).filter(|at| *at > now))
     }
 
     /// What it says, as far as it can be read: what cannot is named when that is checked.

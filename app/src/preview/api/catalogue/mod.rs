@@ -88,14 +88,11 @@ async fn save_feature(
     let form =
         if retires && form.retire.is_empty() && form.retire_days.is_empty() { form.with_usual_days() } else { form };
     let now = Timestamp::now().round(Unit::Second).unwrap_or_default();
-    let retires_at = form.retires_at(now);
-    if retires && retires_at.is_none() {
-        errors.add("retire_days", "Enter a number of days from 0, which is at once, to 365.");
-    }
+    let retires_at = if retires { errors.take("retire_days", form.retires_at(now)).flatten() } else { None };
     if Stage::from_stored(&form.stage).is_none() {
         errors.add("stage", "Choose a stage.");
     }
-    match Plan::of(state, &entry, known.as_ref(), retires_at.unwrap_or(now)) {
+    match Plan::of(state, &entry, known.as_ref(), retires_at) {
         Ok(plan) if errors.is_empty() => match carry_out(&[plan], state, administrator).await {
             Ok(()) => Ok(FormOutcome::Done(format!("/admin/features?saved={}", entry.slug))),
             Err(AppError::Conflict { message }) => {
@@ -195,7 +192,7 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
         if known.is_some_and(|known| (known.description.stage == Stage::Retired) != (entry.stage == Stage::Retired)) {
             errors.add("catalogue", format!("{}, stage: a feature is retired, and brought back, in its own form, where what that means is shown.", entry.slug));
         }
-        match Plan::of(state, entry, known, Timestamp::now().round(Unit::Second).unwrap_or_default()) {
+        match Plan::of(state, entry, known, None) {
             Ok(plan) => plans.push(plan),
             Err(mistakes) => mistakes
                 .into_iter()

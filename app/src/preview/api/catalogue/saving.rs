@@ -4,7 +4,7 @@ use super::entry::Entry;
 use crate::actor::Administrator;
 use crate::audit::{Action, Phase, recorded, recorded_within};
 use crate::error::AppError;
-use crate::preview::terms::{Mistakes, Terms};
+use crate::preview::terms::{Mistakes, Stage, Terms};
 use crate::preview::{Description, Feature, store};
 use crate::state::AppState;
 use jiff::Timestamp;
@@ -26,9 +26,10 @@ impl Plan {
         state: &AppState,
         entry: &Entry,
         known: Option<&Feature>,
-        retires_at: Timestamp,
+        retires_at: Option<Timestamp>,
     ) -> Result<Self, Mistakes> {
-        let retires_at = known.and_then(|known| known.description.retires_at).unwrap_or(retires_at);
+        let retired = known.filter(|known| known.description.stage == Stage::Retired);
+        let retires_at = retired.map_or(retires_at, |known| known.description.retires_at);
         let before = known.map(|known| known.description.clone());
         let description = Some(entry.description(retires_at)).filter(|new| before.as_ref() != Some(new));
         let terms = entry.next_terms(known.map(|known| &known.current.terms));
