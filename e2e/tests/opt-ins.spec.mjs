@@ -173,12 +173,19 @@ test('a version that must be accepted again warns who accepted the one before, a
   await administrator.getByRole('button', { name: 'Save feature' }).click();
   await expect(administrator.getByText('Saved and recorded.')).toBeVisible();
   await administrator.goto(`/admin/features/${feature}`);
+  await administrator.getByText('What changed, line by line').click();
   await expect(administrator.getByRole('region', { name: 'Changes of version 2' })).toContainText('+Much riskier.');
   await expect.poll(() => rows(`select days from notices where acceptance_id = '${id}'`), within).toEqual([{ days: 30 }]);
   await developer.goto(`/preview-features/${feature}`);
   await developer.getByText('What changed, line by line').click();
   await expect(developer.getByRole('region', { name: 'Changes of version 2' })).toContainText('-Risky.');
   await expect(developer.getByRole('region', { name: 'Changes of version 2' })).toContainText('+Much riskier.');
+  // Whoever reads records years later finds what was said before.
+  const auditor = await open('alex');
+  await auditor.goto(`/preview-features/${feature}`);
+  await expect(auditor.getByRole('heading', { name: 'Earlier versions' })).toBeVisible();
+  const link = auditor.getByRole('listitem').filter({ hasText: 'Version 1,' }).getByRole('link', { name: 'Exact text' });
+  expect(await (await auditor.request.get(await link.getAttribute('href'))).json()).toMatchObject({ version: 1, body: 'Risky.' });
   await developer.goto('/preview-features');
   await expect(developer.locator('main')).toContainText(`${feature} for namespace`);
   await expect(developer.getByRole('link', { name: 'accept its risks again' }).first()).toBeVisible();

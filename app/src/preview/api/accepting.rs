@@ -210,8 +210,8 @@ async fn accept(state: &AppState, actor: &Actor, accepted: Accepted) -> Result<S
 pub struct Offer {
     /// The feature.
     pub feature: Feature,
-    /// The version of its statement before the current one.
-    pub before: Option<Version>,
+    /// The versions of its statement before the current one, the newest first.
+    pub earlier: Vec<Version>,
     /// The scopes that the person may accept for.
     pub choices: Result<Vec<ScopeChoice>, AppError>,
     /// What was accepted for these, or by the person.
@@ -224,15 +224,13 @@ pub struct Offer {
 /// [`AppError::NotFound`].
 pub async fn load_feature(state: &AppState, actor: &Actor, slug: &str) -> Result<Offer, AppError> {
     let feature = store::find_feature(&state.database, slug).await?;
-    let before = match feature.current.terms.version {
-        1 => None,
-        _ => store::list_versions(&state.database, slug).await?.into_iter().nth(1),
-    };
+    let mut earlier = store::list_versions(&state.database, slug).await?;
+    earlier.retain(|version| version.terms.version < feature.current.terms.version);
     let choices = load_scopes(state, actor, &feature.current.terms.scopes).await;
     let theirs = choices.as_ref().map(Vec::as_slice).unwrap_or_default();
     let query = AcceptanceQuery { feature: Some(slug.to_owned()), ..seen_by(actor, theirs) };
     let acceptances = store::list_acceptances(&state.database, &query).await?;
-    Ok(Offer { feature, before, choices, acceptances })
+    Ok(Offer { feature, earlier, choices, acceptances })
 }
 
 /// The features, and what was accepted by the person or for what they may act for.

@@ -1,8 +1,7 @@
 //! `/admin/features` and `/admin/features/{slug}`: keeping the catalogue.
 
-use super::Changes;
+use super::Versions;
 use crate::form::{FormErrors, Rejected};
-use crate::preview::Version;
 use crate::preview::api::{CatalogueForm, FeatureForm, load_catalogue, load_versions};
 use crate::preview::terms::{ScopeKind, Stage};
 use crate::ui::{
@@ -96,7 +95,7 @@ pub fn EditFeaturePage() -> impl IntoView {
                 <Given form=form roles=roles prefix=prefix errors=errors.clone()/>
                 <Submit label="Save feature"/>
             </form>
-            <Versions versions=versions/>
+            <Versions title="Versions of the statement" versions=versions/>
         };
         Ok(Page::new(title, body).with_errors(failed))
     })
@@ -185,28 +184,4 @@ fn Given(form: FeatureForm, roles: Vec<String>, prefix: String, errors: FormErro
         {role}
     }
     .into_any()
-}
-
-/// Every version, and what changed from one to the next.
-#[component]
-fn Versions(versions: Vec<Version>) -> impl IntoView {
-    (!versions.is_empty()).then(|| {
-        let changes = versions
-            .iter()
-            .enumerate()
-            .map(|(place, version)| {
-                let diff = versions.get(place + 1).map(|before| view! { <Changes before=before.clone() after=version.clone()/> });
-                let address = format!("/preview-features/{}/statements/{}", version.terms.feature, version.terms.version);
-                view! {
-                    <li>
-                        <h3>{format!("Version {}, {}", version.terms.version, version.published_at.strftime("%-d %B %Y"))}</h3>
-                        <p>{version.terms.changes.clone()}</p>
-                        <p><a href=address>"Exact text"</a>", SHA-256 "<code>{version.digest.to_string()}</code></p>
-                        {diff}
-                    </li>
-                }
-            })
-            .collect_view();
-        view! { <h2>"Versions of the statement"</h2><ol class="plain" reversed>{changes}</ol> }
-    })
 }

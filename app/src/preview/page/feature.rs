@@ -1,7 +1,7 @@
 //! `/preview-features/{slug}`: a statement to read, confirm point by point, and accept.
 
 use super::features::EndingSoon;
-use super::{Acceptances, Changes};
+use super::{Acceptances, Changes, Versions};
 use crate::faq::markdown;
 use crate::form::{FormErrors, Rejected};
 use crate::preview::acceptance::Accepted;
@@ -20,7 +20,7 @@ use leptos::prelude::*;
 pub fn FeaturePage() -> impl IntoView {
     let context = (Rejected::<OptInForm>::on_this_page(), use_context::<Confirming>());
     page_with(Section::PreviewFeatures, context, |request, (rejected, confirming)| async move {
-        let Offer { feature, before, choices, acceptances } =
+        let Offer { feature, earlier, choices, acceptances } =
             load_feature(&request.state, request.actor()?, &request.param("slug")).await?;
         let crumbs = vec![("/preview-features".to_owned(), "Preview features".to_owned())];
         let name = feature.description.name.clone();
@@ -48,9 +48,10 @@ pub fn FeaturePage() -> impl IntoView {
             <h1>{name.clone()}</h1>
             <EndingSoon acceptances=acceptances.clone()/>
             <About feature=feature.clone()/>
-            <Statement feature=feature.clone() before=before/>
+            <Statement feature=feature.clone() before=earlier.first().cloned()/>
             <Accepting feature=feature choices=choices form=form errors=errors/>
             {accepted}
+            <Versions title="Earlier versions" versions=earlier/>
         };
         Ok(Page::new(name, body).with_errors(failed))
     })

@@ -42,6 +42,37 @@ fn Changes(before: Version, after: Version) -> impl IntoView {
     view! { <Diff label=label text=text/> }
 }
 
+/// Versions, the newest first, and what changed from one to the next.
+#[component]
+fn Versions(title: &'static str, versions: Vec<Version>) -> impl IntoView {
+    (!versions.is_empty()).then(|| {
+        let changes = versions
+            .iter()
+            .enumerate()
+            .map(|(place, version)| {
+                let changes = versions.get(place + 1).map(|before| {
+                    view! {
+                        <details>
+                            <summary>"What changed, line by line"</summary>
+                            <Changes before=before.clone() after=version.clone()/>
+                        </details>
+                    }
+                });
+                let address = format!("/preview-features/{}/statements/{}", version.terms.feature, version.terms.version);
+                view! {
+                    <li>
+                        <h3>{format!("Version {}, {}", version.terms.version, version.published_at.strftime("%-d %B %Y"))}</h3>
+                        <p>{version.terms.changes.clone()}</p>
+                        <p><a href=address>"Exact text"</a>", SHA-256 "<code>{version.digest.to_string()}</code></p>
+                        {changes}
+                    </li>
+                }
+            })
+            .collect_view();
+        view! { <h2>{title}</h2><ol class="plain" reversed>{changes}</ol> }
+    })
+}
+
 /// Acceptances in a table, each with the way to its record.
 #[component]
 fn Acceptances(acceptances: Vec<Acceptance>, label: &'static str) -> impl IntoView {
