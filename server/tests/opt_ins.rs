@@ -287,6 +287,36 @@ async fn two_opt_ins_share_a_binding_and_each_takes_only_its_own_groups_away(
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn the_record_says_what_stays_because_another_opt_in_gives_it_as_well(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let mut alike = policy(&scene.namespace);
+    alike.teams[0].groups = vec!["team-shop".into()];
+    scene.portal = AppState { policy: alike.into(), ..scene.portal.clone() };
+    let own = scene.accept(&scene.dana, "namespace").await;
+    let team = scene.accept(&scene.lee, "team/helpers").await;
+    scene.approve(own).await;
+    scene.approve(team).await;
+    scene.round().await;
+    scene.revoke(&scene.dana, own).await;
+    scene.round().await;
+    assert_eq!(scene.groups().await, Some(vec!["team-shop".to_owned()]));
+    let said = async |id: Uuid| scene.look_at(id).await.steps.pop().unwrap().comment;
+    let stays = format!(
+        "The role preview-endpoints of team-shop stays in {}, because acceptance {team} gives it as well.",
+        scene.namespace
+    );
+    assert_eq!((scene.standing(own).await, said(own).await), ("ended", stays));
+    scene.revoke(&scene.lee, team).await;
+    scene.round().await;
+    let said = scene.look_at(team).await.steps.pop().unwrap().comment;
+    assert_eq!((scene.groups().await, said.as_str()), (None, ""));
+    assert_eq!(scene.doubts().await, Vec::<String>::new());
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn what_is_approved_while_the_cluster_is_away_becomes_effective_once_it_is_back(
     options: PgPoolOptions,
     connect: PgConnectOptions,

@@ -81,7 +81,7 @@ actions! {
     /// What an opt-in gives was made in the cluster, or an administrator said so.
     EffectTake = "preview_feature.take_effect", "made an opt-in effective";
     /// What an opt-in gave was taken back, or an administrator said so.
-    EffectRemove = "preview_feature.remove_effect", "took an effect back";
+    EffectRemove = "preview_feature.remove_effect", "ended the effect of an opt-in";
     /// Records were exported.
     RecordExport = "record.export", "exported records";
     /// The head of the chain was published.

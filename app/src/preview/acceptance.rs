@@ -121,7 +121,7 @@ impl StepTaken {
             "withdrawn" => "Withdrawn".to_owned(),
             "effective" => "Became effective".to_owned(),
             "ending" => format!("Ended: {}", end.to_lowercase()),
-            _ => "What it gave was taken back".to_owned(),
+            _ => "Gives nothing any more".to_owned(),
         }
     }
 }

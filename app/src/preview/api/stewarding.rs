@@ -131,12 +131,12 @@ impl Steward<'_> {
     }
 
     async fn end(&self, end: End) -> Result<(), AppError> {
-        self.audited(Action::RiskEnd, Step::End(end), async || Ok(())).await
+        self.audited(Action::RiskEnd, Step::End(end), "", async || Ok(())).await
     }
 
     async fn take_effect(&self) -> Result<(), AppError> {
         let done = self
-            .audited(Action::EffectTake, Step::TakeEffect, async || {
+            .audited(Action::EffectTake, Step::TakeEffect, "", async || {
                 grant_all(self.state, self.acceptance, self.others).await
             })
             .await;
@@ -144,16 +144,19 @@ impl Steward<'_> {
     }
 
     async fn remove_effect(&self) -> Result<(), AppError> {
-        let done = self
-            .audited(Action::EffectRemove, Step::RemoveEffect, async || {
-                let mut done = Ok(());
-                // One namespace that is in the way keeps nothing in the others.
-                for grant in self.own_grants() {
-                    done = done.and(self.take_back(&grant).await);
-                }
-                done
-            })
-            .await;
+        let grants = self.own_grants();
+        let taking_back = async || {
+            let mut done = Ok(());
+            // One namespace that is in the way keeps nothing in the others.
+            for grant in &grants {
+                done = done.and(self.take_back(grant).await);
+            }
+            done
+        };
+        let done = match self.what_stays(&grants) {
+            Ok(stays) => self.audited(Action::EffectRemove, Step::RemoveEffect, &stays, taking_back).await,
+            Err(error) => Err(error.into()),
+        };
         self.note(done).await
     }
 
@@ -166,18 +169,40 @@ impl Steward<'_> {
 
     /// Where another opt-in still gives the same thing of the same feature, what is there becomes that one's alone.
     async fn take_back(&self, grant: &Grant) -> Result<(), AppError> {
-        let is_same_place = |other: &Grant| other.namespace == grant.namespace && same_kind(&other.given, &grant.given);
+        match self.kept(grant)? {
+            Some((_, kept)) => Ok(self.state.cluster.grant(&kept).await?),
+            None => Ok(self.state.cluster.withdraw(grant).await?),
+        }
+    }
+
+    /// What another opt-in of the same feature still gives in place of a grant, and which.
+    fn kept(&self, grant: &Grant) -> Result<Option<(&Acceptance, Grant)>, ClusterError> {
+        // With the namespace everything in it is gone, and nothing can be kept there.
+        if self.state.cluster.namespace(&grant.namespace)?.is_none() {
+            return Ok(None);
+        }
         let others = self.others.iter().filter(|other| {
             let is_other = other.accepted.id != self.acceptance.accepted.id;
             is_other && other.accepted.feature == grant.feature && other.gives()
         });
-        let kept = others.flat_map(|other| grants_of(other, self.others)).find(is_same_place);
-        // With the namespace everything in it is gone, and nothing can be kept there.
-        let is_there = self.state.cluster.namespace(&grant.namespace)?.is_some();
-        match kept.filter(|_| is_there) {
-            Some(kept) => Ok(self.state.cluster.grant(&kept).await?),
-            None => Ok(self.state.cluster.withdraw(grant).await?),
+        let is_same_place = |other: &Grant| other.namespace == grant.namespace && same_kind(&other.given, &grant.given);
+        let mut kept =
+            others.flat_map(|other| grants_of(other, self.others).into_iter().map(move |given| (other, given)));
+        Ok(kept.find(|(_, other)| is_same_place(other)))
+    }
+
+    /// In words, for the record: nobody may read that people lost what another opt-in still gives them.
+    fn what_stays(&self, grants: &[Grant]) -> Result<String, ClusterError> {
+        let mut sentences = Vec::new();
+        for grant in grants {
+            if let Some((other, kept)) = self.kept(grant)? {
+                let what = shared(&grant.given, &kept.given);
+                let (namespace, id) = (&grant.namespace, other.accepted.id);
+                let sentence = || format!("{what} stays in {namespace}, because acceptance {id} gives it as well.");
+                sentences.extend((!what.is_empty()).then(sentence));
+            }
         }
+        Ok(sentences.join(" "))
     }
 
     async fn look(&self) -> Result<(), AppError> {
@@ -212,6 +237,7 @@ impl Steward<'_> {
         &self,
         action: Action,
         step: Step,
+        comment: &str,
         doing: impl AsyncFnOnce() -> Result<(), AppError>,
     ) -> Result<(), AppError> {
         let fairway = Profile::fairway();
@@ -220,10 +246,10 @@ impl Steward<'_> {
             number: self.acceptance.steps.len() + 1,
             step,
             by: None,
-            comment: "",
+            comment,
             request_id: &self.request_id,
         };
-        let detail = detail_of(self.acceptance, "");
+        let detail = detail_of(self.acceptance, comment);
         audited_in(self.state, self.acting(&fairway), action, &self.acceptance.object(), detail, || async {
             doing().await?;
             let taking = async {
@@ -302,6 +328,30 @@ fn groups_of(all: &[&Acceptance], cluster_role: &str) -> Vec<String> {
 /// Names nobody: an annotation would keep the names of people who were blanked.
 fn mandate_of(acceptance: &Acceptance) -> String {
     format!("acceptance {}", acceptance.accepted.id)
+}
+
+/// What two opt-ins give alike, in words; empty where it is nothing.
+fn shared(one: &Given, other: &Given) -> String {
+    match (one, other) {
+        (
+            Given::RoleBinding { cluster_role, groups },
+            Given::RoleBinding { cluster_role: other_role, groups: other_groups },
+        ) if cluster_role == other_role => {
+            let both: Vec<&str> =
+                groups.iter().filter(|group| other_groups.contains(group)).map(String::as_str).collect();
+            if both.is_empty() { String::new() } else { format!("The role {cluster_role} of {}", both.join(", ")) }
+        }
+        (
+            Given::Metadata { labels, annotations },
+            Given::Metadata { labels: other_labels, annotations: other_annotations },
+        ) => {
+            let in_both = |one: &BTreeMap<String, String>, other: &BTreeMap<String, String>| {
+                one.keys().filter(|key| other.contains_key(*key)).cloned().collect::<Vec<_>>()
+            };
+            [in_both(labels, other_labels), in_both(annotations, other_annotations)].concat().join(", ")
+        }
+        _ => String::new(),
+    }
 }
 
 fn same_kind(one: &Given, other: &Given) -> bool {
