@@ -220,7 +220,7 @@ async fn of_two_administrators_who_decide_at_once_one_is_told_that_it_was_decide
         let told: Vec<String> =
             [first, second].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("Somebody else has changed this in the meantime"), "{told:?}");
+        assert!(told[0].contains("This was changed in the meantime"), "{told:?}");
     }
 }
 

@@ -118,7 +118,7 @@ impl Step {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StepError {
     /// The opt-in is past it, or not there yet.
-    #[error("Somebody else has changed this in the meantime. Nothing was changed; look at how it stands now.")]
+    #[error("This was changed in the meantime, so it was not done. Look at how it stands now.")]
     TooLate,
     /// Nobody decides on their own acceptance.
     #[error("You accepted this yourself, so somebody else has to decide it.")]

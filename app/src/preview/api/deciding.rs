@@ -125,6 +125,11 @@ async fn decide(state: &AppState, actor: &Actor, form: DecisionForm) -> Result<F
     if errors.is_empty() {
         return Ok(FormOutcome::Done(format!("/admin/approvals?decided={}", form.acceptance.len())));
     }
+    let decided = chosen.len() - left.len();
+    if decided > 0 {
+        let are = if decided == 1 { "1 of them is".to_owned() } else { format!("{decided} of them are") };
+        errors.add("acceptance", format!("{are} decided and recorded, and what is named here is not."));
+    }
     Ok(FormOutcome::again(DecisionForm { acceptance: left, ..form }, errors))
 }
 
