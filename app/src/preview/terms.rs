@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// How far a feature has come.
@@ -131,7 +131,22 @@ pub enum Effect {
     },
 }
 
+/// Stands where a label or annotation has no value, or more than one; no real value holds it.
+pub const NO_VALUE: &str = "\u{0}";
+
 impl Effect {
+    /// What it sets, each with its field of the form.
+    #[must_use]
+    pub fn keys(&self) -> Vec<(&'static str, &String)> {
+        match self {
+            Self::Metadata { labels, annotations } => {
+                let labels = labels.keys().map(|key| ("labels", key));
+                labels.chain(annotations.keys().map(|key| ("annotations", key))).collect()
+            }
+            Self::ByHand | Self::RoleBinding { .. } => Vec::new(),
+        }
+    }
+
     /// In a sentence.
     #[must_use]
     pub fn in_words(&self) -> String {
@@ -259,8 +274,15 @@ impl EffectLimits {
         if terms.body.trim().is_empty() {
             wrong("body", "Write down what may go wrong; people accept exactly these words.");
         }
+        if terms.name.chars().count() > 100 {
+            wrong("name", "Enter at most 100 characters.");
+        }
         if terms.points.is_empty() || terms.points.iter().any(|point| point.trim().is_empty()) {
             wrong("points", "Enter at least one point to confirm, each on a line of its own.");
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = terms.points.iter().find(|point| !seen.insert(point.as_str())) {
+            wrong("points", &format!("“{twice}” is there twice."));
         }
         if terms.scopes.is_empty() {
             wrong("scopes", "Choose at least one kind of scope.");
@@ -290,7 +312,10 @@ impl EffectLimits {
                 }
                 let of = |field, pairs: &BTreeMap<String, String>, is_value: fn(&str) -> bool| {
                     let wrong = pairs.iter().find(|(key, value)| !self.is_key(key) || !is_value(value));
-                    wrong.map(|(key, value)| (field, format!("{key}={value} cannot be set: keys must begin with {}, and values must be what Kubernetes takes.", self.prefix)))
+                    wrong.map(|(key, value)| match value.as_str() {
+                        NO_VALUE => (field, format!("{key} needs one value: write it on one line, as {key}=value.")),
+                        _ => (field, format!("{key}={value} cannot be set: keys must begin with {}, and values must be what Kubernetes takes.", self.prefix)),
+                    })
                 };
                 [of("labels", labels, is_label_value), of("annotations", annotations, is_annotation_value)]
                     .into_iter()

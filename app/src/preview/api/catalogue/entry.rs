@@ -1,7 +1,7 @@
 //! A feature as the catalogue's YAML has it, and what saving it would publish.
 
 use crate::namespaces::is_dns_label;
-use crate::preview::terms::{Effect, Renewal, ScopeKind, Stage, Terms};
+use crate::preview::terms::{Effect, Mistakes, Renewal, ScopeKind, Stage, Terms};
 use crate::preview::{Description, Feature, Version};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,8 +46,9 @@ impl Entry {
             validity_months: terms.validity_months,
             approvals: terms.approvals,
             effect: terms.effect,
-            renewal: terms.renewal,
-            changes: terms.changes,
+            // Of what will be published next, not of what was.
+            renewal: Renewal::NotNeeded,
+            changes: String::new(),
         }
     }
 
@@ -82,6 +83,18 @@ impl Entry {
         Some(terms).filter(|terms| current.is_none_or(|current| !terms.says_the_same_as(current)))
     }
 
+    /// Whether it sets what another feature sets: of two that set one thing, one would always differ.
+    pub(super) fn clashes<'a>(&self, others: impl Iterator<Item = (&'a str, &'a Effect)>) -> Mistakes {
+        let mut mistakes = Mistakes::new();
+        for (slug, effect) in others.filter(|(slug, _)| *slug != self.slug) {
+            let taken = self.effect.keys().into_iter().filter(|key| effect.keys().contains(key));
+            let wrong =
+                |(field, key)| (field, format!("{key} is set by the feature {slug} already. Choose another name."));
+            mistakes.extend(taken.map(wrong));
+        }
+        mistakes
+    }
+
     /// What is wrong with the description, by the field of the form.
     pub(super) fn mistakes(&self) -> Vec<(&'static str, String)> {
         let mut mistakes = Vec::new();
@@ -92,14 +105,14 @@ impl Entry {
         {
             wrong(
                 "slug",
-                "Enter a short name of lower-case letters, digits and '-'; it becomes part of the address. It cannot be new or acceptances.",
+                "Enter a short name of at most 40 lower-case letters, digits and '-'; it becomes part of the address. It cannot be new or acceptances.",
             );
         }
-        if self.purpose.is_empty() {
-            wrong("purpose", "Say in a sentence what it is for.");
+        if self.purpose.is_empty() || self.purpose.chars().count() > 500 {
+            wrong("purpose", "Say in a sentence what it is for, in at most 500 characters.");
         }
-        if self.owner.is_empty() {
-            wrong("owner", "Say who answers for it: a team, or an address.");
+        if self.owner.is_empty() || self.owner.chars().count() > 100 {
+            wrong("owner", "Say who answers for it: a team, or an address, in at most 100 characters.");
         }
         let is_address = |url: &String| url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
         if self.documentation_url.as_ref().is_some_and(|url| !is_address(url)) {

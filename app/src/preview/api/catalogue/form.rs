@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use crate::digest::Digest;
 use crate::preview::Feature;
-use crate::preview::terms::{Effect, Renewal, ScopeKind, Stage};
+use crate::preview::terms::{Effect, NO_VALUE, Renewal, ScopeKind, Stage};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -168,15 +168,15 @@ pub(super) fn seen(feature: &Feature) -> String {
     Digest::of(json!([feature.description, feature.current.document]).to_string()).to_string()
 }
 
-/// `key=value`, one a line. A line without `=` is a key without a value, which the rules then name.
+/// `key=value`, one a line. A line without `=`, and a key that is there twice, have no value, which the rules then name.
 fn pairs(lines: &str) -> BTreeMap<String, String> {
-    lines
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .map(|line| line.split_once('=').unwrap_or((line, "\u{0}")))
-        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
-        .collect()
+    let mut pairs = BTreeMap::new();
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (key, value) = line.split_once('=').unwrap_or((line, NO_VALUE));
+        let value = if pairs.contains_key(key.trim()) { NO_VALUE } else { value.trim() };
+        pairs.insert(key.trim().to_owned(), value.to_owned());
+    }
+    pairs
 }
 
 #[cfg(test)]
@@ -186,11 +186,12 @@ mod tests {
     #[test]
     fn a_line_without_a_value_is_not_taken_for_a_label() {
         assert_eq!(
-            pairs("a=b\n\n c = d \nwrong"),
+            pairs("a=b\n\n c = d \nwrong\ntwice=e\ntwice=f"),
             BTreeMap::from([
                 ("a".to_owned(), "b".to_owned()),
                 ("c".to_owned(), "d".to_owned()),
-                ("wrong".to_owned(), "\u{0}".to_owned()),
+                ("wrong".to_owned(), NO_VALUE.to_owned()),
+                ("twice".to_owned(), NO_VALUE.to_owned()),
             ])
         );
     }

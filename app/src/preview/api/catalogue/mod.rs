@@ -10,7 +10,7 @@ use crate::actor::Actor;
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::preview::store::{self, AcceptanceQuery};
-use crate::preview::terms::Stage;
+use crate::preview::terms::{Effect, Stage};
 use crate::preview::{Feature, Version};
 use crate::state::AppState;
 use axum::extract::{Path, State};
@@ -52,22 +52,25 @@ async fn save_feature(
     let administrator = actor.administrator()?;
     let form = if slug == "new" { form } else { FeatureForm { slug: slug.to_owned(), ..form } };
     let entry = form.entry();
-    let known = match store::find_feature(&state.database, &entry.slug).await {
-        Ok(feature) => Some(feature),
-        Err(AppError::NotFound) if slug == "new" => None,
-        Err(error) => return Err(error),
-    };
+    let features = store::list_features(&state.database).await?;
+    let known = features.iter().find(|feature| feature.description.slug == entry.slug);
     let mut errors = FormErrors::default();
     if slug == "new" && known.is_some() {
         errors.add("slug", "There is a feature of this name already; open it from the catalogue.");
+        return Ok(FormOutcome::again(form, errors));
     }
-    let seen = known.as_ref().map(form::seen).unwrap_or_default();
+    if slug != "new" && known.is_none() {
+        return Err(AppError::NotFound);
+    }
+    for (field, message) in entry.clashes(features.iter().filter_map(set_by)) {
+        errors.add(field, message);
+    }
+    let seen = known.map(form::seen).unwrap_or_default();
     if slug != "new" && form.seen != seen {
         errors.add("seen", "Somebody else has changed this feature in the meantime. Look at the versions below and at the catalogue, and save again if you still want all of this.");
         return Ok(FormOutcome::again(FeatureForm { seen, ..form }, errors));
     }
-    let retires =
-        entry.stage == Stage::Retired && known.as_ref().is_some_and(|known| known.description.stage != Stage::Retired);
+    let retires = entry.stage == Stage::Retired && known.is_some_and(|known| known.description.stage != Stage::Retired);
     if retires && form.retire.trim() != entry.slug {
         let retired = AcceptanceQuery {
             feature: Some(entry.slug.clone()),
@@ -92,7 +95,7 @@ async fn save_feature(
     if Stage::from_stored(&form.stage).is_none() {
         errors.add("stage", "Choose a stage.");
     }
-    match Plan::of(state, &entry, known.as_ref(), retires_at) {
+    match Plan::of(state, &entry, known, retires_at) {
         Ok(plan) if errors.is_empty() => match carry_out(&[plan], state, administrator).await {
             Ok(()) => Ok(FormOutcome::Done(format!("/admin/features?saved={}", entry.slug))),
             Err(AppError::Conflict { message }) => {
@@ -107,6 +110,12 @@ async fn save_feature(
             Ok(FormOutcome::again(form, errors))
         }
     }
+}
+
+/// What a feature sets that may still be in the cluster or come there, with its name.
+fn set_by(feature: &Feature) -> Option<(&str, &Effect)> {
+    let is_retired = feature.description.stage == Stage::Retired;
+    (!is_retired).then_some((feature.description.slug.as_str(), &feature.current.terms.effect))
 }
 
 /// The catalogue, for administrators.
@@ -172,25 +181,34 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
     let mut entries: Vec<Entry> = match serde_saphyr::from_str(&form.catalogue) {
         Ok(entries) => entries,
         Err(error) => {
-            errors.add("catalogue", format!("This is no catalogue: {error}"));
+            // Then comes a picture of the place, which is none in one line.
+            let error = error.to_string();
+            let what = error.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            errors.add("catalogue", format!("This is no catalogue: {what}"));
             return Ok(FormOutcome::again(form, errors));
         }
     };
     if entries.is_empty() {
         errors.add("catalogue", "Paste a catalogue: a list with at least one feature.");
     }
-    let known = store::list_features(&state.database).await?;
+    // Two imports lock features in the same order, and neither waits for the other for ever.
+    entries.sort_by(|one, other| one.slug.cmp(&other.slug));
+    let features = store::list_features(&state.database).await?;
     let mut seen = BTreeSet::new();
     for entry in entries.iter().filter(|entry| !seen.insert(entry.slug.as_str())) {
         errors.add("catalogue", format!("{} is there twice.", entry.slug));
     }
     let mut plans = Vec::new();
-    entries.sort_by(|one, other| one.slug.cmp(&other.slug));
     for entry in &entries {
-        let known = known.iter().find(|feature| feature.description.slug == entry.slug);
+        let known = features.iter().find(|feature| feature.description.slug == entry.slug);
         // A catalogue that was exported before must neither bring a feature back nor end its opt-ins unseen.
         if known.is_some_and(|known| (known.description.stage == Stage::Retired) != (entry.stage == Stage::Retired)) {
             errors.add("catalogue", format!("{}, stage: a feature is retired, and brought back, in its own form, where what that means is shown.", entry.slug));
+        }
+        let kept = features.iter().filter(|feature| !seen.contains(feature.description.slug.as_str()));
+        let others = kept.filter_map(set_by).chain(entries.iter().map(|other| (other.slug.as_str(), &other.effect)));
+        for (field, message) in entry.clashes(others) {
+            errors.add("catalogue", format!("{}, {field}: {message}", entry.slug));
         }
         match Plan::of(state, entry, known, None) {
             Ok(plan) => plans.push(plan),
@@ -202,7 +220,6 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
     if !errors.is_empty() {
         return Ok(FormOutcome::again(form, errors));
     }
-    // Two imports lock features in the same order, and neither waits for the other for ever.
     match carry_out(&plans, state, administrator).await {
         Ok(()) => Ok(FormOutcome::Done("/admin/features?saved=catalogue".to_owned())),
         Err(AppError::Conflict { message }) => {
