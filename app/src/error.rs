@@ -45,6 +45,11 @@ pub enum AppError {
         /// What the API server answered.
         message: String,
     },
+    /// More than is taken at once.
+    #[error(
+        "That is more than Fairway takes at once, which is 256 kB. Nothing was changed. Go back, where what you typed still is, and send less."
+    )]
+    TooLarge,
     /// Someone else decided or changed it first.
     #[error("{message}")]
     Conflict {
@@ -76,6 +81,7 @@ impl AppError {
             Self::SignInRequired => "sign_in_required",
             Self::NotFound => "not_found",
             Self::ClusterRefused { .. } => "cluster_refused",
+            Self::TooLarge => "too_large",
             Self::Conflict { .. } => "conflict",
             Self::Away { part: Part::Database } => "database_away",
             Self::Away { part: Part::Cluster } => "cluster_away",
@@ -94,6 +100,7 @@ impl AppError {
             Self::NotFound => 404,
             Self::ClusterRefused { .. } => 403,
             Self::Conflict { .. } => 409,
+            Self::TooLarge => 413,
             Self::Away { .. } | Self::OutcomeUnknown { .. } => 503,
             Self::Internal => 500,
         }
@@ -107,6 +114,7 @@ impl AppError {
             Self::NotFound => "Page not found",
             Self::ClusterRefused { .. } => "The cluster refused",
             Self::Conflict { .. } => "Changed in the meantime",
+            Self::TooLarge => "Too much at once",
             Self::Away { .. } => "Not available at the moment",
             Self::OutcomeUnknown { .. } => "Outcome unknown",
             Self::Internal => "Something went wrong",

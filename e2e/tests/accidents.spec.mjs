@@ -113,6 +113,13 @@ test('a long text comes back as it was typed, whatever is in it', async ({ open 
   await expect(page).toHaveTitle(/^Error: /);
 });
 
+test('more than is taken at once is refused on a page that says so', async ({ open }) => {
+  const page = await open('ada');
+  const sent = await page.request.post('/admin/features', { form: { catalogue: 'x'.repeat(300_000) } });
+  expect(sent.status()).toBe(413);
+  expect(await sent.text()).toContain('That is more than Fairway takes at once, which is 256 kB.');
+});
+
 test('Enter in the comment of a decision decides nothing', async ({ open }) => {
   const slug = unique('entered');
   const administrator = await open('ada');

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use leptos::prelude::provide_context;
@@ -71,6 +71,8 @@ pub fn router(config: &Config, state: AppState, writes: TaskTracker) -> Router {
         .merge(form_routes())
         .merge(sessions::routes())
         .fallback(not_found)
+        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+        .layer(map_response(name_too_large))
         .layer(from_fn(require_sign_in))
         .layer(from_fn_with_state(state.clone(), record_refusals))
         // Twice: here the person is known and the page says so; outside, failures to find out are shown.
@@ -118,7 +120,6 @@ fn layered(router: Router, https: bool) -> Router {
         )
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(40)))
         .layer(GlobalConcurrencyLimitLayer::new(CONCURRENCY))
-        .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(CsrfLayer::new());
     router.layer(layers)
 }
@@ -173,6 +174,14 @@ async fn forget_client_headers(mut request: Request, next: Next) -> Response {
         headers.remove(name);
     }
     next.run(request).await
+}
+
+/// Whoever finds a body to be too large only says so with a status.
+async fn name_too_large(response: Response) -> Response {
+    match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => AppError::TooLarge.into_response(),
+        _ => response,
+    }
 }
 
 /// What may be read signed out.
