@@ -44,13 +44,26 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(row).toContainText(`Namespace//${name}`);
     await expect(row).toContainText('Succeeded');
     await expect(row).toContainText('ISO 27001 A.5.15');
-    const reference = await row.getByRole('cell').last().textContent();
+    const reference = await row.getByRole('listitem').filter({ hasText: 'reference: ' }).locator('code').textContent();
     await page.goto(`/admin/audit?reference=${reference}`);
     await expect(region(page).getByRole('row')).toHaveCount(2);
     await page.goto('/admin/audit?to=2020-01-01');
     await expect(page.getByText('No writes found')).toBeVisible();
   });
 }
+
+test('a filter that asks for what there is not is said to be wrong, and shows nothing', async ({ open }) => {
+  const page = await open('alex');
+  for (const [query, sentence] of [
+    ['action=bogus', 'Choose what they did from the list.'],
+    ['control=bogus', 'Choose a control from the list.'],
+    ['from=2026-11-24&to=2026-11-23', 'Enter a day that is not before the first.'],
+  ]) {
+    await page.goto(`/admin/audit?${query}`);
+    await expect(page.getByRole('alert')).toContainText(sentence);
+    await expect(region(page)).toHaveCount(0);
+  }
+});
 
 test('a day that is none is said to be wrong, and nothing typed is lost', async ({ open }) => {
   const page = await open('alex');

@@ -56,7 +56,7 @@ pub fn AuditPage() -> impl IntoView {
             <Breadcrumb links=vec![("/admin".to_owned(), "Admin".to_owned())]/>
             <ErrorSummary errors=errors.clone()/>
             <h1>"Audit"</h1>
-            <p>"Every sign-in, write, decision, refusal and export: recorded before it happens and again afterwards, in a chain that shows any change. "<a href="/faq/record">"How to verify it"</a></p>
+            <p>"Every sign-in, write, decision and export, and whatever somebody tried to change and was refused: recorded before it happens and again afterwards, in a chain that shows any change. "<a href="/faq/record">"How to verify it"</a></p>
             <FilterFields form=form controls=controls errors=errors/>
             {control.map(|control| view! { <About control=control/> })}
             {found}
@@ -73,14 +73,14 @@ fn FilterFields(form: FilterForm, controls: Vec<Control>, errors: FormErrors) ->
     let control = (!controls.is_empty()).then(|| {
         let options = controls.iter().map(|control| (control.id.clone(), format!("{}: {}", control.id, control.title)));
         let options = any("Any, or none").into_iter().chain(options).collect();
-        view! { <Select name="control" label="Evidence for the control" value=form.control.clone() options=options/> }
+        view! { <Select name="control" label="Evidence for the control" hint="With days, of that period." value=form.control.clone() options=options errors=errors.clone()/> }
     });
     view! {
         <form method="get" action="/admin/audit" class="filter filter--wide" role="search">
             <Field name="person" label="Person" hint="Part of a name or address." value=form.person/>
-            <Select name="action" label="What they did" value=form.action options=actions/>
+            <Select name="action" label="What they did" hint="One kind of write." value=form.action options=actions errors=errors.clone()/>
             <Field name="object" label="Object" hint="As shown, or its namespace or name." value=form.object/>
-            <Field name="reference" label="Reference" value=form.reference/>
+            <Field name="reference" label="Reference" hint="As a page or a message shows it." value=form.reference/>
             <Field name="from" label="From" hint="A day, in UTC: 2026-11-23." value=form.from errors=errors.clone()/>
             <Field name="to" label="To" hint="That day included." value=form.to errors=errors/>
             {control}
@@ -135,7 +135,7 @@ fn Writes(writes: Vec<Evidence>) -> impl IntoView {
     }
     let rows = writes.into_iter().map(|evidence| view! { <Row evidence=evidence/> }).collect_view();
     view! {
-        <Table label="Writes" columns=&["When", "Who", "What", "Object", "Outcome", "Reference"]>{rows}</Table>
+        <Table label="Writes" columns=&["When", "Who", "What", "Outcome", "Object"]>{rows}</Table>
     }
     .into_any()
 }
@@ -158,12 +158,11 @@ fn Row(evidence: Evidence) -> impl IntoView {
         controls.into_iter().map(|control| view! { <Badge tone=Tone::Info text=control/>" " }).collect_view();
     view! {
         <tr id=format!("row-{sequence}")>
-            <td><Time at=occurred_at/></td>
-            <td>{who}</td>
-            <td>{words}<br/><code class="quiet">{action}</code></td>
-            <td><code>{object}</code><Detail detail=detail/>{controls}</td>
-            <td><Badge tone=tone text=outcome.in_words()/></td>
-            <td><code class="quiet">{request_id}</code></td>
+            <td data-label="When"><Time at=occurred_at/></td>
+            <td data-label="Who">{who}</td>
+            <td data-label="What">{words}<br/><code class="quiet">{action}</code></td>
+            <td data-label="Outcome"><Badge tone=tone text=outcome.in_words()/></td>
+            <td data-label="Object"><code>{object}</code><Detail detail=detail reference=request_id/>{controls}</td>
         </tr>
     }
     .into_any()
@@ -171,16 +170,24 @@ fn Row(evidence: Evidence) -> impl IntoView {
 
 /// What else the record says: each field on a line.
 #[component]
-fn Detail(detail: Value) -> impl IntoView {
+fn Detail(detail: Value, reference: String) -> impl IntoView {
     let fields: Vec<(String, String)> = match detail {
         Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, words(value))).collect(),
         _ => Vec::new(),
     };
-    (!fields.is_empty()).then(|| {
-        let lines =
-            fields.into_iter().map(|(name, value)| view! { <li>{name}": "<code>{value}</code></li> }).collect_view();
-        view! { <ul class="detail">{lines}</ul> }
-    })
+    let lines = fields
+        .into_iter()
+        .map(|(name, value)| {
+            let address = (name == "acceptance").then(|| format!("/preview-features/acceptances/{value}"));
+            let value = view! { <code>{value}</code> };
+            match address {
+                Some(address) => view! { <li>{name}": "<a href=address>{value}</a></li> }.into_any(),
+                None => view! { <li>{name}": "{value}</li> }.into_any(),
+            }
+        })
+        .collect_view();
+    let reference = (!reference.is_empty()).then(|| view! { <li>"reference: "<code>{reference}</code></li> });
+    view! { <ul class="detail">{lines}{reference}</ul> }
 }
 
 fn words(value: Value) -> String {

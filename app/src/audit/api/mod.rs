@@ -92,15 +92,25 @@ impl FilterForm {
             begins.map(|begins| begins.timestamp())
         };
         let control = controls.iter().find(|control| control.id == self.control).map(Control::filter);
+        let action = Action::from_code(&self.action);
         let filter = Filter {
             person: self.person.trim().to_owned(),
             object: self.object.trim().to_owned(),
             reference: self.reference.trim().to_owned(),
             from: day("from", &self.from, 0),
             until: day("to", &self.to, 1),
-            ..control.unwrap_or_default()
+            ..control.clone().unwrap_or_default()
         };
-        let filter = match Action::from_code(&self.action) {
+        if matches!((filter.from, filter.until), (Some(from), Some(until)) if from >= until) {
+            wrong.push(("to", "Enter a day that is not before the first."));
+        }
+        if action.is_none() && !self.action.is_empty() {
+            wrong.push(("action", "Choose what they did from the list."));
+        }
+        if control.is_none() && !self.control.is_empty() {
+            wrong.push(("control", "Choose a control from the list."));
+        }
+        let filter = match action {
             Some(action) => Filter { actions: vec![action], names: Vec::new(), ..filter },
             None => filter,
         };
