@@ -109,8 +109,8 @@ fn BindingCells(binding: Binding) -> impl IntoView {
         Subject::User(_) => view! { "you by name" }.into_any(),
     };
     view! {
-        <td><strong>{binding.role}</strong>{words}</td>
-        <td>{kind}" "<code>{binding.name}</code></td>
-        <td>{through}</td>
+        <td data-label="Role"><strong>{binding.role}</strong>{words}</td>
+        <td data-label="Given by">{kind}" "<code>{binding.name}</code></td>
+        <td data-label="Through">{through}</td>
     }
 }

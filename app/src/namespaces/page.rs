@@ -60,9 +60,9 @@ fn List(namespaces: Vec<ReachableNamespace>) -> impl IntoView {
             view! {
                 <tr>
                     <th scope="row"><a href=format!("/namespaces/{}", namespace.name)>{namespace.name.clone()}</a></th>
-                    <td>{roles(&bindings)}</td>
-                    <td><Created namespace=namespace.clone()/></td>
-                    <td><State namespace=namespace/></td>
+                    <td data-label="Your role">{roles(&bindings)}</td>
+                    <td data-label="Created"><Created namespace=namespace.clone()/></td>
+                    <td data-label="State"><State namespace=namespace/></td>
                 </tr>
             }
         })

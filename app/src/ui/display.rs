@@ -63,7 +63,8 @@ pub fn Empty(
     view! { <div class="empty"><h2>{title}</h2>{children()}</div> }
 }
 
-/// A table in a frame of its own, which scrolls where the page is narrow.
+/// A table in a frame of its own, which scrolls where it is too wide. On a phone each row is a block, and its cells say
+/// what they are: `data-label` repeats the head of their column.
 #[component]
 pub fn Table(
     /// What it lists, for those who cannot see it.

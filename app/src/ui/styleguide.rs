@@ -43,7 +43,7 @@ pub fn StyleguidePage() -> impl IntoView {
             <h2>"Facts"</h2>
             <dl class="facts"><Fact term="Name">"web"</Fact><Fact term="When"><Time at=jiff::Timestamp::now()/></Fact></dl>
             <h2>"Table"</h2>
-            <Table label="Example" columns=&["Name", "State"]><tr><th scope="row"><a href="#table">"shop"</a></th><td><Badge tone=Tone::Good text="Active"/></td></tr></Table>
+            <Table label="Example" columns=&["Name", "State"]><tr><th scope="row"><a href="#table">"shop"</a></th><td data-label="State"><Badge tone=Tone::Good text="Active"/></td></tr></Table>
             <h2>"Code"</h2>
             <Code label="Example manifest" text="apiVersion: v1\nkind: Pod\nmetadata:\n  name: web"/>
             <Empty title="An empty state"><p>"What is missing, and "<a href="#empty">"the one next step"</a>"."</p></Empty>

@@ -166,7 +166,7 @@ fn List(connections: Vec<Connection>, all: usize) -> impl IntoView {
     let rows = connections
         .into_iter()
         .take(MOST_LISTED)
-        .map(|connection| view! { <tr><td>{end(&connection.from)}</td><td>{end(&connection.to)}</td><td>{connection.ports}</td></tr> })
+        .map(|connection| view! { <tr><td data-label="From">{end(&connection.from)}</td><td data-label="To">{end(&connection.to)}</td><td data-label="Ports">{connection.ports}</td></tr> })
         .collect_view();
     let more = (all > shown)
         .then(|| view! { <p class="quiet">{format!("{shown} of {all}: enter a part of a name to see others.")}</p> });

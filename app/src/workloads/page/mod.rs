@@ -67,9 +67,9 @@ fn Drafts(drafts: Vec<Draft>) -> impl IntoView {
                 view! {
                     <tr>
                         <th scope="row"><a href=step_path(draft.id, step)>{draft.form.name().unwrap_or_else(|| "not named yet".to_owned())}</a></th>
-                        <td>{draft.form.workload.namespace}</td>
-                        <td>{step.title()}</td>
-                        <td><Time at=draft.updated_at/>" by "{draft.saved_by}</td>
+                        <td data-label="Namespace">{draft.form.workload.namespace}</td>
+                        <td data-label="Next step">{step.title()}</td>
+                        <td data-label="Saved"><Time at=draft.updated_at/>" by "{draft.saved_by}</td>
                     </tr>
                 }
             })
@@ -90,10 +90,10 @@ fn Submissions(title: &'static str, submissions: Vec<SubmissionSummary>) -> impl
                 view! {
                     <tr>
                         <th scope="row"><a href=format!("/workloads/{}", submission.id)>{submission.name}</a></th>
-                        <td>{submission.namespace}</td>
-                        <td>{submission.author_name}</td>
-                        <td><Time at=submission.created_at/></td>
-                        <td><StateBadge state=submission.state/></td>
+                        <td data-label="Namespace">{submission.namespace}</td>
+                        <td data-label="By">{submission.author_name}</td>
+                        <td data-label="When"><Time at=submission.created_at/></td>
+                        <td data-label="State"><StateBadge state=submission.state/></td>
                     </tr>
                 }
             })
@@ -181,10 +181,10 @@ fn RunningRow(namespace: String, listed: ListedWorkload) -> impl IntoView {
     view! {
         <tr>
             <th scope="row">{workload.name.clone()}</th>
-            <td>{workload.kind.clone()}</td>
-            <td><Badge tone=tone text=covered/></td>
-            <td>{findings}</td>
-            <td>
+            <td data-label="Kind">{workload.kind.clone()}</td>
+            <td data-label="Policies limit"><Badge tone=tone text=covered/></td>
+            <td data-label="Findings">{findings}</td>
+            <td data-label="Next">
                 <form method="post" action="/workloads/new">
                     <input type="hidden" name="namespace" value=namespace/>
                     <button class="button button--quiet" name="running" value=reference>"Write a policy"<span class="visually-hidden">" for "{workload.name}</span></button>

@@ -213,7 +213,7 @@ fn PictureTable(
         };
         let policies =
             if line.policies.is_empty() { "no policy governs this".to_owned() } else { line.policies.join(", ") };
-        view! { <tr><td>{way}</td><td>{line.peer}</td><td>{line.ports}</td><td>{policies}</td><td>{change}</td></tr> }
+        view! { <tr><td data-label="Direction">{way}</td><td data-label="Who or what">{line.peer}</td><td data-label="Ports">{line.ports}</td><td data-label="Allowed by">{policies}</td><td data-label="Change">{change}</td></tr> }
     };
     let ingress = picture.ingress.into_iter().map(|line| row("May reach it", line)).collect_view();
     let egress = picture.egress.into_iter().map(|line| row("It may reach", line)).collect_view();

@@ -280,10 +280,10 @@ fn Results(results: Vec<ApplyResult>) -> impl IntoView {
             .map(|result| {
                 view! {
                     <tr>
-                        <td><code>{result.object}</code></td>
-                        <td><OutcomeBadge outcome=result.outcome/></td>
-                        <td>{result.message}<Conflicts fields=result.conflicts/></td>
-                        <td><code>{result.resource_version}</code></td>
+                        <td data-label="Object"><code>{result.object}</code></td>
+                        <td data-label="Outcome"><OutcomeBadge outcome=result.outcome/></td>
+                        <td data-label="Message">{result.message}<Conflicts fields=result.conflicts/></td>
+                        <td data-label="Version"><code>{result.resource_version}</code></td>
                     </tr>
                 }
             })
