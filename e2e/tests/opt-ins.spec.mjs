@@ -108,7 +108,8 @@ test('several are refused at once, each by itself, and one that was withdrawn me
   await expect(developer.getByText('It is done and recorded.')).toBeVisible();
   await administrator.getByLabel('Comment').fill('Not this year');
   await administrator.getByRole('button', { name: 'Refuse chosen' }).click();
-  await expect(administrator.getByRole('alert')).toContainText(`${features[1]} for namespace shop: Somebody else has changed this`);
+  await expect(administrator.getByRole('alert')).toContainText(`${features[1]} for namespace shop: This was changed in the meantime`);
+  await expect(administrator.getByRole('alert')).toContainText('2 of them are decided and recorded, and what is named here is not.');
   expect(ids.map(steps)).toEqual([['refused'], ['withdrawn'], ['refused']]);
   await developer.goto('/preview-features');
   await expect(developer.getByRole('row').filter({ hasText: features[0] })).toContainText('Not this year');
@@ -163,7 +164,7 @@ test('a statement that changes while it is read is read again, and nothing is re
 });
 
 test('a version that must be accepted again warns who accepted the one before, and shows what changed', async ({ open }) => {
-  const { developer, administrator, feature, id } = await effective(open);
+  const { developer, administrator, feature, namespace, id } = await effective(open);
   await administrator.goto(`/admin/features/${feature}`);
   await administrator.getByLabel('What may go wrong').fill('Much riskier.');
   await administrator.getByRole('button', { name: 'Save feature' }).click();
@@ -189,6 +190,9 @@ test('a version that must be accepted again warns who accepted the one before, a
   await developer.goto('/preview-features');
   await expect(developer.locator('main')).toContainText(`${feature} for namespace`);
   await expect(developer.getByRole('link', { name: 'accept its risks again' }).first()).toBeVisible();
+  await accepted(developer, feature, { scope: `namespace ${namespace}` });
+  await developer.goto(`/preview-features/${feature}`);
+  await expect(developer.locator('main')).toContainText('Its risks were accepted again, and that waits for approval.');
 });
 
 test('a renewal under terms with another effect takes back what the earlier one gave', async ({ open }) => {
@@ -280,6 +284,17 @@ test('the catalogue is exported as YAML, changed, and taken in: all of it or not
   await expect(page.getByText('Saved and recorded.')).toBeVisible();
   expect(versions()).toEqual([1, 2]);
   await take(entry('Riskier.'));
+  expect(versions()).toEqual([1, 2]);
+  // What changed is said of each version anew: an export does not carry what was said of the last.
+  await page.goto('/admin/features');
+  const [again] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export as YAML' }).click()]);
+  const exported = readFileSync(await again.path(), 'utf8').split(/^(?=- slug: )/m).find((entry) => entry.startsWith(`- slug: ${feature}\n`));
+  await take(exported.replace('Riskier.', 'Riskiest.'));
+  await expect(page.getByRole('alert')).toContainText(`${feature}, changes: Say what changed`);
+  // Two features that set one label would take it from each other.
+  await published(page, `${feature}-label`, { effect: 'metadata', labels: `preview.fairway.dev/${feature}=on` });
+  await take(`${entry('Riskiest.')}  effect:\n    metadata:\n      labels:\n        preview.fairway.dev/${feature}: "other"\n`);
+  await expect(page.getByRole('alert')).toContainText(`preview.fairway.dev/${feature} is set by the feature ${feature}-label already`);
   expect(versions()).toEqual([1, 2]);
   // One of two is wrong: neither is taken. And nothing is retired by pasting.
   const other = unique('other');

@@ -71,7 +71,7 @@ pub const ARTICLES: &[Article] = &[
         ["error forwarding port 5432", "connection reset by peer"]
     ),
     article!("encryption-at-rest", "What is encrypted at rest?", []),
-    article!("preview-features", "What are preview features?", []),
+    article!("preview-features", "What are preview features?", ["The cluster differs"]),
     article!("record", "What is recorded, and how is it verified?", []),
 ];
 

@@ -6,7 +6,7 @@ use crate::faq::markdown;
 use crate::form::{FormErrors, Rejected};
 use crate::preview::acceptance::{Acceptance, StepTaken};
 use crate::preview::api::{ActForm, Shown, load_acceptance};
-use crate::preview::opt_in::Standing;
+use crate::preview::opt_in::{End, Standing};
 use crate::preview::terms::Effect;
 use crate::ui::{
     Breadcrumb, ErrorSummary, Fact, Field, Notice, OnEnter, Page, Section, Submit, Table, Tone, page_with,
@@ -55,7 +55,14 @@ fn Standing_(acceptance: Acceptance) -> impl IntoView {
         _ => None,
     };
     let ends = standing.is_granted().then(|| acceptance.life.ends_at()).flatten();
-    let ends = ends.map(|(at, _)| view! { <p>{format!("It ends on {}, unless it is accepted again before.", at.strftime("%-d %B %Y"))}</p> });
+    let ends = ends.map(|(at, end)| {
+        let day = at.strftime("%-d %B %Y");
+        view! { <p>{match end {
+            End::Retired => format!("It ends on {day}, because the feature is retired."),
+            End::NotRenewed => format!("It ends on {day}, unless the new version of the statement is accepted before."),
+            _ => format!("It ends on {day}, unless it is accepted again before."),
+        }}</p> }
+    });
     let problem = (!acceptance.problem.is_empty())
         .then(|| view! { <Notice tone=Tone::Bad><p>"Tried, and not done: "{acceptance.problem.clone()}</p></Notice> });
     let drift = (!acceptance.drift.is_empty() && standing == Standing::Effective)
@@ -94,6 +101,10 @@ fn Acts(shown: Shown) -> impl IntoView {
 #[component]
 fn Revoking(shown: Shown, form: ActForm, errors: FormErrors) -> impl IntoView {
     let action = format!("/preview-features/acceptances/{}", shown.acceptance.accepted.id);
+    let hint = match shown.acceptance.terms.effect {
+        Effect::ByHand => "An administrator then takes back what it gave.",
+        _ => "What it gave is taken back at once.",
+    };
     shown.may_revoke.then(|| {
         view! {
             <section class="no-print">
@@ -101,7 +112,7 @@ fn Revoking(shown: Shown, form: ActForm, errors: FormErrors) -> impl IntoView {
                 <form method="post" action=action class="form">
                     // A decision is made with a button, never by the way.
                     <OnEnter sends=false/>
-                    <Field name="comment" label="Why it is no longer wanted" hint="What it gave is taken back at once." value=form.comment errors=errors/>
+                    <Field name="comment" label="Why it is no longer wanted" hint=hint value=form.comment errors=errors/>
                     <Submit label="Revoke opt-in" secondary=true sends=("act", "revoke")/>
                 </form>
             </section>
@@ -119,6 +130,7 @@ fn Certificate(acceptance: Acceptance) -> impl IntoView {
     let subject = acceptance.identity.as_ref().map(|identity| format!("{} at {}", identity.subject, identity.issuer));
     view! {
         <h2>"Certificate of risk acceptance"</h2>
+        <p class="only-print">"From the record of Fairway. Its export as a file proves what is printed here: fairway audit verify-acceptance."</p>
         <form method="post" action=format!("/preview-features/acceptances/{id}/record") class="no-print">
             <p>"Exported, it holds everything that is needed to verify it without Fairway. To print it, use the print command of the browser."</p>
             <Submit label="Export as JSON" secondary=true/>
@@ -137,6 +149,7 @@ fn Certificate(acceptance: Acceptance) -> impl IntoView {
             <Fact term="Approvals needed">{acceptance.terms.approvals}</Fact>
         </dl>
         <h3>"Decisions"</h3>
+        {acceptance.steps.is_empty().then(|| view! { <p>"None yet."</p> })}
         <Table label="Decisions" columns=&["What", "Who", "When", "Comment", "Reference"]>{rows}</Table>
         <h3>{format!("The statement, version {}", acceptance.accepted.statement_version)}</h3>
         <div class="prose" inner_html=markdown(&acceptance.terms.body)></div>
@@ -150,10 +163,10 @@ fn Step(taken: StepTaken) -> impl IntoView {
     view! {
         <tr>
             <th scope="row">{taken.in_words()}</th>
-            <td>{taken.taken_by()}</td>
-            <td><time datetime=taken.taken_at.to_string()>{when}</time></td>
-            <td>{taken.comment.clone()}</td>
-            <td><code class="quiet">{taken.request_id.clone()}</code></td>
+            <td data-label="Who">{taken.taken_by()}</td>
+            <td data-label="When"><time datetime=taken.taken_at.to_string()>{when}</time></td>
+            <td data-label="Comment"><div class="comment">{taken.comment.clone()}</div></td>
+            <td data-label="Reference"><code class="quiet">{taken.request_id.clone()}</code></td>
         </tr>
     }
 }

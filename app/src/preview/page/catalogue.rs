@@ -27,13 +27,14 @@ pub fn CataloguePage() -> impl IntoView {
             .iter()
             .map(|feature| {
                 let (description, terms) = (feature.description.clone(), feature.current.terms.clone());
+                let retires = description.retires_at.map(|at| format!(", ends on {}", at.strftime("%-d %B %Y")));
                 view! {
                     <tr>
                         <th scope="row"><a href=format!("/admin/features/{}", description.slug)>{description.name}</a></th>
-                        <td>{description.stage.in_words()}</td>
-                        <td>{description.owner}</td>
-                        <td>{terms.version}</td>
-                        <td>{terms.effect.in_words()}</td>
+                        <td data-label="Stage">{description.stage.in_words()}{retires}</td>
+                        <td data-label="Owner">{description.owner}</td>
+                        <td data-label="Version">{terms.version}</td>
+                        <td data-label="What approval does">{terms.effect.in_words()}</td>
                     </tr>
                 }
             })
@@ -173,14 +174,16 @@ fn Given(form: FeatureForm, roles: Vec<String>, prefix: String, errors: FormErro
     let effects = effects.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
     let role = (!roles.is_empty()).then(|| {
         let options = std::iter::once(String::new()).chain(roles).map(|role| (role.clone(), role)).collect();
-        view! { <Select name="cluster_role" label="ClusterRole" hint="For a RoleBinding." value=form.cluster_role options=options errors=errors.clone()/> }
+        view! { <div class="only-role-binding"><Select name="cluster_role" label="ClusterRole" value=form.cluster_role options=options errors=errors.clone()/></div> }
     });
     let hint = format!("One a line, as {prefix}name=value.");
     view! {
         <h2>"What approval does"</h2>
         <Select name="effect" label="Effect" value=form.effect options=effects errors=errors.clone()/>
-        <TextArea name="labels" label="Labels" rows="3" hint=hint.clone() value=form.labels errors=errors.clone()/>
-        <TextArea name="annotations" label="Annotations" rows="3" hint=hint value=form.annotations errors=errors.clone()/>
+        <div class="only-metadata">
+            <TextArea name="labels" label="Labels" rows="3" hint=hint.clone() value=form.labels errors=errors.clone()/>
+            <TextArea name="annotations" label="Annotations" rows="3" hint=hint value=form.annotations errors=errors.clone()/>
+        </div>
         {role}
     }
     .into_any()

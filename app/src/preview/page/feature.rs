@@ -148,7 +148,7 @@ fn OptIn(feature: Feature, choices: Vec<ScopeChoice>, form: OptInForm, errors: F
         <h2>"Accept the risks"</h2>
         <form method="post" action=format!("/preview-features/{}", feature.description.slug) class="form">
             <input type="hidden" id="digest" name="digest" value=feature.current.digest.to_string()/>
-            <Select name="scope" label="For what" value=form.scope options=scopes errors=errors.clone()/>
+            <Select name="scope" label="For what" hint="A team or an environment stands for the namespaces that it has now; the next page lists them." value=form.scope options=scopes errors=errors.clone()/>
             <fieldset>
                 <legend>"Confirm each point"</legend>
                 {points}

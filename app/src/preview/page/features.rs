@@ -4,7 +4,7 @@ use super::Acceptances;
 use crate::preview::Feature;
 use crate::preview::acceptance::Acceptance;
 use crate::preview::api::load_features;
-use crate::preview::opt_in::End;
+use crate::preview::opt_in::{End, Standing};
 use crate::preview::terms::Stage;
 use crate::ui::{Badge, Empty, Notice, Page, Section, Tone, page};
 use jiff::{SignedDuration, Timestamp};
@@ -59,6 +59,11 @@ fn Card(feature: Feature) -> impl IntoView {
 #[component]
 pub(super) fn EndingSoon(acceptances: Vec<Acceptance>) -> impl IntoView {
     let soon = Timestamp::now() + SignedDuration::from_hours(30 * 24);
+    let renewed: Vec<_> = acceptances
+        .iter()
+        .filter(|acceptance| matches!(acceptance.standing(), Standing::Waiting { .. }) && acceptance.life.is_in_force())
+        .map(|acceptance| (acceptance.accepted.feature.clone(), acceptance.accepted.scope.clone()))
+        .collect();
     let ending =
         acceptances.into_iter().filter(|acceptance| acceptance.standing().is_granted() && !acceptance.life.is_replaced);
     let ending: Vec<_> = ending
@@ -70,7 +75,9 @@ pub(super) fn EndingSoon(acceptances: Vec<Acceptance>) -> impl IntoView {
             .map(|((at, end), acceptance)| {
                 let day = at.strftime("%-d %B %Y").to_string();
                 let what = format!("{} for {} ends on {day}", acceptance.feature_name, acceptance.accepted.scope);
+                let place = (acceptance.accepted.feature.clone(), acceptance.accepted.scope.clone());
                 match end {
+                    _ if end != End::Retired && renewed.contains(&place) => view! { <p>{format!("{what}. Its risks were accepted again, and that waits for approval.")}</p> }.into_any(),
                     End::Retired => view! { <p>{format!("{what}, because the feature is retired. Stop using it before.")}</p> }.into_any(),
                     _ => view! {
                         <p>{what}". To keep it, "<a href=format!("/preview-features/{}", acceptance.accepted.feature)>"accept its risks again"</a>"."</p>

@@ -69,7 +69,7 @@ fn Versions(title: &'static str, versions: Vec<Version>) -> impl IntoView {
                 }
             })
             .collect_view();
-        view! { <h2>{title}</h2><ol class="plain" reversed>{changes}</ol> }
+        view! { <h2>{title}</h2><ol class="versions">{changes}</ol> }
     })
 }
 
@@ -81,14 +81,20 @@ fn Acceptances(acceptances: Vec<Acceptance>, label: &'static str) -> impl IntoVi
         .map(|acceptance| {
             let ends = acceptance.standing().is_granted().then(|| acceptance.life.ends_at()).flatten();
             let comment = acceptance.steps.last().map(|taken| taken.comment.clone()).unwrap_or_default();
+            let comment = (!comment.is_empty()).then(|| view! { <p class="quiet comment">{format!("“{comment}”")}</p> });
             let standing = acceptance.standing().clone();
+            let is_in_the_way = !acceptance.problem.is_empty() && matches!(standing, Standing::Approved | Standing::Ending(_));
+            let differs = !acceptance.drift.is_empty() && standing == Standing::Effective;
+            let trouble = is_in_the_way.then_some((Tone::Bad, "Tried, and not done"));
+            let trouble = trouble.or(differs.then_some((Tone::Warn, "The cluster differs")));
+            let trouble = trouble.map(|(tone, words)| view! { " "<Badge tone=tone text=words/> });
             view! {
                 <tr>
                     <th scope="row"><a href=format!("/preview-features/acceptances/{}", acceptance.accepted.id)>{acceptance.feature_name.clone()}</a></th>
-                    <td>{acceptance.accepted.scope.to_string()}</td>
-                    <td>{acceptance.person().0}" "<Time at=acceptance.accepted.accepted_at/></td>
-                    <td><StandingBadge standing=standing/>" "{comment}</td>
-                    <td>{ends.map(|(at, _)| at.strftime("%-d %B %Y").to_string())}</td>
+                    <td data-label="For">{acceptance.accepted.scope.to_string()}</td>
+                    <td data-label="Accepted by">{acceptance.person().0}" "<Time at=acceptance.accepted.accepted_at/></td>
+                    <td data-label="State"><StandingBadge standing=standing/>{trouble}{comment}</td>
+                    <td data-label="Ends">{ends.map(|(at, _)| at.strftime("%-d %B %Y").to_string())}</td>
                 </tr>
             }
         })
