@@ -69,6 +69,7 @@ async function look(page, path, name) {
 }
 
 async function lookAtThis(page, name) {
+  await styled(page);
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
   const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
   expect(violations.map(({ id, nodes }) => `${name}: ${id} at ${nodes[0].target}`)).toEqual([]);
@@ -76,9 +77,13 @@ async function lookAtThis(page, name) {
 }
 
 async function fits(page, what) {
+  await styled(page);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   expect(overflow, `${what} is too wide`).toBeLessThanOrEqual(0);
 }
+
+/** A page's text may be there before its style sheet is, and without that everything is too wide. */
+const styled = (page) => page.waitForLoadState();
 
 /** Accepting, and the record of it. */
 async function lookAtAnOptIn(page, name, administrator) {
