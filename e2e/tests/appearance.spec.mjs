@@ -20,7 +20,8 @@ const pages = {
 for (const colorScheme of ['light', 'dark']) {
   for (const width of [1280, 375]) {
     test(`every page is accessible and fits, ${colorScheme}, ${width} pixels wide`, async ({ open }) => {
-      test.setTimeout(180_000);
+      // Some thirty pages, each looked through by axe.
+      test.setTimeout(400_000);
       for (const [subject, paths] of Object.entries(pages)) {
         const page = await open(subject || null, { colorScheme, viewport: { width, height: 900 } });
         for (const path of paths) await look(page, path, `${subject || 'anyone'}-${colorScheme}-${width}${path.replace(/[^a-z0-9]+/g, '-')}`);
