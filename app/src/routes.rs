@@ -5,6 +5,7 @@ use crate::audit::page::AuditPage;
 use crate::error::AppError;
 use crate::faq::page::{ArticlePage, FaqPage};
 use crate::namespaces::page::{NamespacePage, NamespacesPage, NewNamespacePage};
+use crate::preview::api::{QueueFilter, load_queue};
 use crate::preview::page::{AcceptancePage, ApprovalsPage, CataloguePage, EditFeaturePage, FeaturePage, FeaturesPage};
 use crate::state::AppState;
 use crate::ui::styleguide::StyleguidePage;
@@ -170,10 +171,12 @@ fn AdminPage() -> impl IntoView {
         let catalogue = actor.administrator().is_ok().then(|| {
             view! { <li class="card"><h2><a href="/admin/features">"Preview feature catalogue"</a></h2><p>"Publish features and their risks."</p></li> }
         });
+        let open = load_queue(&request.state, actor, &QueueFilter::default()).await?.acceptances.len();
+        let open = if open == 0 { "None is open.".to_owned() } else { format!("Open: {open}.") };
         let body = view! {
             <h1>"Admin"</h1>
             <ul class="cards">
-                <li class="card"><h2><a href="/admin/approvals">"Approvals"</a></h2><p>"Decide on accepted risks."</p></li>
+                <li class="card"><h2><a href="/admin/approvals">"Approvals"</a></h2><p>"Decide on accepted risks. "{open}</p></li>
                 <li class="card"><h2><a href="/admin/audit">"Audit"</a></h2><p>"Every write: who, what, and how it ended."</p></li>
                 {catalogue}
             </ul>

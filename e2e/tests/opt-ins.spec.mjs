@@ -57,6 +57,12 @@ test('two administrators approve, the role is bound, a difference is seen and me
   expect(made.metadata.annotations['fairway.dev/mandate']).toBe(`acceptance ${id}`);
   // Namespaces below were not accepted for.
   expect(made.metadata.annotations['propagate.hnc.x-k8s.io/none']).toBe('true');
+  // Whoever wonders where the role comes from is led to the feature.
+  await expect.poll(async () => (await developer.request.get('/access')).text(), within).toMatch(new RegExp(`${namespace}[^]*fairway-preview-endpoints`));
+  await developer.goto('/access');
+  const given = developer.getByRole('row').filter({ hasText: namespace }).filter({ hasText: 'fairway-preview-endpoints' });
+  await given.getByRole('link', { name: 'endpoints' }).click();
+  await expect(developer).toHaveURL(/\/preview-features\/endpoints$/);
 
   await kube.request('DELETE', bindingPath(namespace, 'endpoints'));
   await expect.poll(async () => (await first.goto(record), first.locator('main').textContent()), within).toContain('The cluster differs from what was approved.');
@@ -136,6 +142,47 @@ for (const javaScriptEnabled of [true, false]) {
     expect(JSON.parse(document)).toMatchObject({ justification: 'Because of that', points: ['First', 'Second'] });
   });
 }
+
+test('whoever reaches a namespace sees which preview features give something there, and only its administrators the record', async ({ open }) => {
+  const [lead, administrator, dana, pia] = [await open('lee'), await open('ada'), await open('dana'), await open('pia')];
+  const feature = unique('seen-here');
+  await published(administrator, feature, { scopes: 'team', effect: 'metadata', labels: `${mark(feature)}=on` });
+  const id = await accepted(lead, feature, { scope: 'team shop' });
+  await administrator.goto('/admin');
+  await expect(administrator.getByText(/Open: [1-9]/)).toBeVisible();
+  await decided(administrator, id, 'approve');
+  await expect.poll(() => steps(id), within).toEqual(['approved', 'effective']);
+
+  // Dana administers the namespace, and cannot act for the team.
+  await dana.goto('/namespaces/shop');
+  const here = dana.getByRole('region', { name: 'Preview features here' }).getByRole('row').filter({ hasText: feature });
+  for (const words of ['team shop', `${mark(feature)}=on`, 'Effective']) await expect(here).toContainText(words);
+  await here.getByRole('link', { name: feature }).click();
+  await dana.getByRole('region', { name: 'What was accepted' }).getByRole('link', { name: feature }).click();
+  await expect(dana.getByRole('heading', { name: 'Certificate of risk acceptance' })).toBeVisible();
+  await expect(dana.getByRole('button', { name: 'Revoke opt-in' })).toHaveCount(0);
+  expect((await dana.request.post(`/preview-features/acceptances/${id}`, { form: { act: 'revoke', comment: 'Mine' } })).status()).toBe(404);
+
+  // Pia reads in a namespace that somebody opted in for.
+  const namespace = await namespaceFor(dana, 'team-shop');
+  const readers = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-pay' };
+  await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'readers', namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [readers] });
+  const one = unique('one-here');
+  await published(administrator, one);
+  const own = await accepted(dana, one, { scope: `namespace ${namespace}` });
+  await decided(administrator, own, 'approve');
+  await expect(async () => {
+    await pia.goto(`/namespaces/${namespace}`);
+    await expect(pia.getByRole('region', { name: 'Preview features here' })).toContainText('Approved, not yet effective', { timeout: 100 });
+  }).toPass(within);
+  for (const unseen of [id, own]) expect((await pia.request.get(`/preview-features/acceptances/${unseen}`)).status()).toBe(404);
+  expect((await pia.request.get('/namespaces/shop')).status()).toBe(404);
+  // What all share is left as it was.
+  await lead.goto(`/preview-features/acceptances/${id}`);
+  await lead.getByLabel('Why it is no longer wanted').fill('Tried');
+  await lead.getByRole('button', { name: 'Revoke opt-in' }).click();
+  await expect.poll(() => steps(id), within).toEqual(['approved', 'effective', 'ending: revoked', 'ended: revoked']);
+});
 
 test('a group that only reads in a namespace gets nothing from an opt-in for it', async ({ open }) => {
   const [page, administrator] = [await open('lee'), await open('ada')];

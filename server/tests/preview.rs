@@ -386,11 +386,22 @@ async fn acceptances_are_found_by_person_feature_scope_and_standing_and_those_th
     };
     let all = AcceptanceQuery::default;
     let scope = |name: &str| Some(Scope { kind: ScopeKind::Namespace, name: name.into() });
-    let dana_and = |scope: Option<Scope>| Some(Viewer { person: dana.person_id, scopes: scope.into_iter().collect() });
+    let dana_with = |scopes: Option<Scope>, namespaces: &[&str]| {
+        let namespaces = namespaces.iter().map(|&name| name.to_owned()).collect();
+        Some(Viewer { person: dana.person_id, scopes: scopes.into_iter().collect(), namespaces })
+    };
+    let dana_and = |scope: Option<Scope>| dana_with(scope, &[]);
     assert_eq!(found(all()).await, [other, waiting, refused]);
     assert_eq!(found(AcceptanceQuery { seen_by: dana_and(None), ..all() }).await, [waiting, refused]);
     assert_eq!(found(AcceptanceQuery { seen_by: dana_and(scope("pay")), ..all() }).await, [waiting, refused]);
     assert_eq!(found(AcceptanceQuery { seen_by: dana_and(scope("shop")), ..all() }).await, [other, waiting, refused]);
+    assert_eq!(found(AcceptanceQuery { seen_by: dana_with(None, &["pay"]), ..all() }).await, [waiting, refused]);
+    assert_eq!(
+        found(AcceptanceQuery { seen_by: dana_with(None, &["pay", "shop"]), ..all() }).await,
+        [other, waiting, refused]
+    );
+    assert_eq!(found(AcceptanceQuery { namespace: Some("shop".into()), ..all() }).await.len(), 3);
+    assert_eq!(found(AcceptanceQuery { namespace: Some("pay".into()), ..all() }).await.len(), 0);
     assert_eq!(found(AcceptanceQuery { standings: Some(vec!["refused".into()]), ..all() }).await, [refused]);
     assert_eq!(found(AcceptanceQuery { feature: Some("other".into()), ..all() }).await, Vec::<Uuid>::new());
     assert_eq!(found(AcceptanceQuery { scope: scope("shop"), ..all() }).await.len(), 3);

@@ -119,6 +119,8 @@ pub struct Binding {
     pub cluster_role: bool,
     /// Through whom it reaches the person.
     pub subject: Subject,
+    /// The preview feature that it was made for, by its slug.
+    pub preview_feature: Option<String>,
 }
 
 impl Binding {
@@ -206,6 +208,7 @@ mod tests {
             role: "admin".to_owned(),
             cluster_role: true,
             subject: Subject::Group("team".to_owned()),
+            preview_feature: None,
         }
     }
 

@@ -108,9 +108,13 @@ fn BindingCells(binding: Binding) -> impl IntoView {
         Subject::Group(group) => view! { "your group " <code>{group}</code> }.into_any(),
         Subject::User(_) => view! { "you by name" }.into_any(),
     };
+    let feature = binding.preview_feature.map(|slug| {
+        let address = format!("/preview-features/{slug}");
+        view! { <span class="quiet">", from the preview feature "<a href=address>{slug}</a></span> }
+    });
     view! {
         <td data-label="Role"><strong>{binding.role}</strong>{words}</td>
-        <td data-label="Given by">{kind}" "<code>{binding.name}</code></td>
+        <td data-label="Given by">{kind}" "<code>{binding.name}</code>{feature}</td>
         <td data-label="Through">{through}</td>
     }
 }

@@ -5,6 +5,7 @@ use super::{Namespace, Origins};
 use crate::access::{Binding, Subject};
 use crate::error::AppError;
 use crate::form::Rejected;
+use crate::preview::{EnabledFeature, load_enabled_in};
 use crate::ui::{
     Badge, Breadcrumb, Empty, ErrorSummary, Fact, Field, MayBeOld, Notice, Page, Section, Select, Submit, Table, Time,
     Tone, page, page_with,
@@ -101,6 +102,7 @@ pub fn NamespacePage() -> impl IntoView {
         let actor = request.actor()?;
         let name = request.param("name");
         let ReachableNamespace { namespace, bindings } = load_namespace(&request.state, actor, &name)?;
+        let enabled = load_enabled_in(&request.state, actor, &name).await?;
         let may_deploy = request.state.cluster.allows(&actor.kube, &deploy_right(name.clone())).await;
         let usable = matches!(may_deploy, Ok(true));
         let created = (usable && request.query("created").is_some()).then(|| {
@@ -136,6 +138,7 @@ pub fn NamespacePage() -> impl IntoView {
             <p><a href=connections>"Who may talk to whom here"</a></p>
             <h2>"Why you can be here"</h2>
             <ul>{bindings.into_iter().map(|binding| view! { <Why binding=binding/> }).collect_view()}</ul>
+            <Enabled features=enabled/>
         };
         Ok(Page::new(name, body))
     })
@@ -147,7 +150,36 @@ fn Why(binding: Binding) -> impl IntoView {
         Subject::Group(group) => format!("your group {group}"),
         Subject::User(user) => format!("your name {user}"),
     };
-    view! { <li>"RoleBinding " <code>{binding.name}</code> " gives " {through} " the role " <strong>{binding.role}</strong> "."</li> }
+    let feature = binding.preview_feature.map(|slug| {
+        let address = format!("/preview-features/{slug}");
+        view! { " It is there because of the preview feature "<a href=address>{slug}</a>"." }
+    });
+    view! { <li>"RoleBinding " <code>{binding.name}</code> " gives " {through} " the role " <strong>{binding.role}</strong> "."{feature}</li> }
+}
+
+/// What opt-ins give here, and to whom.
+#[component]
+fn Enabled(features: Vec<EnabledFeature>) -> impl IntoView {
+    (!features.is_empty()).then(|| {
+        let rows = features
+            .into_iter()
+            .map(|feature| {
+                view! {
+                    <tr>
+                        <th scope="row"><a href=format!("/preview-features/{}", feature.slug)>{feature.name}</a></th>
+                        <td data-label="Opted in for">{feature.scope.to_string()}</td>
+                        <td data-label="What it does">{feature.gives}</td>
+                        <td data-label="State">{feature.standing.in_words()}</td>
+                    </tr>
+                }
+            })
+            .collect_view();
+        view! {
+            <h2>"Preview features here"</h2>
+            <p>"Somebody who may act for it accepted their risks. What you may see of that stands on the page of the feature."</p>
+            <Table label="Preview features here" columns=&["Feature", "Opted in for", "What it does", "State"]>{rows}</Table>
+        }
+    })
 }
 
 /// The form.

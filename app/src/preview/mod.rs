@@ -9,6 +9,8 @@ pub mod page;
 pub mod store;
 pub mod terms;
 
+pub use api::{EnabledFeature, load_enabled_in};
+
 use crate::digest::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! Bindings by subject, kept up to date by watches: finding a person's costs what they have, not what
 //! the cluster holds.
 
+use super::effects::opted_in_feature;
 use app::access::{Binding, KubeIdentity, Subject};
 use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, RoleRef, Subject as KubeSubject};
 use kube::runtime::watcher::Event;
@@ -133,6 +134,7 @@ fn binding<K: BindingSource>(object: &K, subject: &KubeSubject) -> Option<Bindin
         role: role.name.clone(),
         cluster_role: role.kind == "ClusterRole",
         subject,
+        preview_feature: opted_in_feature(object.meta()).map(str::to_owned),
     })
 }
 

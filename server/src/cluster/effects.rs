@@ -5,6 +5,7 @@ use super::resource::segment;
 use super::{FIELD_MANAGER, KubeCluster};
 use app::ports::{ClusterError, Given, Grant};
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -228,6 +229,12 @@ fn is_of_another_opt_in(namespace: &Value, field: &str, key: &str) -> bool {
 
 fn is_ours(binding: &Value) -> bool {
     binding["metadata"]["labels"][MANAGED_BY] == "fairway"
+}
+
+/// The preview feature that a RoleBinding was made for.
+pub(super) fn opted_in_feature(binding: &ObjectMeta) -> Option<&str> {
+    let is_ours = binding.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY)).is_some_and(|by| by == "fairway");
+    binding.name.as_deref().filter(|_| is_ours)?.strip_prefix(PREFIX)
 }
 
 fn not_ours(grant: &Grant) -> ClusterError {

@@ -1,13 +1,13 @@
 //! Reading a statement and accepting it.
 
-use super::scopes::{ScopeChoice, load_groups, load_scopes};
+use super::scopes::{ScopeChoice, load_groups, load_scopes, load_viewer};
 use crate::actor::Actor;
 use crate::audit::{Action, audited_in, commitment_to};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::preview::acceptance::{Acceptance, Accepted};
-use crate::preview::store::{self, AcceptanceQuery, Viewer};
-use crate::preview::terms::{Effect, ScopeKind, Stage};
+use crate::preview::store::{self, AcceptanceQuery};
+use crate::preview::terms::{Effect, Stage};
 use crate::preview::{Feature, Version};
 use crate::state::AppState;
 use axum::extract::{Path, State};
@@ -118,8 +118,7 @@ async fn check(
         None => errors.add("scope", "Choose what it is for."),
         Some(choice) => {
             if let Some(standing) = standing_acceptance(state, feature, choice).await? {
-                let id = standing.accepted.id;
-                errors.add("scope", format!("The current statement has been accepted for this scope already, by {}: see {id} under What was accepted.", standing.person().0));
+                errors.add("scope", format!("The current statement has been accepted for this scope already, by {}; it stands below, under What was accepted.", standing.person().0));
             }
         }
     }
@@ -214,7 +213,7 @@ pub struct Offer {
     pub earlier: Vec<Version>,
     /// The scopes that the person may accept for.
     pub choices: Result<Vec<ScopeChoice>, AppError>,
-    /// What was accepted for these, or by the person.
+    /// What the person may see of what was accepted.
     pub acceptances: Vec<Acceptance>,
 }
 
@@ -227,24 +226,18 @@ pub async fn load_feature(state: &AppState, actor: &Actor, slug: &str) -> Result
     let mut earlier = store::list_versions(&state.database, slug).await?;
     earlier.retain(|version| version.terms.version < feature.current.terms.version);
     let choices = load_scopes(state, actor, &feature.current.terms.scopes).await;
-    let theirs = choices.as_ref().map(Vec::as_slice).unwrap_or_default();
-    let query = AcceptanceQuery { feature: Some(slug.to_owned()), ..seen_by(actor, theirs) };
+    let seen_by = Some(load_viewer(state, actor).await);
+    let query = AcceptanceQuery { feature: Some(slug.to_owned()), seen_by, ..AcceptanceQuery::default() };
     let acceptances = store::list_acceptances(&state.database, &query).await?;
     Ok(Offer { feature, earlier, choices, acceptances })
 }
 
-/// The features, and what was accepted by the person or for what they may act for.
+/// The features, and what was accepted by the person, for what they may act for, or for a namespace of theirs.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn load_features(state: &AppState, actor: &Actor) -> Result<(Vec<Feature>, Vec<Acceptance>), AppError> {
     let features = store::list_features(&state.database).await?;
-    // While the cluster is away people still see what they accepted themselves.
-    let theirs = load_scopes(state, actor, &ScopeKind::ALL).await.unwrap_or_default();
-    Ok((features, store::list_acceptances(&state.database, &seen_by(actor, &theirs)).await?))
-}
-
-fn seen_by(actor: &Actor, theirs: &[ScopeChoice]) -> AcceptanceQuery {
-    let scopes = theirs.iter().map(|choice| choice.scope.clone()).collect();
-    AcceptanceQuery { seen_by: Some(Viewer { person: actor.person_id, scopes }), ..AcceptanceQuery::default() }
+    let query = AcceptanceQuery { seen_by: Some(load_viewer(state, actor).await), ..AcceptanceQuery::default() };
+    Ok((features, store::list_acceptances(&state.database, &query).await?))
 }

@@ -1,7 +1,7 @@
 //! Deciding on acceptances, and what people do with them afterwards.
 
 use super::detail_of;
-use super::scopes::load_scopes;
+use super::scopes::load_viewer;
 use super::stewarding::repair;
 use crate::actor::Actor;
 use crate::audit::{Action, Phase, audited_in, recorded, rows_of_acceptance};
@@ -171,19 +171,18 @@ pub struct Shown {
     pub may_administer: bool,
 }
 
-/// One acceptance, for whoever accepted, whoever acts for its scope, administrators and auditors.
+/// One acceptance, for whoever accepted, whoever acts for its scope or administers a namespace of it, administrators and
+/// auditors.
 ///
 /// # Errors
 /// [`AppError::NotFound`] for everyone else.
 pub async fn load_acceptance(state: &AppState, actor: &Actor, id: &str) -> Result<Shown, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
-    let acceptance = store::find_acceptance(&state.database, id).await?;
-    let scopes = load_scopes(state, actor, &[acceptance.accepted.scope.kind]).await;
-    let acts_for = scopes.is_ok_and(|scopes| scopes.iter().any(|choice| choice.scope == acceptance.accepted.scope));
+    let viewer = load_viewer(state, actor).await;
+    let seen_by = actor.record_reader().is_err().then(|| viewer.clone());
+    let acceptance = store::find_seen_acceptance(&state.database, id, seen_by).await?;
+    let acts_for = viewer.scopes.contains(&acceptance.accepted.scope);
     let is_own = acceptance.person_id == actor.person_id;
-    if !is_own && !acts_for && actor.record_reader().is_err() {
-        return Err(AppError::NotFound);
-    }
     let administers = actor.administrator().is_ok();
     Ok(Shown {
         may_withdraw: is_own && matches!(acceptance.standing(), Standing::Waiting { .. }),

@@ -4,6 +4,7 @@ mod accepting;
 mod blanking;
 mod catalogue;
 mod deciding;
+mod enabled;
 mod scopes;
 mod stewarding;
 mod verifying;
@@ -17,6 +18,7 @@ pub use deciding::{
     ActForm, DecisionForm, Queue, QueueFilter, Shown, get_statement, load_acceptance, load_queue, post_act,
     post_decision, post_record,
 };
+pub use enabled::{EnabledFeature, load_enabled_in};
 pub use scopes::{ScopeChoice, load_scopes};
 pub use stewarding::steward;
 pub use verifying::{OptInRecord, Verified, verify_acceptances};

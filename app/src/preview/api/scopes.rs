@@ -6,6 +6,7 @@ use crate::error::AppError;
 use crate::namespaces::namespaces_where;
 use crate::ports::Right;
 use crate::preview::AcceptedBy;
+use crate::preview::store::Viewer;
 use crate::preview::terms::{Scope, ScopeKind};
 use crate::state::AppState;
 use std::collections::BTreeSet;
@@ -17,6 +18,16 @@ pub struct ScopeChoice {
     pub scope: Scope,
     /// Its namespaces.
     pub namespaces: Vec<String>,
+}
+
+/// What the person sees of the acceptances of others; while the cluster is away, none.
+pub(super) async fn load_viewer(state: &AppState, actor: &Actor) -> Viewer {
+    let choices = load_scopes(state, actor, &ScopeKind::ALL).await.unwrap_or_default();
+    Viewer {
+        person: actor.person_id,
+        scopes: choices.into_iter().map(|choice| choice.scope).collect(),
+        namespaces: namespaces_where(state, actor, admin_right).await.unwrap_or_default(),
+    }
 }
 
 /// Who may give others access in a namespace.

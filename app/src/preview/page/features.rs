@@ -26,7 +26,7 @@ pub fn FeaturesPage() -> impl IntoView {
         let accepted = (!acceptances.is_empty()).then(|| {
             view! {
                 <h2>"What was accepted"</h2>
-                <p>"By you, or for what you may act for."</p>
+                <p>"By you, for what you may act for, or for a namespace that you administer."</p>
                 <Acceptances acceptances=acceptances.clone() label="What was accepted"/>
             }
         });

@@ -27,17 +27,22 @@ pub struct AcceptanceQuery {
     pub standings: Option<Vec<String>>,
     /// For a scope.
     pub scope: Option<Scope>,
+    /// That reach a namespace.
+    pub namespace: Option<String>,
     /// All that fit, and not only as many as a page shows.
     pub is_whole: bool,
 }
 
-/// Somebody who sees what they accepted themselves, and what was accepted for what is theirs.
+/// Somebody who sees what they accepted themselves, what was accepted for what is theirs, and what reaches a namespace
+/// that is theirs.
 #[derive(Debug, Clone)]
 pub struct Viewer {
     /// Who.
     pub person: Uuid,
     /// What they may act for.
     pub scopes: Vec<Scope>,
+    /// The namespaces that they administer.
+    pub namespaces: Vec<String>,
 }
 
 /// The most that a list shows.
@@ -86,7 +91,19 @@ pub async fn insert_acceptance(
 /// # Errors
 /// [`AppError::NotFound`].
 pub async fn find_acceptance(database: impl PgExecutor<'_>, id: Uuid) -> Result<Acceptance, AppError> {
-    let query = AcceptanceQuery { id: Some(id), ..AcceptanceQuery::default() };
+    find_seen_acceptance(database, id, None).await
+}
+
+/// One acceptance, if it may be seen; nobody as viewer sees all.
+///
+/// # Errors
+/// [`AppError::NotFound`].
+pub async fn find_seen_acceptance(
+    database: impl PgExecutor<'_>,
+    id: Uuid,
+    seen_by: Option<Viewer>,
+) -> Result<Acceptance, AppError> {
+    let query = AcceptanceQuery { id: Some(id), seen_by, ..AcceptanceQuery::default() };
     let (_, stored) = read_acceptances(database, &query).await?.pop().ok_or(AppError::NotFound)?;
     stored.map_err(|error| {
         tracing::error!(%error, acceptance = %id, "a stored acceptance cannot be read");
@@ -161,9 +178,11 @@ pub async fn read_acceptances(
            join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version
            join identities i on i.commitment = a.identity
            left join effects e on e.acceptance_id = a.id
-           where ($1::uuid is null or a.id = $1) 
+           where ($1::uuid is null or a.id = $1)
              and ($2::uuid is null or a.person_id = $2
-               or (a.scope_kind, a.scope_name) in (select * from unnest($8::text[], $9::text[])))
+               or (a.scope_kind, a.scope_name) in (select * from unnest($8::text[], $9::text[]))
+               or a.document::jsonb -> 'namespaces' ?| $10::text[])
+             and ($11::text is null or a.document::jsonb -> 'namespaces' ? $11)
              and ($3::text is null or a.feature_slug = $3) and ($4::text[] is null or standing_of(a.id) = any($4))
              and ($5::text is null or (a.scope_kind = $5 and a.scope_name = $6))
            order by (standing_of(a.id) = 'waiting') desc, a.accepted_at desc limit $7"#,
@@ -176,6 +195,8 @@ pub async fn read_acceptances(
         if query.is_whole { i64::MAX } else { MOST },
         &kinds as &[&str],
         &names as &[&str],
+        query.seen_by.as_ref().map(|viewer| viewer.namespaces.as_slice()),
+        query.namespace,
     )
     .fetch_all(database)
     .await?;

@@ -7,7 +7,8 @@ mod steps;
 mod verification;
 
 pub use acceptances::{
-    AcceptanceQuery, Viewer, find_acceptance, insert_acceptance, list_acceptances, list_waiting_with, read_acceptances,
+    AcceptanceQuery, Viewer, find_acceptance, find_seen_acceptance, insert_acceptance, list_acceptances,
+    list_waiting_with, read_acceptances,
 };
 pub use effects::{EffectNote, note_effect, record_notice};
 pub use features::{describe_feature, find_feature, list_features, list_versions, publish};
