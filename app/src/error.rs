@@ -14,6 +14,8 @@ pub enum Part {
     IdentityProvider,
     /// Where heads of the record are sent.
     Witness,
+    /// Where mails are sent.
+    MailServer,
 }
 
 impl Part {
@@ -25,6 +27,7 @@ impl Part {
             Self::Cluster => "the cluster",
             Self::IdentityProvider => "the identity provider",
             Self::Witness => "the webhook of the record",
+            Self::MailServer => "the mail server",
         }
     }
 }
@@ -87,6 +90,7 @@ impl AppError {
             Self::Away { part: Part::Cluster } => "cluster_away",
             Self::Away { part: Part::IdentityProvider } => "identity_provider_away",
             Self::Away { part: Part::Witness } => "witness_away",
+            Self::Away { part: Part::MailServer } => "mail_server_away",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::Internal => "internal",
         }

@@ -6,8 +6,9 @@ use crate::audit::RecordSettings;
 use crate::audit::controls::Control;
 use crate::error::AppError;
 use crate::namespaces::NamespaceTemplate;
-use crate::ports::{Cluster, IdentityProvider, Witness};
+use crate::ports::{Cluster, IdentityProvider, Mailer, Witness};
 use crate::preview::AcceptedBy;
+use crate::preview::notification::NotificationSettings;
 use crate::preview::terms::EffectLimits;
 use crate::workloads::places::{Place, usual_places};
 use crate::workloads::second_person::SecondPerson;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 
 /// Cheap to clone; one per process.
 #[derive(Clone)]
@@ -32,6 +34,10 @@ pub struct AppState {
     pub identity_provider_origin: String,
     /// Where heads of the record are sent, if anywhere.
     pub witness: Option<Arc<dyn Witness>>,
+    /// What sends mails, if anything does.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// What people type to come here; an origin.
+    pub public_url: Url,
     /// The platform's policy.
     pub policy: Arc<Policy>,
     /// Where leptos finds what it serves.
@@ -78,6 +84,8 @@ pub struct Policy {
     pub risks_accepted_by: AcceptedBy,
     /// What opt-ins may change in the cluster.
     pub effects: EffectLimits,
+    /// Who is told of opt-ins by e-mail, beside those whose they are.
+    pub notifications: NotificationSettings,
     /// Where the record is kept beside the database.
     pub record: RecordSettings,
     /// What the record is evidence for.
@@ -100,6 +108,7 @@ impl Default for Policy {
             environments: Vec::new(),
             risks_accepted_by: AcceptedBy::default(),
             effects: EffectLimits::default(),
+            notifications: NotificationSettings::default(),
             record: RecordSettings::default(),
             controls: Vec::new(),
             styleguide: false,

@@ -9,6 +9,8 @@ pub enum Turn {
     OptIns,
     /// Publishing the head of the record.
     RecordHeads,
+    /// Telling people by e-mail.
+    Notifications,
 }
 
 impl Turn {
@@ -17,6 +19,7 @@ impl Turn {
         match self {
             Self::OptIns => "opt_ins",
             Self::RecordHeads => "record_heads",
+            Self::Notifications => "notifications",
         }
     }
 

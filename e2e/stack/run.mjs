@@ -29,11 +29,12 @@ await runMain(async () => {
   if (lost) process.exitCode = 1;
 });
 
-function announce({ url, provider, folder }) {
+function announce({ url, provider, mailbox, folder }) {
   console.log(`\nFairway is ready: ${url}\n`);
   if (provider.issuer) {
     console.log('Sign in as:');
     for (const { name, says } of people) console.log(`  ${name.padEnd(18)} ${says}`);
   }
+  if (mailbox.url) console.log(`\nMail is kept instead of being delivered: ${mailbox.url}`);
   console.log(`\nLogs: ${folder}\nCtrl-C stops everything.`);
 }

@@ -40,10 +40,11 @@ async function startParts({ processes, folder, binary, site, port, hierarchy, se
   const url = `http://localhost:${port}`;
   const database = await startDatabase(processes, folder, onLost);
   const provider = await startProvider(processes, url, onLost);
+  const mailbox = await startMailbox(processes, onLost);
   const cluster = await startCluster(processes, folder, hierarchy, onLost);
   execFileSync(binary, ['migrate'], { env: { ...process.env, FAIRWAY_MIGRATE_DATABASE_URL: database.owner }, stdio: ['ignore', 'ignore', 'inherit'] });
   const env = {
-    DATABASE_URL: database.portal, ...provider.env, KUBECONFIG: cluster.config,
+    DATABASE_URL: database.portal, ...provider.env, ...mailbox.env, KUBECONFIG: cluster.config,
     FAIRWAY_LISTEN: `127.0.0.1:${port}`, FAIRWAY_PUBLIC_URL: url, FAIRWAY_SITE_ROOT: site, FAIRWAY_CONFIG: process.env.FAIRWAY_CONFIG ?? here('fairway.toml'),
     ...settings,
   };
@@ -56,7 +57,7 @@ async function startParts({ processes, folder, binary, site, port, hierarchy, se
   const portal = await startPortal();
   // Where the parts are somebody's own, the catalogue is theirs too, and nobody here can sign in.
   if (database.psql && provider.issuer) await publishFeatures(url);
-  return { url, database, provider, cluster, env, portal, startPortal };
+  return { url, database, provider, mailbox, cluster, env, portal, startPortal };
 }
 
 async function startDatabase(processes, folder, onLost) {
@@ -75,6 +76,16 @@ async function startProvider(processes, portal, onLost) {
   await until('the identity provider', () => existsSync(entry.log) && readFileSync(entry.log, 'utf8').includes('provider ready'), 30);
   const issuer = `http://localhost:${port}`;
   return { issuer, entry, env: { OIDC_ISSUER_URL: issuer, OIDC_CLIENT_ID: 'fairway', OIDC_CLIENT_SECRET: 'demo-secret-of-the-local-stack' } };
+}
+
+async function startMailbox(processes, onLost) {
+  if (process.env.FAIRWAY_SMTP_URL) return { env: {} };
+  say('starting the mail server');
+  const [smtp, web] = [await freePort(), await freePort()];
+  const entry = processes.start('mailbox', 'node', [here('mailbox.mjs'), String(smtp), String(web)], { onLost });
+  const url = `http://localhost:${web}`;
+  await until('the mail server', async () => (await fetch(url)).ok, 30);
+  return { url, smtp: `smtp://localhost:${smtp}`, entry, env: { FAIRWAY_SMTP_URL: `smtp://localhost:${smtp}`, FAIRWAY_MAIL_FROM: 'Fairway <fairway@example.com>' } };
 }
 
 async function startCluster(processes, folder, hierarchy, onLost) {

@@ -38,11 +38,11 @@ const moving = {
   queries: (more, stack) => check('queries', 'node', [join(import.meta.dirname, 'queries.mjs'), '--check'], { env: { DATABASE_URL: stack.database.owner } }),
   rust: (more, stack) =>
     check('rust', 'cargo', ['test', ...more], {
-      env: { ...offline, DATABASE_URL: stack.database.owner, FAIRWAY_TEST_KUBECONFIG: stack.cluster.config, FAIRWAY_TEST_ADMIN_KUBECONFIG: stack.cluster.adminConfig, FAIRWAY_TEST_ISSUER: stack.provider.issuer, FAIRWAY_TEST_PORTAL: stack.url },
+      env: { ...offline, DATABASE_URL: stack.database.owner, FAIRWAY_TEST_KUBECONFIG: stack.cluster.config, FAIRWAY_TEST_ADMIN_KUBECONFIG: stack.cluster.adminConfig, FAIRWAY_TEST_ISSUER: stack.provider.issuer, FAIRWAY_TEST_PORTAL: stack.url, FAIRWAY_TEST_SMTP: stack.mailbox.smtp, FAIRWAY_TEST_MAILBOX: stack.mailbox.url },
     }),
   browser: (more, stack) => {
     tools.chromium();
-    const told = { url: stack.url, issuer: stack.provider.issuer, database: stack.database.owner, kubeconfig: stack.cluster.adminConfig, clusterAudit: stack.cluster.auditLog, binary: stack.binary, site };
+    const told = { url: stack.url, issuer: stack.provider.issuer, database: stack.database.owner, mailbox: stack.mailbox.url, kubeconfig: stack.cluster.adminConfig, clusterAudit: stack.cluster.auditLog, binary: stack.binary, site };
     return check('browser', 'node', ['node_modules/.bin/playwright', 'test', ...more], { cwd: join(root, 'e2e'), env: { FAIRWAY_STACK: JSON.stringify(told) } });
   },
 };

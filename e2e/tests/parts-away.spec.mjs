@@ -4,7 +4,7 @@ import { expect, stack, test as base, unique } from './portal.mjs';
 import { freePort } from '../stack/processes.mjs';
 import { startStack } from '../stack/stack.mjs';
 import { accepted, decided, published } from './opt-ins.mjs';
-import { forge, holdTable, rows } from './truth.mjs';
+import { forge, holdTable, mailsAbout, rows } from './truth.mjs';
 import { reviewed } from './wizard.mjs';
 
 const test = base.extend({
@@ -113,6 +113,7 @@ function optIns(own) {
     steps: (id) => query(`select step, reason from opt_in_steps where acceptance_id = '${id}' order by number`).map(({ step, reason }) => (reason ? `${step}: ${reason}` : step)),
     notices: (id) => query(`select days from notices where acceptance_id = '${id}'`).map(({ days }) => days),
     label: async (feature) => (await own.cluster.kube.get('/api/v1/namespaces/shop')).metadata.labels[mark(feature)],
+    mails: async (id) => (await mailsAbout(id, own.mailbox.url)).map(({ to: [to], subject }) => `${to} ${subject.replace('[Fairway] ', '').replace(/(Ends)?( on \d+ \w+ \d{4})?: .*/, '$1')}`),
     pass: (id, days) => forge(`update opt_in_steps set taken_at = taken_at - interval '${days} days' where acceptance_id = '${id}'`, own.database.owner),
   };
 }
@@ -145,7 +146,7 @@ test('an opt-in that is approved while the cluster is away stands as not yet eff
 test('what expires is taken back after a notice, and a renewal in time keeps it', async ({ open, own }) => {
   test.setTimeout(120_000);
   const [developer, administrator] = [await open('dana'), await open('ada')];
-  const { steps, notices, label, pass } = optIns(own);
+  const { steps, notices, label, mails, pass } = optIns(own);
   const [lost, kept] = [await waiting(developer, administrator), await waiting(developer, administrator)];
   for (const { id } of [lost, kept]) {
     await decided(administrator, id, 'approve');
@@ -153,6 +154,8 @@ test('what expires is taken back after a notice, and a renewal in time keeps it'
   }
   pass(kept.id, 340);
   await expect.poll(() => notices(kept.id), within).toEqual([30]);
+  // Whoever accepted may have left, so the contact of the team is told too.
+  for (const to of ['dana', 'lee']) await expect.poll(() => mails(kept.id), within).toContain(`${to}@example.com Ends`);
   await developer.goto('/preview-features');
   await expect(developer.getByRole('link', { name: 'accept its risks again' }).first()).toBeVisible();
   const renewed = await accepted(developer, kept.feature);
@@ -167,6 +170,27 @@ test('what expires is taken back after a notice, and a renewal in time keeps it'
   forge(`update notices set given_at = given_at - interval '2 days' where acceptance_id = '${lost.id}'`, own.database.owner);
   await expect.poll(() => steps(lost.id), within).toEqual(['approved', 'effective', 'ending: expired', 'ended: expired']);
   expect(await label(lost.feature)).toBeUndefined();
+  await expect.poll(() => mails(lost.id), within).toContain('dana@example.com Ended');
+});
+
+test('with the mail server away nothing else waits, the page says who was not told, and they are told once it is back', async ({ open, own }) => {
+  test.setTimeout(90_000);
+  const [developer, administrator] = [await open('dana'), await open('ada')];
+  const { steps, mails } = optIns(own);
+  await own.processes.stop(own.mailbox.entry, 'SIGKILL');
+  const { id } = await waiting(developer, administrator);
+  const told = administrator.getByRole('region', { name: 'Told by e-mail' });
+  const again = async () => (await administrator.goto(`/preview-features/acceptances/${id}`), told.innerText({ timeout: 1000 }).catch(() => ''));
+  await expect.poll(again, within).toContain('The mail server could not be reached.');
+  own.mailbox.entry = own.mailbox.entry.again();
+  await expect.poll(() => fetch(own.mailbox.url).then(({ ok }) => ok, () => false), within).toBe(true);
+  // The pause until the next attempt is over.
+  forge(`update notifications set next_attempt_at = now() where acceptance_id = '${id}'`, own.database.owner);
+  await expect.poll(() => mails(id), within).toEqual(['platform-team@example.com Decide']);
+  await expect.poll(again, within).not.toContain('Not sent');
+  await decided(administrator, id, 'approve');
+  await expect.poll(() => steps(id), within).toEqual(['approved', 'effective']);
+  await expect.poll(() => mails(id), within).toContain('lee@example.com Effective');
 });
 
 test('with the provider away those who are signed in go on, and signing in says what is wrong', async ({ open, own }) => {

@@ -42,3 +42,9 @@ export const kube = Kube.fromConfig(stack.kubeconfig);
 export function clusterAudit() {
   return readFileSync(stack.clusterAudit, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
 }
+
+/** The mails about an acceptance that the mail server has taken, the oldest first. */
+export async function mailsAbout(id, mailbox = stack.mailbox) {
+  const mails = await (await fetch(`${mailbox}/mails.json`)).json();
+  return mails.filter((mail) => mail.id.includes(id)).reverse();
+}

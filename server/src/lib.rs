@@ -5,6 +5,7 @@ pub mod commands;
 pub mod config;
 pub mod health;
 pub mod identity_provider;
+pub mod mailer;
 pub mod router;
 pub mod serve;
 pub mod sessions;

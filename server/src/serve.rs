@@ -3,15 +3,18 @@
 use crate::cluster::KubeCluster;
 use crate::config::Config;
 use crate::identity_provider::OpenIdProvider;
+use crate::mailer::SmtpMailer;
 use crate::router::router;
 use crate::sessions::PgSessionStore;
 use crate::webhook::Webhook;
 use anyhow::Context;
 use app::audit::api::publish_head;
-use app::ports::Witness;
-use app::preview::api::steward;
+use app::error::AppError;
+use app::ports::{Mailer, Witness};
+use app::preview::api::{notify, steward};
 use app::state::AppState;
 use axum::Router;
+use futures::future::BoxFuture;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -47,7 +50,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
     let writes = TaskTracker::new();
-    tokio::spawn(do_rounds(state.clone()));
+    let duties: [(&str, Duty); 3] = [
+        ("looking after opt-ins", |state, now| Box::pin(steward(state, now))),
+        ("publishing the head of the record", |state, now| Box::pin(publish_head(state, now))),
+        ("telling people by e-mail", |state, now| Box::pin(notify(state, now))),
+    ];
+    for (what, duty) in duties {
+        tokio::spawn(do_rounds(what, state.clone(), duty, writes.clone()));
+    }
     let app = router(&config, state, writes.clone());
     tokio::spawn(delete_expired_sessions(store));
     tracing::info!(listen = %config.listen, "ready");
@@ -74,6 +84,8 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
         identity_provider: Arc::new(identity_provider),
         identity_provider_origin: config.oidc.issuer.origin().ascii_serialization(),
         witness: witness(config)?,
+        mailer: mailer(config)?,
+        public_url: config.public_url.clone(),
         policy: Arc::new(config.policy.clone()),
         leptos: leptos_options(config),
     })
@@ -82,6 +94,11 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
 fn witness(config: &Config) -> anyhow::Result<Option<Arc<dyn Witness>>> {
     let Some(settings) = config.heads_webhook.clone() else { return Ok(None) };
     Ok(Some(Arc::new(Webhook::new(settings)?)))
+}
+
+fn mailer(config: &Config) -> anyhow::Result<Option<Arc<dyn Mailer>>> {
+    let Some(settings) = config.mail_server.clone() else { return Ok(None) };
+    Ok(Some(Arc::new(SmtpMailer::new(settings)?)))
 }
 
 /// Where the pages find the WASM.
@@ -108,17 +125,30 @@ async fn delete_expired_sessions(store: PgSessionStore) {
 /// How often it is looked what is due.
 const ROUND: Duration = Duration::from_secs(5);
 
-/// What the portal does without being asked; whichever replica comes first does it.
-async fn do_rounds(state: AppState) {
+/// Something that the portal does without being asked; what is due at a moment.
+type Duty = for<'a> fn(&'a AppState, Timestamp) -> BoxFuture<'a, Result<(), AppError>>;
+
+/// Does it until the portal stops; whichever replica comes first does it. Each duty by itself, so that none waits for
+/// another's part, and each round by itself, so that one that breaks is not the last. What has begun is ended first.
+async fn do_rounds(what: &'static str, state: AppState, duty: Duty, rounds: TaskTracker) {
     let mut tick = tokio::time::interval(ROUND);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        if let Err(error) = steward(&state, Timestamp::now()).await {
-            tracing::warn!(%error, "opt-ins could not be looked after");
+        if rounds.is_closed() {
+            return;
         }
-        if let Err(error) = publish_head(&state, Timestamp::now()).await {
-            tracing::warn!(%error, "the head of the record could not be published");
+        let state = state.clone();
+        match rounds.spawn(async move { duty(&state, Timestamp::now()).await }).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                metrics::counter!("fairway_rounds_failed_total", "what" => what).increment(1);
+                tracing::warn!(%error, what, "a round ended early");
+            }
+            Err(error) => {
+                metrics::counter!("fairway_rounds_failed_total", "what" => what).increment(1);
+                tracing::error!(%error, what, "a round broke");
+            }
         }
     }
 }
