@@ -5,12 +5,12 @@
 mod parts;
 
 use app::actor::Profile;
-use app::audit::api::{post_export, publish_head};
+use app::audit::api::{audited, post_export, publish_head};
 use app::audit::chain::{ChainError, ChainVerifier, Entry, Head, Link};
 use app::audit::store::{
-    NewEvent, append, check_identities, erase_person, list_writes, stream_links, stream_rows, written_end,
+    NewEvent, append, erase_person, list_identities, list_writes, stream_links, stream_rows, written_end,
 };
-use app::audit::{Action, Filter, Outcome, Phase};
+use app::audit::{Action, Evidence, Filter, Outcome, Phase};
 use app::state::{AppState, Policy};
 use axum::Router;
 use axum::extract::State;
@@ -35,10 +35,12 @@ use url::Url;
 use uuid::Uuid;
 
 /// Tables that only grow, each with a column that could be written.
-const APPEND_ONLY: [(&str, &str); 8] = [
+const APPEND_ONLY: [(&str, &str); 10] = [
     ("audit_events", "entry"),
     ("identities", "salt"),
     ("submissions", "manifest"),
+    ("submission_reviews", "verdict"),
+    ("submission_comments", "body"),
     ("apply_results", "message"),
     ("risk_statements", "document"),
     ("acceptances", "document"),
@@ -48,6 +50,7 @@ const APPEND_ONLY: [(&str, &str); 8] = [
 
 fn event<'a>(actor: &'a Profile, intent_id: Option<Uuid>, phase: Phase, object: &'a str) -> NewEvent<'a> {
     let detail = json!({ "b": "2", "a": "1" });
+    let actor = actor.into();
     NewEvent { intent_id, phase, actor, action: Action::NamespaceCreate, object, detail, request_id: "request" }
 }
 
@@ -63,7 +66,13 @@ async fn verify(database: &PgPool) -> Result<u64, ChainError> {
     for link in stream_links(database, 1, i64::MAX).try_collect::<Vec<Link>>().await.unwrap() {
         verifier.accept(&link)?;
     }
-    verifier.finish(Some(written)).map(|()| verifier.rows())
+    verifier.finish(Some(written), None).map(|()| verifier.rows())
+}
+
+/// How many people the record knows, and how many of them are blanked.
+async fn people(database: &PgPool) -> (usize, usize) {
+    let identities = list_identities(database).await.unwrap();
+    (identities.len(), identities.iter().filter(|stored| stored.identity.is_none()).count())
 }
 
 /// What somebody does who owns the database and wants to leave no trace.
@@ -166,56 +175,120 @@ async fn rows_written_at_the_same_time_form_one_unbroken_chain(options: PgPoolOp
     futures::future::try_join_all(writes).await.unwrap();
     assert_eq!(verify(&portal).await, Ok(20));
     // One person, one identity.
-    assert_eq!(check_identities(&portal).await.unwrap(), (1, 0, None));
+    assert_eq!(people(&portal).await, (1, 0));
 }
 
-#[sqlx::test(migrations = "../migrations")]
-async fn a_change_made_behind_the_triggers_back_is_found(owner: PgPool) {
-    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b", "Namespace//c"]).await;
-    let change = "update audit_events set entry = replace(entry, 'Namespace//b', 'Namespace//x'),
-        hash = sha256(previous_hash || convert_to(replace(entry, 'Namespace//b', 'Namespace//x'), 'UTF8')) where sequence = 2";
-    behind_the_triggers_back(&owner, &[change]).await;
-    assert_eq!(verify(&owner).await, Err(ChainError::Changed { sequence: 3 }));
+/// Five rows, changed by their owner: what `fairway audit verify` then says of all of them, and of the three in the middle.
+async fn told_of(owner: &PgPool, forgery: &[&'static str], of_all: &str, of_the_middle: &str) {
+    let objects = ["Namespace//a", "Namespace//b", "Namespace//c", "Namespace//d", "Namespace//e"];
+    intend(owner, &profile("dana", &[]), &objects).await;
+    let verify = |arguments: &[&str]| fairway(&owner.connect_options(), &[&["audit", "verify"], arguments].concat());
+    let middle = ["--first", "2", "--last", "4"];
+    for arguments in [&[][..], &middle] {
+        let (code, said) = verify(arguments);
+        assert_eq!((code, said.contains("unbroken")), (Some(0), true), "before {arguments:?}: {said}");
+    }
+    behind_the_triggers_back(owner, forgery).await;
+    for (arguments, told) in [(&[][..], of_all), (&middle, of_the_middle)] {
+        let (code, said) = verify(arguments);
+        assert_eq!(
+            (code, said.contains(told), said.contains("unbroken")),
+            (Some(1), true, false),
+            "{arguments:?}: {said}"
+        );
+    }
 }
 
-#[sqlx::test(migrations = "../migrations")]
-async fn a_row_taken_from_the_middle_is_found(owner: PgPool) {
-    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b", "Namespace//c"]).await;
-    behind_the_triggers_back(&owner, &["delete from audit_events where sequence = 2"]).await;
-    assert_eq!(verify(&owner).await, Err(ChainError::Gap { expected: 2, found: 3 }));
+macro_rules! forgeries {
+    ($($name:ident($($statement:literal),*) is $of_all:literal and $of_the_middle:literal;)*) => {
+        $(#[sqlx::test(migrations = "../migrations")]
+        async fn $name(owner: PgPool) {
+            told_of(&owner, &[$($statement),*], $of_all, $of_the_middle).await;
+        })*
+    };
 }
 
-#[sqlx::test(migrations = "../migrations")]
-async fn two_rows_that_changed_places_are_found(owner: PgPool) {
-    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b", "Namespace//c"]).await;
-    let swap = [
+forgeries! {
+    a_change_made_behind_the_triggers_back_is_found(
+        "update audit_events set entry = replace(entry, 'Namespace//b', 'Namespace//x'),
+           hash = sha256(previous_hash || convert_to(replace(entry, 'Namespace//b', 'Namespace//x'), 'UTF8')) where sequence = 2"
+    ) is "row 3 was changed" and "row 3 was changed";
+    a_row_taken_from_the_middle_is_found(
+        "delete from audit_events where sequence = 3"
+    ) is "row 3 is missing" and "row 3 is missing";
+    a_row_taken_from_the_beginning_of_a_part_is_found(
+        "delete from audit_events where sequence = 2"
+    ) is "row 2 is missing" and "row 2 is missing";
+    a_row_taken_from_the_end_of_a_part_is_found(
+        "delete from audit_events where sequence = 4"
+    ) is "row 4 is missing" and "ends with row 3, though row 4 was written";
+    a_part_of_which_nothing_is_left_is_found(
+        "delete from audit_events where sequence between 2 and 4"
+    ) is "row 2 is missing" and "ends with row 1, though row 4 was written";
+    two_rows_that_changed_places_are_found(
         "alter table audit_events drop constraint audit_events_check",
         "update audit_events set sequence = 99 where sequence = 2",
         "update audit_events set sequence = 2 where sequence = 3",
-        "update audit_events set sequence = 3 where sequence = 99",
-    ];
-    behind_the_triggers_back(&owner, &swap).await;
-    assert_eq!(verify(&owner).await, Err(ChainError::Changed { sequence: 2 }));
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn rows_cut_from_the_end_are_found(owner: PgPool) {
-    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b", "Namespace//c"]).await;
-    behind_the_triggers_back(&owner, &["delete from audit_events where sequence = 3"]).await;
-    assert_eq!(verify(&owner).await, Err(ChainError::CutOff { expected: 3, found: 2 }));
-}
-
-#[sqlx::test(migrations = "../migrations")]
-async fn somebody_elses_name_in_place_of_the_actors_is_found(owner: PgPool) {
-    intend(&owner, &profile("dana", &[]), &["Namespace//a"]).await;
-    let forge = [
+        "update audit_events set sequence = 3 where sequence = 99"
+    ) is "row 2 was changed" and "row 2 was changed";
+    rows_cut_from_the_end_are_found(
+        "delete from audit_events where sequence > 3"
+    ) is "ends with row 3, though row 5 was written" and "ends with row 3, though row 4 was written";
+    a_column_that_says_something_else_than_its_row_is_found(
+        "alter table audit_events alter column action drop expression",
+        "update audit_events set action = 'session.sign_in' where sequence = 3"
+    ) is "the columns of row 3 are not" and "the columns of row 3 are not";
+    a_detail_that_pages_would_not_show_is_found(
+        "alter table audit_events alter column detail drop expression",
+        "update audit_events set detail = '{}' where sequence = 4"
+    ) is "the columns of row 4 are not" and "the columns of row 4 are not";
+    an_actor_who_was_removed_is_found(
+        "alter table audit_events drop constraint audit_events_actor_fkey",
+        "alter table identities disable trigger all",
+        "delete from identities"
+    ) is "whoever acted in row 1 is not" and "whoever acted in row 2 is not";
+    somebody_elses_name_in_place_of_the_actors_is_found(
         "alter table identities disable trigger all",
         "alter table identities drop constraint identities_check1",
-        "update identities set details = '[\"https://idp.example.com\",\"pia\",\"PIA\",\"pia@example.com\"]'",
+        "update identities set details = '[\"https://idp.example.com\",\"pia\",\"PIA\",\"pia@example.com\"]'"
+    ) is "are not those that were recorded" and "are not those that were recorded";
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn who_was_blanked_without_a_row_that_says_so_is_found(owner: PgPool) {
+    intend(&owner, &profile("dana", &[]), &["Namespace//a"]).await;
+    // The trigger lets whoever owns the database blank, which must be possible.
+    owner.execute("update identities set salt = null, details = null").await.unwrap();
+    let (code, said) = fairway(&owner.connect_options(), &["audit", "verify"]);
+    assert_eq!((code, said.contains("does not show that they were blanked")), (Some(1), true), "{said}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_history_written_anew_is_found_by_a_head_that_was_published_before(owner: PgPool) {
+    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//b"]).await;
+    let published = written_end(&owner).await.unwrap();
+    let anew = [
+        "delete from audit_events",
+        "update audit_end set sequence = 0, hash = decode(repeat('00', 32), 'hex')",
+        "alter table audit_events enable trigger all",
     ];
-    behind_the_triggers_back(&owner, &forge).await;
-    let (_, _, wrong) = check_identities(&owner).await.unwrap();
-    assert!(wrong.is_some());
+    behind_the_triggers_back(&owner, &anew).await;
+    intend(&owner, &profile("dana", &[]), &["Namespace//a", "Namespace//other"]).await;
+    let verify = |heads: &[Head]| {
+        let lines: String = heads.iter().map(|head| format!("{head}\n")).collect();
+        let file = std::env::temp_dir().join(format!("fairway-heads-{}.txt", Uuid::new_v4()));
+        std::fs::write(&file, lines).unwrap();
+        let told = fairway(&owner.connect_options(), &["audit", "verify", "--heads", file.to_str().unwrap()]);
+        std::fs::remove_file(file).unwrap();
+        told
+    };
+    assert_eq!(fairway(&owner.connect_options(), &["audit", "verify"]).0, Some(0), "by itself it looks whole");
+    let new = written_end(&owner).await.unwrap();
+    // Also where the false head was published since, before the real one or after it.
+    for heads in [&[published][..], &[published, new], &[new, published]] {
+        let (code, said) = verify(heads);
+        assert_eq!((code, said.contains("history was written anew")), (Some(1), true), "{said}");
+    }
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -225,8 +298,8 @@ async fn blanking_a_person_leaves_what_they_did_and_an_unbroken_chain(owner: PgP
     intend(&owner, &pia.profile, &["Namespace//b"]).await;
     let mut connection = owner.acquire().await.unwrap();
     let erased = erase_person(&mut connection, &dana.profile.issuer, &dana.profile.subject).await.unwrap();
-    assert_eq!((erased, verify(&owner).await), (1, Ok(2)));
-    assert_eq!(check_identities(&owner).await.unwrap(), (2, 1, None));
+    assert_eq!((erased.len(), verify(&owner).await), (1, Ok(2)));
+    assert_eq!(people(&owner).await, (2, 1));
     let writes = list_writes(&owner, i64::MAX, &Filter::default(), 10).await.unwrap();
     let shown: Vec<_> =
         writes.iter().map(|write| (write.object.as_str(), write.actor.as_ref().map(|who| who.name.as_str()))).collect();
@@ -241,7 +314,7 @@ async fn blanking_a_person_leaves_what_they_did_and_an_unbroken_chain(owner: PgP
     assert_eq!(left, 0);
     // Somebody who comes back is somebody new to the record.
     intend(&owner, &dana.profile, &["Namespace//c"]).await;
-    assert_eq!((verify(&owner).await, check_identities(&owner).await.unwrap()), (Ok(3), (3, 1, None)));
+    assert_eq!((verify(&owner).await, people(&owner).await), (Ok(3), (3, 1)));
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -252,7 +325,7 @@ async fn a_write_whose_outcome_was_never_recorded_is_not_shown_as_a_success(
     let portal = portal_role(options, connect).await;
     let actor = profile("dana", &[]);
     intend(&portal, &actor, &["Namespace//lost"]).await;
-    let intent = append(&portal, event(&actor, None, Phase::Intent, "Namespace//kept")).await.unwrap();
+    let intent = append(&portal, event(&actor, None, Phase::Intent, "Namespace//kept")).await.unwrap().id;
     append(&portal, event(&actor, Some(intent), Phase::Succeeded, "Namespace//kept")).await.unwrap();
     let writes = list_writes(&portal, i64::MAX, &Filter::default(), 10).await.unwrap();
     let shown: Vec<_> = writes.iter().map(|write| (write.object.as_str(), write.outcome)).collect();
@@ -271,8 +344,8 @@ async fn writes_are_found_by_person_action_object_reference_and_time(
         (&dana, Action::WorkloadApply, "Submission/shop/web", "r2"),
         (&pia, Action::WorkloadApply, "Submission/pay/web", "r3"),
     ] {
-        let new =
-            NewEvent { intent_id: None, phase: Phase::Succeeded, actor, action, object, detail: json!({}), request_id };
+        let (actor, detail) = (actor.into(), json!({}));
+        let new = NewEvent { intent_id: None, phase: Phase::Succeeded, actor, action, object, detail, request_id };
         append(&portal, new).await.unwrap();
     }
     let found = async |filter: Filter| {
@@ -295,8 +368,17 @@ async fn writes_are_found_by_person_action_object_reference_and_time(
     assert_eq!(found(none()).await, all);
     assert_eq!(found(Filter { person: "PIA@".into(), ..none() }).await, all[2..]);
     assert_eq!(found(Filter { person: "nobody".into(), ..none() }).await, [""; 0]);
-    assert_eq!(found(Filter { actions: vec![Action::WorkloadApply], ..none() }).await, all[1..]);
-    assert_eq!(found(Filter { names: vec!["shop".into()], ..none() }).await, all[..1]);
+    assert_eq!(found(Filter { action: Some(Action::WorkloadApply), ..none() }).await, all[1..]);
+    let evidence = |actions: &[Action], names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Filter { evidence: Some(Evidence { actions: actions.to_vec(), names }), ..none() }
+    };
+    assert_eq!(found(evidence(&[Action::WorkloadApply], &[])).await, all[1..]);
+    assert_eq!(found(evidence(&[], &["shop"])).await, all[..1]);
+    assert_eq!(found(evidence(&[Action::WorkloadApply], &["shop"])).await, all);
+    assert_eq!(found(evidence(&[], &[])).await, [""; 0], "a control that only articles are evidence for");
+    let both = Filter { action: Some(Action::NamespaceCreate), ..evidence(&[Action::WorkloadApply], &[]) };
+    assert_eq!(found(both).await, [""; 0], "no evidence for it");
     assert_eq!(found(Filter { object: "shop".into(), ..none() }).await, all[..2]);
     assert_eq!(found(Filter { object: "web".into(), ..none() }).await, all[1..]);
     assert_eq!(found(Filter { object: "Submission/pay/web".into(), ..none() }).await, all[2..]);
@@ -308,10 +390,48 @@ async fn writes_are_found_by_person_action_object_reference_and_time(
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn the_export_of_a_period_holds_the_outcomes_of_what_began_in_it_and_of_nothing_else(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    let dana = profile("dana", &[]);
+    let intend_one = async |object| append(&portal, event(&dana, None, Phase::Intent, object)).await.unwrap().id;
+    let before = intend_one("Namespace//before").await;
+    let within = intend_one("Namespace//within").await;
+    let (from, until): (jiff_sqlx::Timestamp, jiff_sqlx::Timestamp) = sqlx::query_as(
+        "select min(occurred_at), max(occurred_at) + interval '1 microsecond' from audit_events where sequence = 2",
+    )
+    .fetch_one(&portal)
+    .await
+    .unwrap();
+    for (intent, object) in [(before, "Namespace//before"), (within, "Namespace//within")] {
+        append(&portal, event(&dana, Some(intent), Phase::Succeeded, object)).await.unwrap();
+    }
+    let period = Filter { from: Some(from.to_jiff()), until: Some(until.to_jiff()), ..Filter::default() };
+    let mut transaction = portal.begin().await.unwrap();
+    let rows = stream_rows(&mut transaction, &period).await.unwrap().try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.link.sequence).collect::<Vec<_>>(), [2, 4]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn the_outcome_of_a_write_does_not_bring_back_whoever_was_blanked_meanwhile(owner: PgPool) {
+    let dana = actor(&owner, "dana", &[]).await;
+    let state = AppState { policy: Policy::default().into(), ..state_of(&owner).await };
+    let written = audited(&state, &dana, Action::NamespaceCreate, "Namespace//a", json!({}), |_| async {
+        let mut connection = owner.acquire().await?;
+        assert_eq!(erase_person(&mut connection, &dana.profile.issuer, &dana.profile.subject).await?.len(), 1);
+        Ok(())
+    });
+    written.await.unwrap();
+    assert_eq!((verify(&owner).await, people(&owner).await), (Ok(2), (1, 1)));
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn a_write_has_at_most_one_outcome(options: PgPoolOptions, connect: PgConnectOptions) {
     let portal = portal_role(options, connect).await;
     let actor = profile("dana", &[]);
-    let intent = append(&portal, event(&actor, None, Phase::Intent, "Namespace//a")).await.unwrap();
+    let intent = append(&portal, event(&actor, None, Phase::Intent, "Namespace//a")).await.unwrap().id;
     append(&portal, event(&actor, Some(intent), Phase::Failed, "Namespace//a")).await.unwrap();
     assert!(append(&portal, event(&actor, Some(intent), Phase::Succeeded, "Namespace//a")).await.is_err());
     assert_eq!(verify(&portal).await, Ok(2));
@@ -338,12 +458,17 @@ async fn the_command_line_verifies_exports_and_blanks(options: PgPoolOptions, co
     let (code, said) = fairway(&connect, &["audit", "verify"]);
     assert_eq!((code, said.starts_with("2 rows, unbroken. The head is 2 ")), (Some(0), true), "{said}");
     let issuer = "https://idp.example.com";
-    let (code, said) = fairway(&connect, &["audit", "erase", "--issuer", issuer, "--subject", "nobody"]);
+    let erase = |subject| {
+        fairway(&connect, &["audit", "erase", "--issuer", issuer, "--subject", subject, "--reason", "TICKET-7"])
+    };
+    let (code, said) = erase("nobody");
     assert_eq!((code, said.contains("knows nobody")), (Some(1), true), "{said}");
-    let (code, said) = fairway(&connect, &["audit", "erase", "--issuer", issuer, "--subject", "dana"]);
+    let (code, said) = erase("dana");
     assert_eq!(code, Some(0), "{said}");
+    let (code, said) = fairway(&connect, &["audit", "verify"]);
+    assert_eq!((code, said.contains("2 identities, 1 of them blanked")), (Some(0), true), "{said}");
     let (_, exported) = fairway(&connect, &["audit", "export"]);
-    assert_eq!(exported.lines().count(), 3);
+    assert_eq!(exported.lines().count(), 4, "that it is exported stands before the first row");
     assert!(!exported.contains("dana") && exported.contains("record.erase"), "{exported}");
     let (_, table) = fairway(&connect, &["audit", "export", "--format", "csv", "--to", "2020-01-01"]);
     assert_eq!(table.lines().count(), 1, "{table}");
@@ -351,16 +476,29 @@ async fn the_command_line_verifies_exports_and_blanks(options: PgPoolOptions, co
     std::fs::write(&file, &exported).unwrap();
     let path = file.to_str().unwrap();
     let (code, said) = fairway(&connect, &["audit", "verify", path]);
-    assert_eq!((code, said.contains("3 rows, unbroken")), (Some(0), true), "{said}");
+    assert_eq!((code, said.contains("4 rows, unbroken")), (Some(0), true), "{said}");
     let (code, said) = fairway(&connect, &["audit", "verify", path, "--first", "2", "--last", "3"]);
     assert_eq!((code, said.contains("2 rows, unbroken")), (Some(0), true), "{said}");
     std::fs::remove_file(file).unwrap();
-    let statement = "delete from audit_events where sequence = 3";
+    let exports: Vec<(String, String)> = sqlx::query_as(
+        "select o.phase, o.detail ->> 'rows' from audit_events i join audit_events o on o.intent_id = i.id
+         where i.action = 'record.export' order by i.sequence",
+    )
+    .fetch_all(&owner)
+    .await
+    .unwrap();
+    let done = |rows: &str| ("succeeded".to_owned(), rows.to_owned());
+    assert_eq!(exports, [done("4"), done("0")]);
+    let (code, said) = fairway(&connect, &["audit", "export", "--action", "nothing"]);
+    assert_eq!((code, said.contains("--action: Choose what they did")), (Some(1), true), "{said}");
+    let (_, erased) = fairway(&connect, &["audit", "export", "--action", "record.erase"]);
+    assert_eq!((erased.lines().count(), erased.contains("TICKET-7")), (1, true), "{erased}");
+    let statement = "delete from audit_events where sequence = (select max(sequence) from audit_events)";
     behind_the_triggers_back(&owner, &[statement]).await;
     let (code, said) = fairway(&connect, &["audit", "verify"]);
     assert_eq!((code, said.contains("its end was cut off")), (Some(1), true), "{said}");
-    let (code, said) = fairway(&connect, &["audit", "verify", "--first", "2"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = fairway(&connect, &["audit", "verify", "--first", "3", "--last", "2"]);
+    assert_eq!((code, said.contains("must not be before")), (Some(1), true), "{said}");
 }
 
 /// A webhook that answers what it is told to, and keeps what it gets.

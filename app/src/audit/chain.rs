@@ -140,6 +140,8 @@ pub enum ChainError {
 /// Checks rows one after the other.
 #[derive(Debug, Clone)]
 pub struct ChainVerifier {
+    /// The row that must come next; nothing in a selection, in which any later row may.
+    next: Option<i64>,
     /// Where the chain ends so far; nothing before the first row of a part of it.
     end: Option<Head>,
     rows: u64,
@@ -151,20 +153,35 @@ impl ChainVerifier {
     /// For a whole chain.
     #[must_use]
     pub fn of_all() -> Self {
-        Self { end: Some(Head::GENESIS), rows: 0, heads_met: 0, published: BTreeMap::new() }
+        Self { next: Some(1), end: Some(Head::GENESIS), rows: 0, heads_met: 0, published: BTreeMap::new() }
     }
 
-    /// For a part of one: the first row is taken as it comes.
+    /// For a part of one that begins with a row; what came before that is taken as it says.
     #[must_use]
-    pub fn of_a_part() -> Self {
-        Self { end: None, ..Self::of_all() }
+    pub fn from_row(first: i64) -> Self {
+        match first {
+            ..=1 => Self::of_all(),
+            _ => Self { next: Some(first), end: None, ..Self::of_all() },
+        }
+    }
+
+    /// For some rows of one.
+    #[must_use]
+    pub fn of_a_selection() -> Self {
+        Self { next: None, end: None, ..Self::of_all() }
     }
 
     /// Compares with heads that were kept elsewhere.
-    #[must_use]
-    pub fn against(mut self, published: impl IntoIterator<Item = Head>) -> Self {
-        self.published.extend(published.into_iter().map(|head| (head.sequence, head.hash)));
-        self
+    ///
+    /// # Errors
+    /// [`ChainError::Rewritten`] where two of them differ about one row.
+    pub fn against(mut self, published: impl IntoIterator<Item = Head>) -> Result<Self, ChainError> {
+        for Head { sequence, hash } in published {
+            if self.published.insert(sequence, hash).is_some_and(|other| other != hash) {
+                return Err(ChainError::Rewritten { sequence });
+            }
+        }
+        Ok(self)
     }
 
     /// Takes the next row.
@@ -173,27 +190,16 @@ impl ChainVerifier {
     /// Where the chain breaks.
     pub fn accept(&mut self, link: &Link) -> Result<(), ChainError> {
         let sequence = link.sequence;
-        if let Some(end) = self.end {
-            if sequence != end.sequence + 1 {
-                return Err(ChainError::Gap { expected: end.sequence + 1, found: sequence });
-            }
-            if link.previous_hash != end.hash {
-                return Err(ChainError::Changed { sequence });
-            }
+        let expected = self.next.unwrap_or_else(|| self.end().sequence + 1);
+        let is_next = match self.next {
+            Some(next) => sequence == next,
+            None => sequence >= expected,
+        };
+        if !is_next {
+            return Err(ChainError::Gap { expected, found: sequence });
         }
-        self.accept_alone(link)
-    }
-
-    /// Takes a row of a selection, in which others may be missing: it must be whole, and come after the row before.
-    ///
-    /// # Errors
-    /// Where it was changed or moved.
-    pub fn accept_alone(&mut self, link: &Link) -> Result<(), ChainError> {
-        let sequence = link.sequence;
-        if let Some(end) = self.end.filter(|end| sequence <= end.sequence) {
-            return Err(ChainError::Gap { expected: end.sequence + 1, found: sequence });
-        }
-        if !link.is_whole() {
+        let follows = self.next.is_none() || self.end.is_none_or(|end| link.previous_hash == end.hash);
+        if !follows || !link.is_whole() {
             return Err(ChainError::Changed { sequence });
         }
         match self.published.get(&sequence) {
@@ -201,6 +207,7 @@ impl ChainVerifier {
             Some(_) => self.heads_met += 1,
             None => {}
         }
+        self.next = self.next.map(|next| next + 1);
         self.end = Some(Head { sequence, hash: link.hash });
         self.rows += 1;
         Ok(())
@@ -224,20 +231,22 @@ impl ChainVerifier {
         self.rows
     }
 
-    /// Checks, after the last row, that it is the last that was ever written: as the table says itself, where it is
-    /// there to be asked, and as the published heads say.
+    /// Checks, after the last row, that it is the last one there was: as the table says itself, where it is there to be
+    /// asked, and as the published heads say; or, of a part, that it is the row `last`. Of a selection nobody knows.
     ///
     /// # Errors
     /// [`ChainError::CutOff`], or [`ChainError::Rewritten`].
-    pub fn finish(&self, written: Option<Head>) -> Result<(), ChainError> {
-        let found = self.end();
+    pub fn finish(&self, written: Option<Head>, last: Option<i64>) -> Result<(), ChainError> {
+        let Some(next) = self.next else { return Ok(()) };
+        let found = next - 1;
         let published = self.published.keys().next_back().copied().unwrap_or(0);
-        let expected = published.max(written.map_or(0, |head| head.sequence));
-        if expected > found.sequence {
-            return Err(ChainError::CutOff { expected, found: found.sequence });
+        let ever = published.max(written.map_or(0, |head| head.sequence));
+        let expected = last.unwrap_or(ever);
+        if expected > found {
+            return Err(ChainError::CutOff { expected, found });
         }
-        match written.filter(|written| *written != found) {
-            Some(written) => Err(ChainError::Rewritten { sequence: written.sequence }),
+        match written.zip(self.end).filter(|(written, end)| written.sequence == end.sequence && written != end) {
+            Some((Head { sequence, .. }, _)) => Err(ChainError::Rewritten { sequence }),
             None => Ok(()),
         }
     }
@@ -287,8 +296,32 @@ mod tests {
     fn an_untouched_chain_holds_and_so_does_every_part_of_it() {
         let rows = chain(5);
         let all = verify(ChainVerifier::of_all(), &rows).unwrap();
-        assert_eq!((all.rows(), all.finish(Some(head(&rows[4])))), (5, Ok(())));
-        assert_eq!(verify(ChainVerifier::of_a_part(), &rows[2..4]).map(|part| part.rows()).ok(), Some(2));
+        assert_eq!((all.rows(), all.finish(Some(head(&rows[4])), None)), (5, Ok(())));
+        let part = verify(ChainVerifier::from_row(3), &rows[2..4]).unwrap();
+        assert_eq!((part.rows(), part.finish(Some(head(&rows[4])), Some(4))), (2, Ok(())));
+    }
+
+    #[test]
+    fn a_part_without_its_first_or_last_rows_is_found_and_so_is_one_without_any() {
+        let rows = chain(5);
+        let part = |rows: &[Link]| {
+            verify(ChainVerifier::from_row(2), rows).and_then(|part| part.finish(Some(head(&chain(5)[4])), Some(4)))
+        };
+        assert_eq!(part(&rows[1..4]), Ok(()));
+        assert_eq!(part(&rows[2..4]), Err(ChainError::Gap { expected: 2, found: 3 }));
+        assert_eq!(part(&rows[1..3]), Err(ChainError::CutOff { expected: 4, found: 3 }));
+        assert_eq!(part(&[]), Err(ChainError::CutOff { expected: 4, found: 1 }));
+    }
+
+    #[test]
+    fn two_heads_of_one_row_that_differ_show_that_history_was_written_anew() {
+        let real = head(&chain(2)[1]);
+        let other = Head { hash: Digest::ZERO, ..real };
+        for published in [[real, other], [other, real]] {
+            let told = ChainVerifier::of_all().against(published).err();
+            assert_eq!(told, Some(ChainError::Rewritten { sequence: 2 }));
+        }
+        assert!(ChainVerifier::of_all().against([real, real]).is_ok());
     }
 
     #[test]
@@ -315,9 +348,9 @@ mod tests {
     fn a_chain_without_its_last_rows_is_found_by_the_table_and_by_any_published_head() {
         let rows = chain(5);
         let cut = verify(ChainVerifier::of_all(), &rows[..3]).unwrap();
-        assert_eq!(cut.finish(Some(head(&rows[4]))), Err(ChainError::CutOff { expected: 5, found: 3 }));
-        let cut = verify(ChainVerifier::of_all().against([head(&rows[3])]), &rows[..3]).unwrap();
-        assert_eq!(cut.finish(None), Err(ChainError::CutOff { expected: 4, found: 3 }));
+        assert_eq!(cut.finish(Some(head(&rows[4])), None), Err(ChainError::CutOff { expected: 5, found: 3 }));
+        let cut = verify(ChainVerifier::of_all().against([head(&rows[3])]).unwrap(), &rows[..3]).unwrap();
+        assert_eq!(cut.finish(None, None), Err(ChainError::CutOff { expected: 4, found: 3 }));
     }
 
     #[test]
@@ -330,16 +363,16 @@ mod tests {
             other = head(&link);
             anew.push(link);
         }
-        let found = verify(ChainVerifier::of_all().against([published]), &anew);
+        let found = verify(ChainVerifier::of_all().against([published]).unwrap(), &anew);
         assert_eq!(found.err(), Some(ChainError::Rewritten { sequence: 2 }));
     }
 
     #[test]
     fn a_selection_may_have_gaps_and_nothing_else() {
         let rows = chain(5);
-        let mut selection = ChainVerifier::of_a_part();
-        assert_eq!([&rows[0], &rows[3]].into_iter().try_for_each(|row| selection.accept_alone(row)), Ok(()));
-        assert_eq!(selection.accept_alone(&rows[1]), Err(ChainError::Gap { expected: 5, found: 2 }));
+        let mut selection = ChainVerifier::of_a_selection();
+        assert_eq!([&rows[0], &rows[3]].into_iter().try_for_each(|row| selection.accept(row)), Ok(()));
+        assert_eq!(selection.accept(&rows[1]), Err(ChainError::Gap { expected: 5, found: 2 }));
     }
 
     #[test]

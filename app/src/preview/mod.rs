@@ -4,6 +4,7 @@ pub mod acceptance;
 pub mod api;
 pub mod evidence;
 pub mod life;
+pub mod notification;
 pub mod opt_in;
 pub mod page;
 pub mod store;
@@ -33,6 +34,15 @@ pub struct Description {
     pub stage: Stage,
     /// When what a retired feature gave is taken back, after notices; nothing for at once.
     pub retires_at: Option<Timestamp>,
+}
+
+impl Description {
+    /// SHA-256 of all that is said: what the record holds of it, as an owner may be a person, whose name it must not keep.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        // A struct of texts always has a text.
+        Digest::of(serde_json::to_string(self).unwrap_or_default())
+    }
 }
 
 /// A published version of a risk statement.

@@ -74,9 +74,10 @@ impl Place<'_> {
     async fn keep(&self, state: &AppState, day: &str, head: &Head) -> Result<(), AppError> {
         match self {
             Self::ConfigMap(place) => {
-                let (sequence, text) = (head.sequence, head.to_string());
-                // A key of its own: nothing that was published is ever written over.
-                let key = format!("{day}-{sequence}");
+                let text = head.to_string();
+                // A key of its own, also where another history has as many rows: nothing that was published is ever
+                // written over.
+                let key = format!("{day}-{}", text.replace(' ', "-"));
                 Ok(state.cluster.keep(&place.namespace, &place.config_map, &key, &text).await?)
             }
             Self::Webhook(witness) => Ok(witness.tell(day, head).await?),
@@ -87,7 +88,7 @@ impl Place<'_> {
 fn is_due(last: &Published, now: Timestamp) -> bool {
     let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
     let is_done = last.succeeded_at.is_some_and(|at| day(at) == day(now));
-    let was_just_tried = last.tried_at.is_some_and(|at| now.duration_since(at) < PAUSE);
+    let was_just_tried = last.tried_at.is_some_and(|at| now.duration_since(at).abs() < PAUSE);
     !is_done && !was_just_tried
 }
 
@@ -108,5 +109,7 @@ mod tests {
         assert!(!is_due(&published(Some("2026-11-23T00:00:01Z"), Some("2026-11-23T00:00:01Z")), now));
         assert!(!is_due(&published(Some("2026-11-23T09:50:00Z"), None), now));
         assert!(is_due(&published(Some("2026-11-23T09:45:00Z"), None), now));
+        // A clock that ran ahead once does not end it for good.
+        assert!(is_due(&published(Some("2099-01-01T00:00:00Z"), None), now));
     }
 }

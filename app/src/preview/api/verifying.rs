@@ -3,8 +3,11 @@
 
 use crate::audit::chain::{Entry, Link};
 use crate::audit::export::ExportedRow;
-use crate::audit::{Action, Phase};
+use crate::audit::identity::Identity;
+use crate::audit::{Action, Phase, list_identities};
+use crate::digest::Digest;
 use crate::error::AppError;
+use crate::preview::Description;
 use crate::preview::evidence::{Evidence, is_about};
 use crate::preview::store::{self, AcceptanceQuery};
 use jiff::Timestamp;
@@ -73,7 +76,8 @@ pub async fn verify_acceptances(snapshot: &mut PgConnection, record: OptInRecord
 }
 
 async fn said(snapshot: &mut PgConnection, record: OptInRecord, doubts: &mut Vec<String>) -> Result<Said, AppError> {
-    let identities = store::list_identities(snapshot).await?;
+    let identities: BTreeMap<Digest, Option<Identity>> =
+        list_identities(&mut *snapshot).await?.into_iter().map(|stored| (stored.commitment, stored.identity)).collect();
     let mut intents = BTreeMap::new();
     let mut said = Said { done: Vec::new(), rows: BTreeMap::new() };
     for link in record.links {
@@ -137,6 +141,8 @@ async fn compare_acceptances(
     doubts.extend(unread.into_iter().map(|id| {
         format!("Acceptance {id} is hidden: its feature, its statement or whoever accepted it is not there any more.")
     }));
+    let false_columns = store::list_false_columns(snapshot).await?;
+    doubts.extend(false_columns.into_iter().map(|id| format!("The columns of acceptance {id} are not what it says.")));
     let misattributed = store::list_misattributed(snapshot).await?;
     doubts.extend(misattributed.into_iter().map(|(id, number)| match number {
         0 => format!("Acceptance {id} is kept under another person than the one who accepted."),
@@ -178,17 +184,14 @@ async fn compare_descriptions(
     doubts: &mut Vec<String>,
 ) -> Result<(), AppError> {
     let mut stored = store::list_descriptions(snapshot).await?;
-    let described: BTreeMap<String, [String; 4]> = said
+    let described: BTreeMap<String, String> = said
         .of(Action::FeatureDescribe)
-        .map(|done| {
-            (
-                name_of(&done.entry.object),
-                ["stage", "owner", "name", "retires_at"].map(|field| text(&done.entry.detail, field)),
-            )
-        })
+        .map(|done| (name_of(&done.entry.object), text(&done.entry.detail, "digest")))
         .collect();
     for (feature, said) in described {
-        if stored.remove(&feature) != Some(said) {
+        // Rows from before the digest say too little to compare with.
+        let is_it = |description: Description| said.is_empty() || description.digest().to_string() == said;
+        if !stored.remove(&feature).is_some_and(is_it) {
             doubts.push(format!("What is said about {feature} is not what the record shows."));
         }
     }

@@ -1,7 +1,8 @@
 //! What is stored about opt-ins, as it is compared with the record.
 
-use crate::audit::identity::Identity;
 use crate::digest::Digest;
+use crate::preview::Description;
+use crate::preview::terms::Stage;
 use jiff::Timestamp;
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
@@ -30,7 +31,7 @@ pub async fn list_misattributed(connection: &mut PgConnection) -> sqlx::Result<V
            from named n left join people p on p.id = n.person_id left join identities i on i.commitment = n.identity
            where n.person_id is not null and (p.id is null or i.commitment is null or case when i.details is null
              then p.subject <> 'blanked ' || p.id
-             else (i.issuer, i.subject) is distinct from (p.issuer, p.subject) end)
+             else (i.details::jsonb ->> 0, i.details::jsonb ->> 1) is distinct from (p.issuer, p.subject) end)
            order by 1, 2"#
     )
     .fetch_all(connection)
@@ -71,19 +72,28 @@ pub async fn list_statements(connection: &mut PgConnection) -> sqlx::Result<Vec<
     Ok(statements.collect())
 }
 
-/// What is said about each feature and is recorded: slug, then stage, owner, name, and when it retires.
+/// What is said about each feature, by its slug.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn list_descriptions(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<String, [String; 4]>> {
+pub async fn list_descriptions(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<String, Description>> {
     let rows = sqlx::query!(
-        r#"select slug, stage, owner, name, retires_at as "retires_at: jiff_sqlx::Timestamp" from preview_features"#
+        r#"select slug, name, purpose, owner, documentation_url, stage, retires_at as "retires_at: jiff_sqlx::Timestamp"
+           from preview_features"#
     )
     .fetch_all(connection)
     .await?;
     let descriptions = rows.into_iter().map(|row| {
-        let retires_at = row.retires_at.map(|at| at.to_jiff().to_string()).unwrap_or_default();
-        (row.slug, [row.stage, row.owner, row.name, retires_at])
+        let description = Description {
+            slug: row.slug.clone(),
+            name: row.name,
+            purpose: row.purpose,
+            owner: row.owner,
+            documentation_url: row.documentation_url,
+            stage: Stage::from_stored(&row.stage).unwrap_or_default(),
+            retires_at: row.retires_at.map(|at| at.to_jiff()),
+        };
+        (row.slug, description)
     });
     Ok(descriptions.collect())
 }
@@ -104,18 +114,19 @@ pub async fn list_notices(connection: &mut PgConnection) -> sqlx::Result<Vec<(Uu
     Ok(notices.collect())
 }
 
-/// Who is behind each commitment; nothing where they were blanked.
+/// Acceptances whose columns are not what their documents say: what lists find them by.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn list_identities(connection: &mut PgConnection) -> sqlx::Result<BTreeMap<Digest, Option<Identity>>> {
+pub async fn list_false_columns(connection: &mut PgConnection) -> sqlx::Result<Vec<Uuid>> {
     let rows = sqlx::query!(
-        r#"select commitment as "commitment: Digest", encode(salt, 'hex') as salt, issuer, subject, name, email from identities"#
+        r#"select id from acceptances, lateral (select document::jsonb as said offset 0) as read
+           where (feature_slug, statement_version, statement_digest, identity, scope_kind, scope_name, accepted_at) is distinct from
+             (said ->> 'feature', (said ->> 'statement_version')::integer, decode(said ->> 'statement_digest', 'hex'),
+              decode(said ->> 'person', 'hex'), said -> 'scope' ->> 'kind', said -> 'scope' ->> 'name', (said ->> 'accepted_at')::timestamptz)
+           order by id"#
     )
     .fetch_all(connection)
     .await?;
-    let identities = rows
-        .into_iter()
-        .map(|row| (row.commitment, Identity::stored(row.salt, [row.issuer, row.subject, row.name, row.email])));
-    Ok(identities.collect())
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }

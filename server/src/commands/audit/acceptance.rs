@@ -1,8 +1,9 @@
 //! `fairway audit verify-acceptance`: one acceptance, with nothing but its file.
 
+use super::verify::read_heads;
 use crate::commands::say;
 use anyhow::{Context, bail};
-use app::audit::chain::{ChainVerifier, Link};
+use app::audit::chain::{ChainVerifier, Head, Link};
 use app::audit::export::ExportedRow;
 use app::preview::evidence::Evidence;
 use clap::Args;
@@ -19,6 +20,9 @@ pub struct AcceptanceArguments {
     /// An export of the whole record in JSON Lines, in which its rows must stand.
     #[arg(long)]
     record: Option<PathBuf>,
+    /// Heads that were kept elsewhere, which that record must fit.
+    #[arg(long, requires = "record")]
+    heads: Option<PathBuf>,
 }
 
 impl AcceptanceArguments {
@@ -27,13 +31,17 @@ impl AcceptanceArguments {
             std::fs::read_to_string(&self.file).with_context(|| format!("{} cannot be read", self.file.display()))?;
         let evidence: Evidence = serde_json::from_str(&text).context("this is no exported acceptance")?;
         let proven = evidence.verify()?;
-        let place = match &self.record {
-            Some(path) => stands_in(&evidence, path)?,
-            None => "That they are in the chain is shown with --record and an export of the whole record.".to_owned(),
+        let heads = self.heads.as_deref().map(read_heads).transpose()?.unwrap_or_default();
+        let (what, place) = match &self.record {
+            Some(path) => ("Proven", stands_in(&evidence, path, heads)?),
+            None => (
+                "Everything fits together",
+                "Whether they stand in the record is shown with --record and an export of the whole of it; a file that fits together could be made up.".to_owned(),
+            ),
         };
         let accepted = proven.accepted;
         say(&format!(
-            "Proven: version {} of {} was accepted for {} on {}. It stood: {}. {} rows of the record fit, {} of them by somebody whose details are not in this file. {place}",
+            "{what}: version {} of {} was accepted for {} on {}. It stood: {}. {} rows of the record fit, {} of them by somebody whose details are not in this file. {place}",
             accepted.statement_version,
             accepted.feature,
             accepted.scope,
@@ -47,10 +55,10 @@ impl AcceptanceArguments {
 }
 
 /// Checks that all rows of an acceptance stand in a whole export, and says where that ends.
-fn stands_in(evidence: &Evidence, path: &Path) -> anyhow::Result<String> {
+fn stands_in(evidence: &Evidence, path: &Path, heads: Vec<Head>) -> anyhow::Result<String> {
     let mut missing: BTreeMap<i64, &Link> = evidence.record.iter().map(|row| (row.link.sequence, &row.link)).collect();
     let about = format!("\"acceptance\":\"{}\"", evidence.verify()?.accepted.id);
-    let mut verifier = ChainVerifier::of_all();
+    let mut verifier = ChainVerifier::of_all().against(heads)?;
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     for (number, line) in (1_u64..).zip(BufReader::new(file).lines()) {
         let row: ExportedRow =
@@ -66,8 +74,13 @@ fn stands_in(evidence: &Evidence, path: &Path) -> anyhow::Result<String> {
             None => {}
         }
     }
+    verifier.finish(None, None)?;
     if let Some(sequence) = missing.keys().next() {
         bail!("row {sequence} is not in that record");
     }
-    Ok(format!("They stand in an unbroken record, whose head is {}.", verifier.end()))
+    let fit = format!("They stand in an unbroken record, whose head is {}.", verifier.end());
+    Ok(match verifier.heads_met() {
+        0 => fit,
+        met => format!("{fit} {met} published heads fit."),
+    })
 }

@@ -1,6 +1,6 @@
 //! `fairway audit erase`: a person's details go, what they did stays.
 
-use super::connect;
+use super::{connect, database_user};
 use crate::commands::say;
 use anyhow::bail;
 use app::actor::Profile;
@@ -19,6 +19,9 @@ pub struct EraseArguments {
     /// `sub` of the person.
     #[arg(long)]
     subject: String,
+    /// Why, or where that stands, such as the number of a ticket. It stays in the record, so it must not say who it was.
+    #[arg(long)]
+    reason: String,
 }
 
 impl EraseArguments {
@@ -28,24 +31,27 @@ impl EraseArguments {
         let mut transaction = database.begin().await?;
         hold_person(&mut transaction, &self.issuer, &self.subject).await?;
         let ended = end_what_waits(&mut transaction, &self.issuer, &self.subject).await?;
-        let erased = erase_person(&mut transaction, &self.issuer, &self.subject).await?;
-        if erased == 0 {
+        let blanked = erase_person(&mut transaction, &self.issuer, &self.subject).await?;
+        if blanked.is_empty() {
             bail!("the record knows nobody with this issuer and subject");
         }
+        let user = database_user(&mut transaction).await?;
+        let fairway = Profile::fairway();
         let event = NewEvent {
             intent_id: None,
             phase: Phase::Succeeded,
-            actor: &Profile::fairway(),
+            actor: (&fairway).into(),
             action: Action::RecordErase,
             object: "Person//",
-            // Who it was is what must not be kept.
-            detail: json!({ "identities": erased.to_string() }),
+            // Who it was is what must not be kept; that it was for a reason, and by whose hand, must.
+            detail: json!({ "blanked": blanked, "reason": self.reason, "database_user": user }),
             request_id: "",
         };
         append_in(&mut transaction, event).await?;
         transaction.commit().await?;
         say(&format!(
-            "{erased} identities blanked. Their sessions are ended, and so are {ended} opt-ins that waited for a decision; what they did stays in the record."
+            "{} identities blanked. Their sessions are ended, and so are {ended} opt-ins that waited for a decision; what they did stays in the record.",
+            blanked.len()
         ));
         Ok(())
     }

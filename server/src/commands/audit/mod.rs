@@ -6,7 +6,7 @@ mod export;
 mod verify;
 
 use clap::Subcommand;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 /// What can be done with the record.
 #[derive(Subcommand)]
@@ -30,6 +30,11 @@ impl AuditCommand {
             Self::Erase(arguments) => arguments.run().await,
         }
     }
+}
+
+/// As whom the database knows whoever is at the command line.
+async fn database_user(connection: &mut PgConnection) -> sqlx::Result<String> {
+    sqlx::query_scalar("select session_user::text").fetch_one(connection).await
 }
 
 async fn connect(variable: &str) -> anyhow::Result<PgPool> {

@@ -6,11 +6,13 @@ use anyhow::{Context, bail};
 use app::audit::Action;
 use app::audit::chain::{ChainVerifier, Entry, Head, Link};
 use app::audit::export::ExportedRow;
-use app::audit::store::{check_identities, stream_links, written_end};
+use app::audit::store::{FalseRow, StoredIdentity, find_false_row, list_identities, stream_links, written_end};
+use app::digest::Digest;
 use app::preview::api::{OptInRecord, Verified, verify_acceptances};
 use clap::Args;
 use futures::TryStreamExt;
 use sqlx::{PgConnection, PgPool};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -35,56 +37,54 @@ pub struct VerifyArguments {
 
 impl VerifyArguments {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let heads = match &self.heads {
-            Some(path) => Some(read_heads(&text_of(path)?)?)
-                .filter(|heads| !heads.is_empty())
-                .with_context(|| format!("{} holds no head to compare with", path.display()))?,
-            None => Vec::new(),
+        if self.last.is_some_and(|last| last < self.first) {
+            bail!("--last must not be before --first");
+        }
+        let heads = self.heads.as_deref().map(read_heads).transpose()?.unwrap_or_default();
+        let verifier = match self.selection {
+            true => ChainVerifier::of_a_selection(),
+            false => ChainVerifier::from_row(self.first),
         };
-        let is_whole = self.first == 1 && self.last.is_none() && !self.selection;
-        let verifier = match is_whole {
-            true => ChainVerifier::of_all(),
-            false => ChainVerifier::of_a_part(),
-        };
-        let verifier = verifier.against(heads);
+        let verifier = verifier.against(heads)?;
         match &self.file {
-            Some(path) => self.verify_file(path, verifier, is_whole),
-            None => self.verify_database(&connect("DATABASE_URL").await?, verifier, is_whole).await,
+            Some(path) => self.verify_file(path, verifier),
+            None => self.verify_database(&connect("DATABASE_URL").await?, verifier).await,
         }
     }
 
-    async fn verify_database(
-        &self,
-        database: &PgPool,
-        mut verifier: ChainVerifier,
-        is_whole: bool,
-    ) -> anyhow::Result<()> {
+    fn is_whole(&self) -> bool {
+        self.first == 1 && self.last.is_none() && !self.selection
+    }
+
+    async fn verify_database(&self, database: &PgPool, mut verifier: ChainVerifier) -> anyhow::Result<()> {
         // One state of all tables, so that what is written meanwhile is no difference.
         let mut snapshot = database.begin_with("begin isolation level repeatable read read only").await?;
         let written = written_end(&mut *snapshot).await?;
         let last = self.last.unwrap_or(written.sequence);
-        let (mut opt_ins, mut erased) = (OptInRecord::default(), Erased::default());
+        let (mut opt_ins, mut blanked) = (OptInRecord::default(), Blanked::default());
         {
-            let mut links = stream_links(&mut *snapshot, self.first, last.min(written.sequence));
+            let mut links = stream_links(&mut *snapshot, self.first, last);
             while let Some(link) = links.try_next().await? {
                 verifier.accept(&link)?;
                 opt_ins.take(&link);
-                erased.take(&link);
+                blanked.take(&link);
             }
         }
-        let (identities, blanked, wrong) = check_identities(&mut *snapshot).await?;
-        if let Some(commitment) = wrong {
-            bail!("the details behind the actor {commitment} are not those that were recorded");
-        }
-        say(&format!("{}\n{identities} identities, {blanked} of them blanked.", self.unbroken(&verifier)));
-        if !is_whole {
-            return Ok(());
-        }
-        verifier.finish(Some(written))?;
-        if blanked != erased.identities {
-            bail!("{blanked} identities are blanked, and the record shows {} that were", erased.identities);
-        }
-        compare_acceptances(&mut snapshot, opt_ins).await
+        verifier.finish(Some(written), self.last)?;
+        check_columns(&mut snapshot, self.first, last).await?;
+        let identities = list_identities(&mut *snapshot).await?;
+        check_identities(&identities)?;
+        let unopened = identities.iter().filter(|stored| stored.identity.is_none()).map(|stored| stored.commitment);
+        let compared = match self.is_whole() {
+            true => {
+                blanked.compare(unopened.clone())?;
+                compare_acceptances(&mut snapshot, opt_ins).await?
+            }
+            false => String::new(),
+        };
+        let (unbroken, count) = (self.unbroken(&verifier), unopened.count());
+        say(&format!("{unbroken}\n{} identities, {count} of them blanked.{compared}", identities.len()));
+        Ok(())
     }
 
     fn unbroken(&self, verifier: &ChainVerifier) -> String {
@@ -93,59 +93,100 @@ impl VerifyArguments {
         format!("{} rows, unbroken. The head is {}.{compared}", verifier.rows(), verifier.end())
     }
 
-    fn verify_file(&self, path: &Path, mut verifier: ChainVerifier, is_whole: bool) -> anyhow::Result<()> {
-        let mut blanked = 0_u64;
+    fn verify_file(&self, path: &Path, mut verifier: ChainVerifier) -> anyhow::Result<()> {
+        let (mut unopened, mut rows_unopened, mut blanked) = (BTreeSet::new(), 0_u64, Blanked::default());
         for (number, line) in (1_u64..).zip(BufReader::new(open(path)?).lines()) {
             let row: ExportedRow =
                 serde_json::from_str(&line?).with_context(|| format!("line {number} is no row of the record"))?;
             if row.link.sequence < self.first || self.last.is_some_and(|last| row.link.sequence > last) {
                 continue;
             }
-            match self.selection {
-                true => verifier.accept_alone(&row.link)?,
-                false => verifier.accept(&row.link)?,
-            }
+            verifier.accept(&row.link)?;
+            blanked.take(&row.link);
             let entry: Entry = serde_json::from_str(&row.link.entry).with_context(|| format!("line {number}"))?;
             match row.actor {
                 Some(identity) if identity.commitment() != Some(entry.actor) => {
                     bail!("line {number}: the details of the actor are not those that were recorded")
                 }
                 Some(_) => {}
-                None => blanked += 1,
+                None => {
+                    rows_unopened += 1;
+                    unopened.insert(entry.actor);
+                }
             }
         }
-        if is_whole {
-            verifier.finish(None)?;
+        verifier.finish(None, self.last)?;
+        if self.is_whole() {
+            blanked.compare(unopened.into_iter())?;
         }
-        say(&format!("{}\n{blanked} rows of blanked people.", self.unbroken(&verifier)));
+        say(&format!("{}\n{rows_unopened} rows of blanked people.", self.unbroken(&verifier)));
         Ok(())
     }
 }
 
-async fn compare_acceptances(snapshot: &mut PgConnection, record: OptInRecord) -> anyhow::Result<()> {
+/// Checks that whatever pages and filters read of a row is what its text says, and that somebody stands behind it.
+async fn check_columns(snapshot: &mut PgConnection, first: i64, last: i64) -> anyhow::Result<()> {
+    match find_false_row(snapshot, first, last).await? {
+        Some(FalseRow::Columns(sequence)) => bail!("the columns of row {sequence} are not what its text says"),
+        Some(FalseRow::Actor(sequence)) => bail!("whoever acted in row {sequence} is not among the identities"),
+        None => Ok(()),
+    }
+}
+
+/// Checks that the details behind each commitment are those that were committed to.
+fn check_identities(identities: &[StoredIdentity]) -> anyhow::Result<()> {
+    let is_wrong = |stored: &&StoredIdentity| {
+        stored.identity.as_ref().is_some_and(|identity| identity.commitment() != Some(stored.commitment))
+    };
+    match identities.iter().find(is_wrong) {
+        Some(StoredIdentity { commitment, .. }) => {
+            bail!("the details behind the actor {commitment} are not those that were recorded")
+        }
+        None => Ok(()),
+    }
+}
+
+async fn compare_acceptances(snapshot: &mut PgConnection, record: OptInRecord) -> anyhow::Result<String> {
     let Verified { acceptances, doubts } = verify_acceptances(snapshot, record).await?;
     if doubts.is_empty() {
-        say(&format!("{acceptances} acceptances with their steps and statements, all as recorded."));
-        return Ok(());
+        return Ok(format!("\n{acceptances} acceptances with their steps and statements, all as recorded."));
     }
     bail!("what was accepted is not what was recorded:\n{}", doubts.join("\n"))
 }
 
-/// How many identities the record shows to have been blanked.
+/// Whose details the record shows to have been blanked, by their commitments.
 #[derive(Default)]
-struct Erased {
-    identities: i64,
+struct Blanked {
+    recorded: BTreeSet<Digest>,
+    /// Of rows that say only how many: they are older than the list.
+    uncounted: usize,
 }
 
-impl Erased {
+impl Blanked {
     fn take(&mut self, link: &Link) {
         if !link.entry.contains("\"action\":\"record.erase\"") {
             return;
         }
         let entry = serde_json::from_str::<Entry>(&link.entry).ok();
-        let entry = entry.filter(|entry| entry.action == Action::RecordErase.code());
-        let identities = entry.and_then(|entry| entry.detail["identities"].as_str()?.parse::<i64>().ok());
-        self.identities += identities.unwrap_or_default();
+        let Some(entry) = entry.filter(|entry| entry.action == Action::RecordErase.code()) else { return };
+        match serde_json::from_value::<Vec<Digest>>(entry.detail["blanked"].clone()) {
+            Ok(blanked) => self.recorded.extend(blanked),
+            Err(_) => {
+                let count = entry.detail["identities"].as_str().and_then(|count| count.parse().ok());
+                self.uncounted += count.unwrap_or(0);
+            }
+        }
+    }
+
+    /// Whoever is blanked must be recorded to be, or somebody hides who acted.
+    fn compare(&self, blanked: impl Iterator<Item = Digest>) -> anyhow::Result<()> {
+        let mut unrecorded = blanked.filter(|commitment| !self.recorded.contains(commitment));
+        match unrecorded.nth(self.uncounted) {
+            Some(commitment) => bail!(
+                "the details behind the actor {commitment} are missing, and the record does not show that they were blanked"
+            ),
+            None => Ok(()),
+        }
     }
 }
 
@@ -163,8 +204,17 @@ fn text_of(path: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
+/// Heads from a file, of which there must be one at least.
+pub(super) fn read_heads(path: &Path) -> anyhow::Result<Vec<Head>> {
+    let heads = heads_in(&text_of(path)?)?;
+    if heads.is_empty() {
+        bail!("{} holds no head to compare with", path.display());
+    }
+    Ok(heads)
+}
+
 /// A ConfigMap whose values are heads, or heads line by line.
-fn read_heads(text: &str) -> anyhow::Result<Vec<Head>> {
+fn heads_in(text: &str) -> anyhow::Result<Vec<Head>> {
     if let Ok(map) = serde_json::from_str::<serde_json::Value>(text) {
         let data = map["data"].as_object().context("the heads are JSON, but no ConfigMap with data")?;
         let values = data.values().filter_map(serde_json::Value::as_str);
@@ -182,10 +232,10 @@ mod tests {
         let hash = "00".repeat(32);
         let map = format!(r#"{{"kind":"ConfigMap","data":{{"2026-11-23":"7 {hash}"}}}}"#);
         for text in [map, format!("7 {hash}\n\n")] {
-            let heads = read_heads(&text).unwrap();
+            let heads = heads_in(&text).unwrap();
             assert_eq!(heads.iter().map(|head| head.sequence).collect::<Vec<_>>(), [7]);
         }
-        assert!(read_heads("nothing of the kind").is_err());
-        assert!(read_heads("{}").is_err());
+        assert!(heads_in("nothing of the kind").is_err());
+        assert!(heads_in("{}").is_err());
     }
 }

@@ -51,9 +51,10 @@ impl Plan {
     /// What the record says of it: what was done, to what, and more.
     fn writes(&self) -> Vec<(Action, String, Value)> {
         let described = self.description.as_ref().map(|description| {
-            let Description { stage, owner, name, retires_at, .. } = description;
+            let Description { stage, name, retires_at, .. } = description;
             let retires_at = retires_at.map(|at| at.to_string()).unwrap_or_default();
-            let detail = json!({ "stage": stage, "owner": owner, "name": name, "retires_at": retires_at });
+            let digest = description.digest();
+            let detail = json!({ "stage": stage, "name": name, "retires_at": retires_at, "digest": digest });
             (Action::FeatureDescribe, format!("PreviewFeature//{}", description.slug), detail)
         });
         let published = self.terms.as_ref().map(|terms| {
