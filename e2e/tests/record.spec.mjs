@@ -44,6 +44,7 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(row).toContainText(`Namespace//${name}`);
     await expect(row).toContainText('Succeeded');
     await expect(row).toContainText('ISO 27001 A.5.15');
+    await row.getByText('Details').click();
     const reference = await row.getByRole('listitem').filter({ hasText: 'reference: ' }).locator('code').textContent();
     await page.goto(`/admin/audit?reference=${reference}`);
     await expect(region(page).getByRole('row')).toHaveCount(2);
@@ -128,8 +129,8 @@ test('the evidence for a control in a period is shown, and exported as a selecti
   expect([...actions].filter((action) => !/^(session|request|namespace)\./.test(action))).toEqual([]);
   expect(fairway(['audit', 'verify', '--selection', path])).toMatchObject({ status: 0 });
   const table = readFileSync(await exported(page, 'Export as CSV'), 'utf8');
-  expect(table.split('\r\n')[0]).toBe('sequence,occurred_at,actor_name,actor_email,actor_subject,action,object,phase,request_id,detail,hash');
-  expect(table).toContain('Pia Payments,pia@example.com,pia,session.sign_out');
+  expect(table.split('\r\n')[0]).toBe('sequence,id,intent_id,occurred_at,actor_name,actor_email,actor_issuer,actor_subject,action,object,phase,request_id,detail,hash');
+  expect(table).toContain(`Pia Payments,pia@example.com,${stack.issuer},pia,session.sign_out`);
 });
 
 test('the head of the chain is published outside of the database, and the record is compared with it', async ({}, info) => {
@@ -139,10 +140,36 @@ test('the head of the chain is published outside of the database, and the record
   writeFileSync(file, JSON.stringify(map));
   expect(fairway(['audit', 'verify', '--heads', file])).toMatchObject({ status: 0 });
   const [[day, head]] = Object.entries(map.data);
-  expect(day).toMatch(/^\d{4}-\d\d-\d\d-\d+$/);
+  expect(day).toMatch(/^\d{4}-\d\d-\d\d-\d+-[0-9a-f]{64}$/);
   writeFileSync(file, JSON.stringify({ ...map, data: { [day]: `${head.split(' ')[0]} ${'0'.repeat(64)}` } }));
   expect(fairway(['audit', 'verify', '--heads', file])).toMatchObject({ status: 1, text: expect.stringContaining('history was written anew') });
   expect(rows(`select phase from audit_events where action = 'record.publish_head' order by sequence`)).toEqual([{ phase: 'intent' }, { phase: 'succeeded' }]);
+});
+
+test('an administrator sees what somebody may do and why, and that they looked is in the record', async ({ open }) => {
+  await leaveTrace(open, 'dana');
+  const page = await open('ada');
+  await page.goto('/admin');
+  await page.getByRole('link', { name: 'View as somebody' }).click();
+  await page.getByLabel('E-mail').fill('dana@example.com');
+  await page.getByLabel('Groups, one a line').fill('team-shop\nsystem:masters');
+  await page.getByRole('button', { name: 'View access' }).click();
+  await expect(page.getByRole('alert')).toContainText('system:masters');
+  await page.getByLabel('Groups, one a line').fill('team-shop');
+  await page.getByRole('button', { name: 'View access' }).click();
+  const shop = page.getByRole('region', { name: 'Namespaces they can reach' }).getByRole('row').filter({ hasText: 'workload-admin' }).filter({ has: page.getByRole('rowheader', { name: 'shop', exact: true }) });
+  await expect(shop).toContainText('the group team-shop');
+  const [commitment] = rows(`select encode(commitment, 'hex') as hex from identities where email = 'dana@example.com'`);
+  const [{ detail }] = rows(`select detail from audit_events where action = 'access.view_as' order by sequence desc limit 1`);
+  expect(detail.groups).toEqual(['team-shop']);
+  expect(detail.viewed).toContain(commitment.hex);
+  const auditor = await open('alex');
+  await auditor.goto('/admin/audit?action=access.view_as');
+  await expect(region(auditor).getByRole('row').nth(1)).toContainText('Ada Administrator');
+  for (const subject of ['alex', 'dana']) {
+    const other = subject === 'alex' ? auditor : await open(subject);
+    expect((await other.request.post('/admin/view-as', { form: { address: 'dana@example.com' } })).status()).toBe(404);
+  }
 });
 
 test('nobody else reads or exports the record, and what was tried is in it', async ({ open }) => {
@@ -154,7 +181,7 @@ test('nobody else reads or exports the record, and what was tried is in it', asy
   const auditor = await open('alex');
   await auditor.goto(`/admin/audit?reference=${reference}`);
   const row = region(auditor).getByRole('row').nth(1);
-  await expect(row).toContainText('asked for what is not theirs');
+  await expect(row).toContainText('asked for what Fairway refuses');
   await expect(row).toContainText('/admin/audit/export');
   await expect(row).toContainText('Refused');
 });

@@ -3,6 +3,9 @@
 
 use app::access::KubeName;
 use app::state::Policy;
+use lettre::Address;
+use lettre::message::Mailbox;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,6 +29,8 @@ pub struct Config {
     pub oidc: Oidc,
     /// Where the head of the record is sent once a day, if anywhere.
     pub heads_webhook: Option<HeadsWebhook>,
+    /// Where mails are sent, if anywhere.
+    pub mail_server: Option<MailServer>,
     /// How long sessions last.
     pub sessions: SessionLimits,
     /// The platform's policy.
@@ -54,6 +59,16 @@ pub struct HeadsWebhook {
     pub url: Url,
     /// `FAIRWAY_HEADS_WEBHOOK_TOKEN`: sent as a bearer token (RFC 6750), if set.
     pub token: Option<Secret>,
+}
+
+/// A server that takes mails.
+#[derive(Debug, Clone)]
+pub struct MailServer {
+    /// `FAIRWAY_SMTP_URL`: `smtps://` and the server, or `smtp://` and `?tls=required` for STARTTLS; with name and
+    /// password before the server, if it wants them.
+    pub url: Secret,
+    /// `FAIRWAY_MAIL_FROM`: the sender, as `Fairway <fairway@example.com>`.
+    pub from: Mailbox,
 }
 
 /// How long sessions last.
@@ -147,6 +162,22 @@ impl Reader<'_> {
         None
     }
 
+    fn mail_server(&mut self) -> Option<MailServer> {
+        let url: Url = self.parse("FAIRWAY_SMTP_URL", None, "an address that begins with smtps:// or smtp://")?;
+        let from = self.parse("FAIRWAY_MAIL_FROM", None, "a sender, such as Fairway <fairway@example.com>");
+        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        let tls: Vec<String> = url.query_pairs().map(|(name, value)| format!("{name}={value}")).collect();
+        match (url.scheme(), tls.join("&").as_str()) {
+            ("smtps", "") | ("smtp", "tls=required") => {}
+            ("smtp", "") if local => {}
+            _ => {
+                let mistake = "FAIRWAY_SMTP_URL must begin with smtps://, or with smtp:// and end with ?tls=required; without, smtp:// is for localhost only";
+                self.mistakes.push(mistake.to_owned());
+            }
+        }
+        Some(MailServer { url: Secret(url.into()), from: from? })
+    }
+
     fn policy(&mut self) -> Policy {
         let Some(path) = (self.variable)("FAIRWAY_CONFIG").filter(|path| !path.is_empty()) else {
             return Policy::default();
@@ -189,6 +220,33 @@ impl Reader<'_> {
                 ));
             }
         }
+        if let Some(mistake) = policy.effects.mistake() {
+            self.mistakes.push(format!("{path}:{}: {mistake}", line_of_text(text, "prefix")));
+        }
+        let scopes = policy.teams.iter().map(|team| ("team", &team.name, &team.namespaces));
+        let scopes = scopes.chain(policy.environments.iter().map(|one| ("environment", &one.name, &one.namespaces)));
+        let mut known = BTreeSet::new();
+        for (kind, name, namespaces) in scopes {
+            if name.trim().is_empty() || !known.insert((kind, name)) {
+                self.mistakes.push(format!(
+                    "{path}:{}: each {kind} needs a name of its own, and {name:?} is none or there twice",
+                    line_of_text(text, name)
+                ));
+            }
+            for namespace in namespaces.iter().filter(|namespace| !app::namespaces::is_dns_label(namespace)) {
+                self.mistakes.push(format!(
+                    "{path}:{}: {namespace:?} cannot be a namespace of the {kind} {name}",
+                    line_of_text(text, namespace)
+                ));
+            }
+        }
+        let administrators = &policy.notifications.administrators;
+        if !administrators.is_empty() && administrators.parse::<Address>().is_err() {
+            self.mistakes.push(format!(
+                "{path}:{}: notifications.administrators must be one address, such as platform-team@example.com",
+                line_of_text(text, administrators)
+            ));
+        }
         for place in &policy.places {
             if let Some(mistake) = place.mistake() {
                 self.mistakes.push(format!(
@@ -198,7 +256,15 @@ impl Reader<'_> {
                 ));
             }
         }
+        let mut ids = BTreeSet::new();
         for control in &policy.controls {
+            if control.id.trim().is_empty() || !ids.insert(control.id.as_str()) {
+                self.mistakes.push(format!(
+                    "{path}:{}: each control needs an id of its own, and {:?} is none or there twice",
+                    line_of_text(text, &control.id),
+                    control.id
+                ));
+            }
             for article in control.articles.iter().filter(|slug| app::faq::find(slug).is_none()) {
                 self.mistakes.push(format!(
                     "{path}:{}: the control {:?} names the article {article}, and there is none",
@@ -239,6 +305,17 @@ fn line_of_text(text: &str, part: &str) -> usize {
     text.find(part).map_or(0, |offset| line_of(text, offset))
 }
 
+/// Reads only the platform's policy, from the file that the environment names.
+///
+/// # Errors
+/// All mistakes at once.
+pub fn policy_from_env() -> Result<Policy, Mistakes> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let mut reader = Reader { variable: &variable, mistakes: Vec::new() };
+    let policy = reader.policy();
+    if reader.mistakes.is_empty() { Ok(policy) } else { Err(Mistakes(reader.mistakes)) }
+}
+
 impl Config {
     /// Reads the settings from the environment.
     ///
@@ -277,6 +354,8 @@ impl Config {
             .filter(|url| !url.is_empty())
             .and_then(|_| reader.web_address("FAIRWAY_HEADS_WEBHOOK_URL", None))
             .map(|url| HeadsWebhook { url, token: webhook_token });
+        let is_set = variable("FAIRWAY_SMTP_URL").is_some_and(|url| !url.is_empty());
+        let mail_server = is_set.then(|| reader.mail_server()).flatten();
         let idle = reader.duration("FAIRWAY_SESSION_IDLE_MINUTES", "480", 60);
         let absolute = reader.duration("FAIRWAY_SESSION_ABSOLUTE_MINUTES", "1440", 60);
         let groups_max_age = reader.duration("FAIRWAY_GROUPS_MAX_AGE_SECONDS", "900", 1);
@@ -293,6 +372,7 @@ impl Config {
                     database_url,
                     oidc: Oidc { issuer, client_id, client_secret, scopes, groups_claim },
                     heads_webhook,
+                    mail_server,
                     sessions: SessionLimits { idle, absolute, groups_max_age },
                     policy,
                 })
@@ -360,11 +440,44 @@ mod tests {
     }
 
     #[test]
+    fn mail_goes_over_a_secure_connection_or_stays_on_this_machine() {
+        let with = |url: &str, from: &str| {
+            let config = read(&[
+                ("DATABASE_URL", "postgres://x"),
+                ("OIDC_ISSUER_URL", "https://idp"),
+                ("FAIRWAY_SMTP_URL", url),
+                ("FAIRWAY_MAIL_FROM", from),
+            ]);
+            config.map(|config| config.mail_server.is_some()).map_err(|mistakes| mistakes.0.join(" "))
+        };
+        let from = "Fairway <fairway@example.com>";
+        for url in
+            ["smtps://user:secret@mail.example.com", "smtp://mail.example.com:587?tls=required", "smtp://localhost:25"]
+        {
+            assert_eq!(with(url, from), Ok(true), "{url}");
+        }
+        for url in ["smtp://mail.example.com", "smtp://mail.example.com?tls=opportunistic", "https://mail.example.com"]
+        {
+            assert!(with(url, from).is_err_and(|mistakes| mistakes.contains("must begin with smtps://")), "{url}");
+        }
+        assert!(
+            with("smtp://localhost:25", "").is_err_and(|mistakes| mistakes.contains("FAIRWAY_MAIL_FROM is not set"))
+        );
+        assert!(
+            with("smtp://localhost:25", "Fairway")
+                .is_err_and(|mistakes| mistakes.contains("FAIRWAY_MAIL_FROM is not a sender"))
+        );
+        assert_eq!(with("", ""), Ok(false));
+    }
+
+    #[test]
     fn secrets_are_not_shown() {
         let config = read(&[
             ("DATABASE_URL", "postgres://canary"),
             ("OIDC_ISSUER_URL", "https://idp"),
             ("OIDC_CLIENT_SECRET", "canary"),
+            ("FAIRWAY_SMTP_URL", "smtps://user:canary@mail.example.com"),
+            ("FAIRWAY_MAIL_FROM", "fairway@example.com"),
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains("canary"));

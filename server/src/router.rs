@@ -4,12 +4,12 @@ use crate::config::Config;
 use crate::health::{healthz, readyz};
 use crate::sessions::{self, PgSessionStore};
 use app::actor::Actor;
-use app::audit::{Action, Phase, recorded};
+use app::audit::{Action, Phase, is_recorded, recorded};
 use app::error::AppError;
 use app::state::AppState;
 use app::{App, form_routes, shell, show_failures};
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
@@ -207,22 +207,42 @@ async fn require_sign_in(request: Request, next: Next) -> Response {
     Redirect::to(&format!("/sign-in?{query}")).into_response()
 }
 
-/// A write that was asked for by somebody who may not have it is recorded: what the portal refuses says as much as what
-/// it does.
+/// What somebody asked for and was refused by the portal itself is recorded: it says as much as what was done. That is
+/// every write that was not theirs or came too late, unless it stands in the record already, and every look at what administrators and
+/// auditors see.
 async fn record_refusals(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let asked =
-        (!request.method().is_safe()).then(|| request.uri().path().chars().take(LONGEST_PATH).collect::<String>());
+    let is_write = !request.method().is_safe();
+    // Of a page only which one it is: whoever made the link chose the rest, and the record keeps it for good.
+    let page = request.extensions().get::<MatchedPath>().map(|page| page.as_str().to_owned());
+    let path = match is_write {
+        true => request.uri().path().chars().take(LONGEST_PATH).collect(),
+        false => page.unwrap_or_default(),
+    };
     let actor = request.extensions().get::<Actor>().cloned();
     let response = next.run(request).await;
-    let is_refused = response.extensions().get::<AppError>() == Some(&AppError::NotFound);
-    if let (true, Some(path), Some(actor)) = (is_refused, asked, actor) {
-        let detail = serde_json::json!({ "path": path });
-        let done = recorded(&state, &actor, Action::RequestRefuse, Phase::Refused, "Request//", detail).await;
-        if let Err(error) = done {
-            tracing::warn!(%error, "a refusal could not be recorded");
+    let Some(actor) = actor else { return response };
+    let code = match response.extensions().get::<AppError>() {
+        Some(error @ (AppError::NotFound | AppError::Conflict { .. } | AppError::ClusterRefused { .. }))
+            if is_write =>
+        {
+            error.code()
         }
+        // Pages say it by their status alone.
+        None if response.status() == StatusCode::NOT_FOUND && path.starts_with("/admin") => AppError::NotFound.code(),
+        _ => return response,
+    };
+    if let Err(error) = record_refusal(&state, &actor, &path, code).await {
+        tracing::warn!(%error, "a refusal could not be recorded");
     }
     response
+}
+
+async fn record_refusal(state: &AppState, actor: &Actor, path: &str, code: &str) -> Result<(), AppError> {
+    if is_recorded(&state.database, &actor.request_id).await? {
+        return Ok(());
+    }
+    let detail = serde_json::json!({ "path": path, "code": code });
+    recorded(state, actor, Action::RequestRefuse, Phase::Refused, "Request//", detail).await
 }
 
 /// Counts requests and their time, by method and status; paths would be too many.

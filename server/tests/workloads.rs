@@ -82,7 +82,7 @@ async fn a_submission_counts_as_applied_only_once_the_record_says_so(
     let event = |intent_id, phase| NewEvent {
         intent_id,
         phase,
-        actor: &dana.profile,
+        actor: (&dana.profile).into(),
         action: Action::WorkloadApply,
         object: "Submission/shop/web",
         detail: json!({ "submission": id }),
@@ -91,7 +91,7 @@ async fn a_submission_counts_as_applied_only_once_the_record_says_so(
     let state = async || find_submission(&portal, id).await.unwrap().state;
     assert_eq!(state().await, SubmissionState::Ready);
     // Killed after the first of two objects: what is there looks well, and is not all.
-    let intent = append(&portal, event(None, Phase::Intent)).await.unwrap();
+    let intent = append(&portal, event(None, Phase::Intent)).await.unwrap().id;
     assert_eq!(state().await, SubmissionState::Unknown);
     let first = ApplyResult {
         object: "NetworkPolicy/shop/web".into(),

@@ -1,6 +1,6 @@
 //! Compliance controls: which records and articles are the evidence for each.
 
-use super::{Action, Filter};
+use super::{Action, Evidence};
 use serde::{Deserialize, Serialize};
 
 /// A control of a standard, as the settings tag it.
@@ -20,10 +20,10 @@ pub struct Control {
 }
 
 impl Control {
-    /// The writes that are evidence for it.
+    /// The writes that are evidence for it; none where only articles are.
     #[must_use]
-    pub fn filter(&self) -> Filter {
-        Filter { actions: self.actions.clone(), names: self.objects.clone(), ..Filter::default() }
+    pub fn evidence(&self) -> Evidence {
+        Evidence { actions: self.actions.clone(), names: self.objects.clone() }
     }
 
     /// Whether a write is evidence for it.

@@ -32,7 +32,8 @@ impl ExportedRow {
     /// record, and that is for those who read it.
     pub fn keep_only_of(&mut self, known: Option<&Identity>) {
         let fairway = Profile::fairway();
-        self.actor.take_if(|actor| Some(&*actor) != known && actor.subject != fairway.subject);
+        let is_fairway = |actor: &Identity| (&actor.issuer, &actor.subject) == (&fairway.issuer, &fairway.subject);
+        self.actor.take_if(|actor| Some(&*actor) != known && !is_fairway(actor));
     }
 }
 
@@ -42,11 +43,14 @@ impl From<StoredLink> for ExportedRow {
     }
 }
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 14] = [
     "sequence",
+    "id",
+    "intent_id",
     "occurred_at",
     "actor_name",
     "actor_email",
+    "actor_issuer",
     "actor_subject",
     "action",
     "object",
@@ -98,37 +102,28 @@ impl Format {
     }
 }
 
-fn cells(stored: StoredLink) -> [String; 11] {
+fn cells(stored: StoredLink) -> [String; 14] {
     let StoredLink { link, identity } = stored;
     let sequence = link.sequence.to_string();
     let hash = link.hash.to_string();
     let Ok(entry) = serde_json::from_str::<Entry>(&link.entry) else {
         // Only somebody who went around the portal writes such a row; it must be seen.
-        let nothing = String::new;
-        let unread = "unreadable".to_owned();
-        return [
-            sequence,
-            nothing(),
-            nothing(),
-            nothing(),
-            nothing(),
-            nothing(),
-            nothing(),
-            unread,
-            nothing(),
-            link.entry,
-            hash,
-        ];
+        let mut cells = [const { String::new() }; 14];
+        (cells[0], cells[10], cells[12], cells[13]) = (sequence, "unreadable".to_owned(), link.entry, hash);
+        return cells;
     };
-    let (name, email, subject) = identity
-        .map(|identity| (identity.name, identity.email, identity.subject))
-        .unwrap_or_else(|| ("(blanked)".to_owned(), String::new(), entry.actor.to_string()));
+    let (name, email, issuer, subject) = identity
+        .map(|identity| (identity.name, identity.email, identity.issuer, identity.subject))
+        .unwrap_or_else(|| ("(blanked)".to_owned(), String::new(), String::new(), entry.actor.to_string()));
     let phase = serde_json::to_value(entry.phase).ok().and_then(|phase| phase.as_str().map(str::to_owned));
     [
         sequence,
+        entry.id.to_string(),
+        entry.intent_id.map(|id| id.to_string()).unwrap_or_default(),
         entry.occurred_at.to_string(),
         name,
         email,
+        issuer,
         subject,
         entry.action,
         entry.object,
@@ -141,7 +136,7 @@ fn cells(stored: StoredLink) -> [String; 11] {
 
 /// A line of CSV. A text that a spreadsheet would take for a formula gets an apostrophe in front (OWASP, CSV Injection).
 fn csv_line(cells: &[String]) -> Vec<u8> {
-    let defused = |cell: &String| match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    let defused = |cell: &String| match cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         true => format!("'{cell}"),
         false => cell.clone(),
     };
@@ -181,8 +176,8 @@ mod tests {
         assert!(line.contains(",'=cmd(),refused,'-1+1,"), "{line}");
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
         let record = reader.records().next().unwrap().unwrap();
-        assert_eq!((record.len(), &record[2]), (COLUMNS.len(), "(blanked)"));
-        assert_eq!(&record[9], r#"{"reason":"a \"quoted\", long\nreason"}"#);
+        assert_eq!((record.len(), &record[4]), (COLUMNS.len(), "(blanked)"));
+        assert_eq!(&record[12], r#"{"reason":"a \"quoted\", long\nreason"}"#);
     }
 
     #[test]

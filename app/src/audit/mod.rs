@@ -9,8 +9,11 @@ pub mod page;
 pub mod store;
 
 pub use api::{
-    Acting, audited, audited_in, commitment_to, commitment_within, recorded, recorded_within, rows_of_acceptance,
+    Acting, audited, audited_in, commitment_to, commitment_within, commitments_of, nameless, recorded, recorded_within,
+    rows_of_acceptance,
 };
+
+pub use store::{StoredIdentity, is_recorded, list_identities};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,10 +51,14 @@ actions! {
     SignIn = "session.sign_in", "signed in";
     /// Someone signed out.
     SignOut = "session.sign_out", "signed out";
+    /// A session ended because the provider no longer vouches for the person.
+    SessionEnd = "session.end", "was signed out by the provider";
     /// A request was refused by the portal itself.
-    RequestRefuse = "request.refuse", "asked for what is not theirs";
+    RequestRefuse = "request.refuse", "asked for what Fairway refuses";
     /// A namespace was asked for.
     NamespaceCreate = "namespace.create", "created a namespace";
+    /// A draft of a workload was deleted, for everybody who shared it.
+    DraftDelete = "workload.delete_draft", "deleted a draft";
     /// A reviewed workload was submitted, to be applied or to be looked at.
     WorkloadSubmit = "workload.submit", "submitted a workload";
     /// A second person approved, refused, or asked for changes.
@@ -78,10 +85,14 @@ actions! {
     RiskEnd = "preview_feature.end", "ended an opt-in";
     /// People were told that an opt-in ends soon.
     RiskNotice = "preview_feature.notice", "gave notice that an opt-in ends";
+    /// People were told of an opt-in by e-mail.
+    RiskTell = "preview_feature.tell", "told people of an opt-in by e-mail";
     /// What an opt-in gives was made in the cluster, or an administrator said so.
     EffectTake = "preview_feature.take_effect", "made an opt-in effective";
     /// What an opt-in gave was taken back, or an administrator said so.
     EffectRemove = "preview_feature.remove_effect", "ended the effect of an opt-in";
+    /// An administrator looked at what somebody else may do.
+    ViewAs = "access.view_as", "viewed somebody's access";
     /// Records were exported.
     RecordExport = "record.export", "exported records";
     /// The head of the chain was published.
@@ -166,6 +177,8 @@ pub struct Write {
     pub outcome: Outcome,
     /// The intent's detail.
     pub detail: Value,
+    /// That of its outcome, such as why it was refused.
+    pub result: Value,
     /// Ties it to the log.
     pub request_id: String,
     /// When it began.
@@ -199,17 +212,26 @@ pub struct HeadPlace {
     pub config_map: String,
 }
 
+/// Which writes are evidence for something: those of any of these kinds, and those to any of these objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// Kinds.
+    pub actions: Vec<Action>,
+    /// Names of objects.
+    pub names: Vec<String>,
+}
+
 /// Which writes are asked for; what is empty asks for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Part of a name or an address, or a whole subject.
     pub person: String,
-    /// Of these kinds.
-    pub actions: Vec<Action>,
+    /// Of this kind.
+    pub action: Option<Action>,
     /// A whole object, its namespace or its name.
     pub object: String,
-    /// To objects with any of these names, whatever the action; beside `actions`.
-    pub names: Vec<String>,
+    /// That are evidence for a control.
+    pub evidence: Option<Evidence>,
     /// The reference that people were shown.
     pub reference: String,
     /// Not before.

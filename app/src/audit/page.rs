@@ -1,6 +1,6 @@
 //! `/admin/audit`: every write, who made it, and how it ended; and the evidence for a control.
 
-use super::api::{Evidence, FilterForm, PAGE_SIZE, load_writes};
+use super::api::{FilterForm, PAGE_SIZE, TaggedWrite, load_writes};
 use super::controls::Control;
 use super::{Action, Outcome, Write};
 use crate::form::FormErrors;
@@ -129,11 +129,11 @@ fn Export(form: FilterForm) -> impl IntoView {
 }
 
 #[component]
-fn Writes(writes: Vec<Evidence>) -> impl IntoView {
+fn Writes(writes: Vec<TaggedWrite>) -> impl IntoView {
     if writes.is_empty() {
         return view! { <Empty title="No writes found"><p>"Nothing was recorded that fits. "<a href="/admin/audit">"Show all writes"</a></p></Empty> }.into_any();
     }
-    let rows = writes.into_iter().map(|evidence| view! { <Row evidence=evidence/> }).collect_view();
+    let rows = writes.into_iter().map(|tagged| view! { <Row tagged=tagged/> }).collect_view();
     view! {
         <Table label="Writes" columns=&["When", "Who", "What", "Outcome", "Object"]>{rows}</Table>
     }
@@ -141,9 +141,9 @@ fn Writes(writes: Vec<Evidence>) -> impl IntoView {
 }
 
 #[component]
-fn Row(evidence: Evidence) -> impl IntoView {
-    let Evidence { write, controls } = evidence;
-    let Write { sequence, actor, action, object, outcome, detail, request_id, occurred_at } = write;
+fn Row(tagged: TaggedWrite) -> impl IntoView {
+    let TaggedWrite { write, controls } = tagged;
+    let Write { sequence, actor, action, object, outcome, detail, result, request_id, occurred_at } = write;
     let tone = match outcome {
         Outcome::Succeeded => Tone::Good,
         Outcome::Refused => Tone::Warn,
@@ -154,6 +154,9 @@ fn Row(evidence: Evidence) -> impl IntoView {
         None => view! { <span class="quiet">"(blanked)"</span> }.into_any(),
     };
     let words = Action::from_code(&action).map_or("", Action::in_words);
+    let acceptance = detail["acceptance"].as_str().map(|id| {
+        view! { <a href=format!("/preview-features/acceptances/{id}")>"Acceptance"</a> }
+    });
     let controls =
         controls.into_iter().map(|control| view! { <Badge tone=Tone::Info text=control/>" " }).collect_view();
     view! {
@@ -161,8 +164,11 @@ fn Row(evidence: Evidence) -> impl IntoView {
             <td data-label="When"><Time at=occurred_at/></td>
             <td data-label="Who">{who}</td>
             <td data-label="What">{words}<br/><code class="quiet">{action}</code></td>
-            <td data-label="Outcome"><Badge tone=tone text=outcome.in_words()/></td>
-            <td data-label="Object"><code>{object}</code><Detail detail=detail reference=request_id/>{controls}</td>
+            <td data-label="Outcome"><Badge tone=tone text=outcome.in_words()/><Detail detail=result/></td>
+            <td data-label="Object">
+                <code>{object}</code>" "{acceptance}" "{controls}
+                <details><summary>"Details"</summary><Detail detail=detail reference=request_id/></details>
+            </td>
         </tr>
     }
     .into_any()
@@ -170,24 +176,16 @@ fn Row(evidence: Evidence) -> impl IntoView {
 
 /// What else the record says: each field on a line.
 #[component]
-fn Detail(detail: Value, reference: String) -> impl IntoView {
+fn Detail(detail: Value, #[prop(default = String::new())] reference: String) -> impl IntoView {
     let fields: Vec<(String, String)> = match detail {
         Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, words(value))).collect(),
         _ => Vec::new(),
     };
-    let lines = fields
-        .into_iter()
-        .map(|(name, value)| {
-            let address = (name == "acceptance").then(|| format!("/preview-features/acceptances/{value}"));
-            let value = view! { <code>{value}</code> };
-            match address {
-                Some(address) => view! { <li>{name}": "<a href=address>{value}</a></li> }.into_any(),
-                None => view! { <li>{name}": "{value}</li> }.into_any(),
-            }
-        })
-        .collect_view();
+    let lines =
+        fields.into_iter().map(|(name, value)| view! { <li>{name}": "<code>{value}</code></li> }).collect::<Vec<_>>();
     let reference = (!reference.is_empty()).then(|| view! { <li>"reference: "<code>{reference}</code></li> });
-    view! { <ul class="detail">{lines}{reference}</ul> }
+    let is_empty = lines.is_empty() && reference.is_none();
+    (!is_empty).then(|| view! { <ul class="detail">{lines}{reference}</ul> })
 }
 
 fn words(value: Value) -> String {

@@ -3,8 +3,8 @@
 use super::person::upsert_person;
 use super::who::kube_identity;
 use super::{CURRENT, Current, PENDING, Pending, PendingSignIns, ReturnPath};
-use app::actor::{Actor, Profile};
-use app::audit::{Acting, Action, Phase, recorded};
+use app::actor::Actor;
+use app::audit::{Acting, Action, Phase, audited, recorded};
 use app::error::{AppError, Part};
 use app::ports::ProviderError;
 use app::state::AppState;
@@ -73,13 +73,18 @@ async fn finish(
     // Before anything else, so that an answer can be used only once.
     session.insert(PENDING, waiting).await.map_err(database)?;
     session.save().await.map_err(database)?;
+    let request_id = request_id(&headers);
     let Some(code) = answer.code else {
         tracing::info!(error = answer.error, "the provider refused a sign-in");
         return Err(stale());
     };
     let signed_in = state.identity_provider.finish(code, pending.sign_in).await.map_err(provider)?;
     if kube_identity(&signed_in.profile, &state.policy.groups).is_none() {
-        tracing::warn!(subject = signed_in.profile.subject, "a person whose name cannot be used in the cluster");
+        tracing::warn!("a person whose name cannot be used in the cluster");
+        // What comes before this is logged only: whoever is nobody yet must not be able to fill the record.
+        let who = Acting { profile: &signed_in.profile, request_id };
+        let detail = json!({ "code": "name_not_usable" });
+        recorded(&state, who, Action::SignIn, Phase::Refused, "Session//", detail).await?;
         return Err(AppError::Conflict { message: "Your e-mail address cannot be a user name in the cluster, so you are not signed in: it must be plain ASCII and must not begin with system:. Ask whoever keeps your account at the identity provider.".to_owned() });
     }
     let person_id = upsert_person(&state.database, &signed_in.profile).await?;
@@ -88,26 +93,28 @@ async fn finish(
     session.cycle_id().await.map_err(database)?;
     let current = Current { person_id, signed_in, groups_read_at: OffsetDateTime::now_utc().unix_timestamp() };
     session.insert(CURRENT, current).await.map_err(database)?;
-    record(&state, &profile, Action::SignIn, request_id(&headers)).await?;
+    let who = Acting { profile: &profile, request_id };
+    recorded(&state, who, Action::SignIn, Phase::Succeeded, "Session//", json!({})).await?;
     Ok(Redirect::to(pending.return_path.as_str()).into_response())
 }
 
 async fn sign_out(State(state): State<AppState>, session: Session, headers: HeaderMap) -> Result<Response, AppError> {
     let current: Option<Current> = session.get(CURRENT).await.map_err(database)?;
-    session.flush().await.map_err(database)?;
-    let Some(current) = current else { return Ok(Redirect::to("/").into_response()) };
-    record(&state, &current.signed_in.profile, Action::SignOut, request_id(&headers)).await?;
+    let Some(current) = current else {
+        session.flush().await.map_err(database)?;
+        return Ok(Redirect::to("/").into_response());
+    };
+    let who = Acting { profile: &current.signed_in.profile, request_id: request_id(&headers) };
+    audited(&state, who, Action::SignOut, "Session//", json!({}), |_| async {
+        session.flush().await.map_err(database)
+    })
+    .await?;
     // A provider that is away does not keep anybody signed in here.
     let url = state.identity_provider.sign_out_url(&current.signed_in).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "the provider could not be told of a sign-out");
         None
     });
     Ok(Redirect::to(url.as_ref().map_or("/", |url| url.as_str())).into_response())
-}
-
-async fn record(state: &AppState, actor: &Profile, action: Action, request_id: &str) -> Result<(), AppError> {
-    let who = Acting { profile: actor, request_id };
-    recorded(state, who, action, Phase::Succeeded, "Session//", json!({})).await
 }
 
 fn request_id(headers: &HeaderMap) -> &str {

@@ -5,15 +5,18 @@ use super::{CURRENT, Current, PgSessionStore};
 use crate::config::SessionLimits;
 use app::access::{KubeIdentity, KubeName};
 use app::actor::{Actor, Profile};
+use app::audit::{Acting, Action, audited};
 use app::error::{AppError, Part};
 use app::ports::ProviderError;
 use app::state::{AppState, GroupMapping};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 use std::sync::Arc;
 use time::OffsetDateTime;
 use tower_sessions::Session;
+use uuid::Uuid;
 
 /// What [`identify`] needs.
 #[derive(Clone)]
@@ -60,7 +63,7 @@ impl Identify {
         let Some(current) = self.fresh(session, current).await? else { return Ok(None) };
         let profile = current.signed_in.profile;
         let Some(kube) = kube_identity(&profile, &self.state.policy.groups) else {
-            tracing::warn!(subject = profile.subject, "a person whose name cannot be impersonated");
+            tracing::warn!(person_id = %current.person_id, "a person whose name cannot be impersonated");
             return Ok(None);
         };
         Ok(Some(Actor::new(current.person_id, profile, kube, &self.state.policy.roles, request_id)))
@@ -110,7 +113,13 @@ impl Identify {
             }
             Err(ProviderError::Refused(cause)) => {
                 tracing::info!(cause, "session ended: the provider no longer vouches for the person");
-                session.flush().await.map_err(away)?;
+                let (profile, request_id) = (&current.signed_in.profile, Uuid::now_v7().to_string());
+                let who = Acting { profile, request_id: &request_id };
+                let detail = json!({ "code": "no_longer_vouched_for" });
+                audited(&self.state, who, Action::SessionEnd, "Session//", detail, |_| async {
+                    session.flush().await.map_err(away)
+                })
+                .await?;
                 Ok(None)
             }
             Err(ProviderError::Away(cause)) => {

@@ -3,7 +3,7 @@
 use super::FilterForm;
 use crate::actor::{Actor, Profile};
 use crate::audit::export::Format;
-use crate::audit::store::{self, NewEvent};
+use crate::audit::store::{self, Appended, NewEvent, RowActor};
 use crate::audit::{Action, Filter, Phase};
 use crate::error::AppError;
 use crate::form::decode;
@@ -17,6 +17,7 @@ use futures::{FutureExt, SinkExt, StreamExt, TryStreamExt};
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -37,18 +38,43 @@ pub async fn post_export(State(state): State<AppState>, actor: Actor, body: Stri
     if !wrong.is_empty() {
         return Err(AppError::NotFound);
     }
+    let place = PLACES.try_acquire().map_err(|_| AppError::Conflict {
+        message: "Others are exporting the record at the moment, and each export holds a connection to the database. Nothing was exported; try again in a minute.".to_owned(),
+    })?;
+    let name = file_name(&form, format);
     let export = Export { state, actor: actor.profile, request_id: actor.request_id, filter, format };
     let intent = export.begin(&form).await?;
     let (sender, receiver) = mpsc::channel(16);
     let (finished, is_finished) = oneshot::channel();
-    tokio::spawn(export.run(intent, sender, finished));
+    tokio::spawn(async move {
+        let _place = place;
+        export.run(intent, sender, finished).await;
+    });
     // A file that is cut off must not look whole, whyever there is no more: it ends well only if that is said.
     let end = is_finished.map(|said| said.map_err(|_| std::io::Error::other("the export ended early")));
     let rows = receiver.map(Ok).chain(end.into_stream().filter_map(async |end| end.err().map(Err)));
-    let disposition = format!("attachment; filename=\"fairway-record.{}\"", format.extension());
+    let disposition = format!("attachment; filename=\"{name}\"");
     let headers = [(CONTENT_TYPE, format.content_type().to_owned()), (CONTENT_DISPOSITION, disposition)];
     Ok((headers, Body::from_stream(Box::pin(rows))).into_response())
 }
+
+/// Says what is in it, for whoever finds it later: `fairway-record-ISO-27001-A.5.15-from-2026-01-01.csv`.
+fn file_name(form: &FilterForm, format: Format) -> String {
+    let part = |word: &str, value: &str| match value.trim() {
+        "" => String::new(),
+        value => format!("-{word}{value}"),
+    };
+    let parts = part("", &form.control) + &part("from-", &form.from) + &part("to-", &form.to);
+    // No quotes, no slashes: a header and a file system each have signs of their own.
+    let plain: String = parts
+        .chars()
+        .map(|sign| if sign.is_ascii_alphanumeric() || ".-".contains(sign) { sign } else { '-' })
+        .collect();
+    format!("fairway-record{plain}.{}", format.extension())
+}
+
+/// How many exports run at once: each holds a connection to the database as long as whoever asked takes to read it.
+static PLACES: Semaphore = Semaphore::const_new(3);
 
 struct Export {
     state: AppState,
@@ -65,22 +91,18 @@ const STALLED: Duration = Duration::from_secs(30);
 const CHUNK: usize = 64 * 1024;
 
 impl Export {
-    fn event(&self, intent_id: Option<uuid::Uuid>, phase: Phase, detail: serde_json::Value) -> NewEvent<'_> {
-        let (actor, request_id) = (&self.actor, self.request_id.as_str());
+    fn event(&self, intent: Option<Appended>, phase: Phase, detail: serde_json::Value) -> NewEvent<'_> {
+        let actor = intent.map_or(RowActor::Known(&self.actor), |intent| RowActor::As(intent.actor));
+        let (intent_id, request_id) = (intent.map(|intent| intent.id), self.request_id.as_str());
         NewEvent { intent_id, phase, actor, action: Action::RecordExport, object: "Record//", detail, request_id }
     }
 
-    async fn begin(&self, form: &FilterForm) -> Result<uuid::Uuid, AppError> {
-        let given = form.fields().into_iter().filter(|(_, value)| !value.is_empty());
-        // Whom it was about is not kept: it could not be blanked.
-        let shown = |name: &str, value: &str| if name == "person" { "(somebody)".to_owned() } else { value.to_owned() };
-        let asked: serde_json::Map<_, _> =
-            given.map(|(name, value)| (name.to_owned(), shown(name, value).into())).collect();
-        let detail = json!({ "format": self.format, "filter": asked });
+    async fn begin(&self, form: &FilterForm) -> Result<Appended, AppError> {
+        let detail = json!({ "format": self.format, "filter": form.recorded() });
         Ok(store::append(&self.state.database, self.event(None, Phase::Intent, detail)).await?)
     }
 
-    async fn run(self, intent: uuid::Uuid, mut sender: mpsc::Sender<Bytes>, finished: oneshot::Sender<()>) {
+    async fn run(self, intent: Appended, mut sender: mpsc::Sender<Bytes>, finished: oneshot::Sender<()>) {
         let sent = self.send(&mut sender).await;
         if sent.is_ok() {
             // Whoever asked may have gone away with the last chunk.
@@ -95,7 +117,7 @@ impl Export {
             }
         };
         if let Err(error) = store::append(&self.state.database, self.event(Some(intent), phase, detail)).await {
-            tracing::error!(%error, %intent, "the outcome of an export could not be recorded");
+            tracing::error!(%error, intent = %intent.id, "the outcome of an export could not be recorded");
         }
     }
 

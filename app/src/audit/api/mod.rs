@@ -6,7 +6,7 @@ mod writes;
 
 pub use export::post_export;
 pub use heads::publish_head;
-pub use writes::{Acting, audited, audited_in, recorded, recorded_within};
+pub use writes::{Acting, audited, audited_in, nameless, recorded, recorded_within};
 
 use super::controls::{Control, covering};
 use super::export::ExportedRow;
@@ -29,6 +29,14 @@ use uuid::Uuid;
 /// When the database is away.
 pub async fn commitment_to(state: &AppState, who: &Profile) -> Result<Digest, AppError> {
     commitment_within(&mut *state.database.acquire().await?, who).await
+}
+
+/// What the record names whoever has, or had, an address by; nothing where it knows nobody of that address.
+///
+/// # Errors
+/// When the database is away.
+pub async fn commitments_of(state: &AppState, address: &str) -> Result<Vec<Digest>, AppError> {
+    Ok(store::list_commitments(&state.database, address).await?)
 }
 
 /// As [`commitment_to`], within a transaction.
@@ -91,7 +99,7 @@ impl FilterForm {
             }
             begins.map(|begins| begins.timestamp())
         };
-        let control = controls.iter().find(|control| control.id == self.control).map(Control::filter);
+        let evidence = controls.iter().find(|control| control.id == self.control).map(Control::evidence);
         let action = Action::from_code(&self.action);
         let filter = Filter {
             person: self.person.trim().to_owned(),
@@ -99,7 +107,8 @@ impl FilterForm {
             reference: self.reference.trim().to_owned(),
             from: day("from", &self.from, 0),
             until: day("to", &self.to, 1),
-            ..control.clone().unwrap_or_default()
+            action,
+            evidence,
         };
         if matches!((filter.from, filter.until), (Some(from), Some(until)) if from >= until) {
             wrong.push(("to", "Enter a day that is not before the first."));
@@ -107,13 +116,9 @@ impl FilterForm {
         if action.is_none() && !self.action.is_empty() {
             wrong.push(("action", "Choose what they did from the list."));
         }
-        if control.is_none() && !self.control.is_empty() {
+        if filter.evidence.is_none() && !self.control.is_empty() {
             wrong.push(("control", "Choose a control from the list."));
         }
-        let filter = match action {
-            Some(action) => Filter { actions: vec![action], names: Vec::new(), ..filter },
-            None => filter,
-        };
         (filter, wrong)
     }
 
@@ -125,6 +130,14 @@ impl FilterForm {
             query.append_pair(name, value);
         }
         query.finish()
+    }
+
+    /// What the record keeps of it. Whom it was about is not kept: it could not be blanked.
+    #[must_use]
+    pub fn recorded(&self) -> serde_json::Map<String, serde_json::Value> {
+        let given = self.fields().into_iter().filter(|(_, value)| !value.is_empty());
+        let shown = |name: &str, value: &str| if name == "person" { "(somebody)".to_owned() } else { value.to_owned() };
+        given.map(|(name, value)| (name.to_owned(), shown(name, value).into())).collect()
     }
 
     /// Every field with its value.
@@ -143,7 +156,7 @@ impl FilterForm {
 }
 
 /// A write with the controls that it is evidence for.
-pub struct Evidence {
+pub struct TaggedWrite {
     /// The write.
     pub write: Write,
     /// Ids of controls.
@@ -159,11 +172,11 @@ pub async fn load_writes(
     _: RecordReader,
     before: Option<i64>,
     filter: &Filter,
-) -> Result<Vec<Evidence>, AppError> {
+) -> Result<Vec<TaggedWrite>, AppError> {
     let writes = store::list_writes(&state.database, before.unwrap_or(i64::MAX), filter, PAGE_SIZE).await?;
     let with_controls = |write: Write| {
         let controls = covering(&state.policy.controls, &write.action, &write.object);
-        Evidence { controls: controls.map(|control| control.id.clone()).collect(), write }
+        TaggedWrite { controls: controls.map(|control| control.id.clone()).collect(), write }
     };
     Ok(writes.into_iter().map(with_controls).collect())
 }
@@ -190,13 +203,13 @@ mod tests {
     }
 
     #[test]
-    fn an_action_within_a_control_asks_for_that_action() {
-        let control =
-            Control { id: "A.1".into(), actions: vec![Action::SignIn, Action::SignOut], ..Control::default() };
-        let form = FilterForm { control: "A.1".into(), ..FilterForm::default() };
-        assert_eq!(form.filter(std::slice::from_ref(&control)).0.actions, [Action::SignIn, Action::SignOut]);
-        let form = FilterForm { action: "session.sign_out".into(), ..form };
-        assert_eq!(form.filter(&[control]).0.actions, [Action::SignOut]);
+    fn an_action_beside_a_control_asks_for_what_is_both() {
+        let actions = vec![Action::SignIn, Action::SignOut];
+        let control = Control { id: "A.1".into(), actions: actions.clone(), ..Control::default() };
+        let form = FilterForm { control: "A.1".into(), action: "workload.apply".into(), ..FilterForm::default() };
+        let (filter, wrong) = form.filter(&[control]);
+        assert_eq!((filter.action, wrong), (Some(Action::WorkloadApply), Vec::new()));
+        assert_eq!(filter.evidence, Some(crate::audit::Evidence { actions, names: Vec::new() }));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The wrappers around every write: intent before, outcome after.
 
 use crate::actor::{Actor, Profile};
-use crate::audit::store::{self, NewEvent};
+use crate::audit::store::{self, Appended, NewEvent, RowActor};
 use crate::audit::{Action, Phase};
+use crate::digest::Digest;
 use crate::error::{AppError, Part};
 use crate::state::AppState;
 use serde_json::{Value, json};
@@ -90,6 +91,7 @@ where
 /// A write whose intent stands in the record.
 struct Intent<'a> {
     id: Uuid,
+    actor: Digest,
     who: Acting<'a>,
     action: Action,
     object: &'a str,
@@ -104,11 +106,13 @@ impl<'a> Intent<'a> {
         detail: Value,
     ) -> sqlx::Result<Self> {
         let event = event(who, action, object, None, Phase::Intent, detail);
-        Ok(Self { id: store::append(database, event).await?, who, action, object })
+        let Appended { id, actor } = store::append(database, event).await?;
+        Ok(Self { id, actor, who, action, object })
     }
 
     fn outcome(&self, phase: Phase, detail: Value) -> NewEvent<'a> {
-        event(self.who, self.action, self.object, Some(self.id), phase, detail)
+        let actor = RowActor::As(self.actor);
+        NewEvent { actor, ..event(self.who, self.action, self.object, Some(self.id), phase, detail) }
     }
 
     fn success(&self) -> NewEvent<'a> {
@@ -117,14 +121,13 @@ impl<'a> Intent<'a> {
 
     /// Records why it did not succeed. Where that fails too, the record shows "unknown".
     async fn failed(&self, database: &PgPool, error: AppError) -> AppError {
-        // Blanked while they were at it: another row would bring their details back.
-        if error == AppError::SignInRequired {
-            return error;
-        }
         let (phase, detail) = match &error {
             AppError::OutcomeUnknown { .. } => (Phase::Unknown, json!({ "code": error.code() })),
             AppError::Internal | AppError::Away { .. } => (Phase::Failed, json!({ "code": error.code() })),
-            _ => (Phase::Refused, json!({ "code": error.code(), "message": self.nameless(&error.to_string()) })),
+            _ => {
+                let message = nameless(self.who.profile, &error.to_string());
+                (Phase::Refused, json!({ "code": error.code(), "message": message }))
+            }
         };
         if let Err(error) = store::append(database, self.outcome(phase, detail)).await {
             tracing::error!(%error, intent = %self.id, "the outcome of a write could not be recorded");
@@ -132,21 +135,22 @@ impl<'a> Intent<'a> {
         error
     }
 
-    /// The cluster names whom it refuses, and what stands in the chain can never be blanked.
-    fn nameless(&self, message: &str) -> String {
-        let Profile { name, email, .. } = self.who.profile;
-        if *self.who.profile == Profile::fairway() {
-            return message.to_owned();
-        }
-        let details = [email, name].into_iter().filter(|detail| !detail.is_empty());
-        details.fold(message.to_owned(), |message, detail| message.replace(detail, "(the actor)"))
-    }
-
     /// It may have succeeded, and the record cannot say so.
     fn lost(&self, error: &sqlx::Error) -> AppError {
         tracing::error!(%error, intent = %self.id, "the outcome of a write could not be recorded");
         AppError::OutcomeUnknown { part: Part::Database }
     }
+}
+
+/// What the cluster said to somebody, without their name: it names whom it refuses, and what is stored for good cannot be
+/// blanked.
+#[must_use]
+pub fn nameless(who: &Profile, message: &str) -> String {
+    if *who == Profile::fairway() {
+        return message.to_owned();
+    }
+    let details = [&who.email, &who.name].into_iter().filter(|detail| !detail.is_empty());
+    details.fold(message.to_owned(), |message, detail| message.replace(detail.as_str(), "(the actor)"))
 }
 
 /// Records intent and success of what was written in a transaction. Call it after all that is written: from here on
@@ -162,7 +166,7 @@ pub async fn recorded_within(
     detail: Value,
 ) -> Result<(), AppError> {
     let intent = store::append_in(transaction, event(who, action, object, None, Phase::Intent, detail)).await?;
-    let success = event(who, action, object, Some(intent), Phase::Succeeded, json!({}));
+    let success = event(who, action, object, Some(intent.id), Phase::Succeeded, json!({}));
     store::append_in(transaction, success).await?;
     Ok(())
 }
@@ -191,5 +195,5 @@ fn event<'a>(
     phase: Phase,
     detail: Value,
 ) -> NewEvent<'a> {
-    NewEvent { intent_id, phase, actor: who.profile, action, object, detail, request_id: who.request_id }
+    NewEvent { intent_id, phase, actor: who.profile.into(), action, object, detail, request_id: who.request_id }
 }

@@ -48,10 +48,12 @@ pub fn CataloguePage() -> impl IntoView {
             <ErrorSummary errors=errors.clone()/>
             {saved}
             <h1>"Preview feature catalogue"</h1>
-            <div class="buttons">
-                <a class="button" href="/admin/features/new">"Add feature"</a>
-                <a class="button button--secondary" href="/admin/features/catalogue.yaml">"Export as YAML"</a>
-            </div>
+            <form method="post" action="/admin/features/catalogue.yaml">
+                <div class="buttons">
+                    <a class="button" href="/admin/features/new">"Add feature"</a>
+                    <Submit label="Export as YAML" secondary=true/>
+                </div>
+            </form>
             {list}
             <h2>"Import"</h2>
             <form method="post" action="/admin/features" class="form">

@@ -3,7 +3,7 @@
 use super::drafts::{may_deploy, step_path};
 use super::review::{Depth, DryRun, Reviewed, document, dry_run, may_apply, review_draft, review_frozen};
 use crate::actor::Actor;
-use crate::audit::{Action, audited, audited_in};
+use crate::audit::{Action, audited, audited_in, nameless};
 use crate::error::{AppError, Part};
 use crate::ports::{Applied, ClusterError, Right, Run};
 use crate::state::AppState;
@@ -180,7 +180,7 @@ async fn apply_all(
 ) -> Result<(), AppError> {
     for object in manifests {
         if let Err(error) = state.cluster.apply(&actor.kube, object, &document(object), Run::Dry).await {
-            return stopped(state, submission, intent, object, Err(error)).await;
+            return stopped(state, actor, submission, intent, object, Err(error)).await;
         }
     }
     // Somebody may have refused it while the cluster was asked.
@@ -191,7 +191,7 @@ async fn apply_all(
     }
     for object in manifests {
         let answer = state.cluster.apply(&actor.kube, object, &document(object), Run::Real).await;
-        stopped(state, submission, intent, object, answer).await?;
+        stopped(state, actor, submission, intent, object, answer).await?;
     }
     Ok(())
 }
@@ -205,12 +205,14 @@ async fn may_begin(state: &AppState, submission: Uuid) -> Result<bool, AppError>
 /// Stores the answer about an object; an error where it was not applied.
 async fn stopped(
     state: &AppState,
+    actor: &Actor,
     submission: Uuid,
     intent: Uuid,
     object: &Manifest,
     answer: Result<Applied, ClusterError>,
 ) -> Result<(), AppError> {
     let result = result_of(object, &answer);
+    let result = ApplyResult { message: nameless(&actor.profile, &result.message), ..result };
     let stored = store::insert_apply_result(&state.database, submission, intent, &result).await;
     answer?;
     stored.map_err(|_| AppError::OutcomeUnknown { part: Part::Database })

@@ -4,6 +4,7 @@ use super::apply::submit_draft;
 use super::lists::running_workload;
 use super::review::load_known;
 use crate::actor::Actor;
+use crate::audit::{Action, audited_in};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode, ticked};
 use crate::namespaces::{deploy_right, is_dns_label, load_namespace, namespaces_where};
@@ -17,6 +18,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
 /// A draft, for everyone who may run workloads in its namespace; until it has one that its author may run workloads in,
@@ -398,6 +400,13 @@ pub async fn post_delete(
     Path(id): Path<Uuid>,
 ) -> Result<Response, AppError> {
     let draft = load_draft(&state, &actor, id).await?;
-    store::delete_draft(&state.database, id, draft.version).await?;
+    let object = format!("Draft/{}/{id}", draft.shared_with);
+    let detail = json!({ "version": draft.version.to_string() });
+    audited_in(&state, &actor, Action::DraftDelete, &object, detail, || async {
+        let mut transaction = state.database.begin().await?;
+        store::delete_draft(&mut *transaction, id, draft.version).await?;
+        Ok(((), transaction))
+    })
+    .await?;
     Ok(Redirect::to("/workloads?deleted=yes").into_response())
 }

@@ -4,7 +4,7 @@ use crate::error::AppError;
 use crate::workloads::draft::{Draft, DraftForm};
 use jiff_sqlx::Timestamp;
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 /// Saves a new draft.
@@ -93,7 +93,7 @@ pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String])
 ///
 /// # Errors
 /// When the database is away.
-pub async fn delete_draft(database: &PgPool, id: Uuid, version: i32) -> Result<(), AppError> {
+pub async fn delete_draft(database: impl PgExecutor<'_>, id: Uuid, version: i32) -> Result<(), AppError> {
     sqlx::query!("delete from drafts where id = $1 and version = $2", id, version).execute(database).await?;
     Ok(())
 }

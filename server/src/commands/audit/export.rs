@@ -1,12 +1,18 @@
 //! `fairway audit export`: the same files as in the portal.
 
-use super::connect;
-use anyhow::bail;
+use super::{connect, database_user};
+use crate::config::policy_from_env;
+use anyhow::{Context, bail};
+use app::actor::Profile;
 use app::audit::api::FilterForm;
 use app::audit::export::Format;
-use app::audit::store::stream_rows;
+use app::audit::store::{Appended, NewEvent, RowActor, append, stream_rows};
+use app::audit::{Action, Filter, Phase};
+use app::digest::Digest;
 use clap::{Args, ValueEnum};
 use futures::TryStreamExt;
+use serde_json::json;
+use sqlx::PgPool;
 use std::io::{BufWriter, ErrorKind, Write};
 
 /// Which rows, and how they are written.
@@ -15,12 +21,27 @@ pub struct ExportArguments {
     /// JSON Lines can be verified; CSV is for spreadsheets.
     #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
     format: ExportFormat,
+    /// Part of a name or an address.
+    #[arg(long, default_value = "")]
+    person: String,
+    /// A kind of write, as `namespace.create`.
+    #[arg(long, default_value = "")]
+    action: String,
+    /// An object, its namespace or its name.
+    #[arg(long, default_value = "")]
+    object: String,
+    /// The reference of a request.
+    #[arg(long, default_value = "")]
+    reference: String,
     /// The first day, in UTC, as 2026-11-23.
     #[arg(long, default_value = "")]
     from: String,
     /// The last day.
     #[arg(long, default_value = "")]
     to: String,
+    /// A control of the settings that `FAIRWAY_CONFIG` names: what is evidence for it.
+    #[arg(long, default_value = "")]
+    control: String,
 }
 
 /// [`Format`], as the command line spells it.
@@ -32,27 +53,65 @@ enum ExportFormat {
 
 impl ExportArguments {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let form = FilterForm { from: self.from, to: self.to, ..FilterForm::default() };
-        let (filter, wrong) = form.filter(&[]);
-        if let Some((field, message)) = wrong.first() {
-            bail!("--{field}: {message}");
-        }
         let format = match self.format {
             ExportFormat::Jsonl => Format::Jsonl,
             ExportFormat::Csv => Format::Csv,
         };
+        let Self { person, action, object, reference, from, to, control, .. } = self;
+        let form = FilterForm { person, action, object, reference, from, to, control };
+        let policy = policy_from_env()?;
+        let (filter, wrong) = form.filter(&policy.controls);
+        if let Some((field, message)) = wrong.first() {
+            bail!("--{field}: {message}");
+        }
         let database = connect("DATABASE_URL").await?;
-        let mut transaction = database.begin().await?;
-        let mut rows = stream_rows(&mut transaction, &filter).await?;
-        let mut output = BufWriter::new(std::io::stdout());
-        let mut written = output.write_all(&format.head());
-        while let (Ok(()), Some(row)) = (&written, rows.try_next().await?) {
-            written = output.write_all(&format.row(row));
-        }
-        match written.and_then(|()| output.flush()) {
-            // Whoever read it has seen enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        }
+        let intent = begin(&database, &form, format).await?;
+        let written = write(&database, &filter, format).await;
+        let (phase, detail) = match &written {
+            Ok(rows) => (Phase::Succeeded, json!({ "rows": rows.to_string() })),
+            Err(_) => (Phase::Failed, json!({})),
+        };
+        let actor = RowActor::As(intent.actor);
+        append(&database, NewEvent { intent_id: Some(intent.id), phase, actor, detail, ..new_event() }).await?;
+        written.map(drop)
+    }
+}
+
+/// That somebody exports is recorded before the first row is written; the database knows who may.
+async fn begin(database: &PgPool, form: &FilterForm, format: Format) -> anyhow::Result<Appended> {
+    let user = database_user(&mut *database.acquire().await?).await?;
+    let detail = json!({ "format": format, "filter": form.recorded(), "database_user": user });
+    let fairway = Profile::fairway();
+    let event = NewEvent { actor: (&fairway).into(), detail, ..new_event() };
+    append(database, event).await.context("the export could not be recorded, so nothing is written")
+}
+
+fn new_event() -> NewEvent<'static> {
+    NewEvent {
+        intent_id: None,
+        phase: Phase::Intent,
+        actor: RowActor::As(Digest::ZERO),
+        action: Action::RecordExport,
+        object: "Record//",
+        detail: json!({}),
+        request_id: "",
+    }
+}
+
+/// Writes all rows to standard output, or as many as are read; gives how many.
+async fn write(database: &PgPool, filter: &Filter, format: Format) -> anyhow::Result<u64> {
+    let mut transaction = database.begin().await?;
+    let mut rows = stream_rows(&mut transaction, filter).await?;
+    let mut output = BufWriter::new(std::io::stdout());
+    let mut written = output.write_all(&format.head());
+    let mut number = 0;
+    while let (Ok(()), Some(row)) = (&written, rows.try_next().await?) {
+        written = output.write_all(&format.row(row));
+        number += 1;
+    }
+    match written.and_then(|()| output.flush()) {
+        // Whoever read it has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(number),
+        other => Ok(other.map(|()| number)?),
     }
 }

@@ -52,6 +52,24 @@ impl Entry {
         }
     }
 
+    /// The same, as a form would give it: so a feature that came as YAML and is then opened and saved says nothing new.
+    pub(super) fn normalized(self) -> Self {
+        let text = |text: String| text.trim().replace("\r\n", "\n");
+        let has = |kind: &ScopeKind| self.scopes.contains(kind);
+        Self {
+            scopes: ScopeKind::ALL.into_iter().filter(has).collect(),
+            slug: text(self.slug),
+            name: text(self.name),
+            purpose: text(self.purpose),
+            owner: text(self.owner),
+            documentation_url: self.documentation_url.map(text).filter(|url| !url.is_empty()),
+            body: text(self.body),
+            points: self.points.into_iter().map(text).collect(),
+            changes: text(self.changes),
+            ..self
+        }
+    }
+
     /// What it says about the feature; `retires_at` counts where that is retired.
     pub(super) fn description(&self, retires_at: Option<Timestamp>) -> Description {
         Description {
@@ -86,6 +104,9 @@ impl Entry {
     /// Whether it sets what another feature sets: of two that set one thing, one would always differ.
     pub(super) fn clashes<'a>(&self, others: impl Iterator<Item = (&'a str, &'a Effect)>) -> Mistakes {
         let mut mistakes = Mistakes::new();
+        if self.stage == Stage::Retired {
+            return mistakes;
+        }
         for (slug, effect) in others.filter(|(slug, _)| *slug != self.slug) {
             let taken = self.effect.keys().into_iter().filter(|key| effect.keys().contains(key));
             let wrong =
@@ -140,6 +161,7 @@ mod tests {
             owner: "platform".into(),
             body: "Risky.\n\n- one\n- two".into(),
             points: "First\nSecond".into(),
+            scopes: vec!["team".into(), "namespace".into()],
             ..FeatureForm::empty()
         };
         let entry = Entry { effect, ..form.entry() };
@@ -162,6 +184,13 @@ mod tests {
             assert_eq!(FeatureForm::of(&feature).entry(), entry);
             let yaml = serde_saphyr::to_string(&vec![entry.clone()]).unwrap();
             assert_eq!(serde_saphyr::from_str::<Vec<Entry>>(&yaml).unwrap(), std::slice::from_ref(&entry), "{yaml}");
+            let written_by_hand = Entry {
+                body: format!("{}\n", entry.body),
+                scopes: entry.scopes.iter().rev().copied().collect(),
+                points: entry.points.iter().map(|point| format!("{point} ")).collect(),
+                ..entry.clone()
+            };
+            assert_eq!(written_by_hand.normalized(), entry);
             // Taking the same once more publishes nothing.
             assert_eq!(entry.next_terms(Some(&feature.current.terms)), None);
         }

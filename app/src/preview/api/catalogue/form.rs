@@ -126,7 +126,6 @@ impl FeatureForm {
 
     /// What it says, as far as it can be read: what cannot is named when that is checked.
     pub(super) fn entry(&self) -> Entry {
-        let text = |text: &str| text.trim().replace("\r\n", "\n");
         let effect = match self.effect.as_str() {
             "metadata" => Effect::Metadata { labels: pairs(&self.labels), annotations: pairs(&self.annotations) },
             "role_binding" => Effect::RoleBinding { cluster_role: self.cluster_role.trim().to_owned() },
@@ -137,15 +136,15 @@ impl FeatureForm {
             // What is no number is no number of days either, and said to be wrong.
             days => Renewal::WithinDays(days.parse().unwrap_or(0)),
         };
-        Entry {
-            slug: text(&self.slug),
-            name: text(&self.name),
-            purpose: text(&self.purpose),
-            owner: text(&self.owner),
-            documentation_url: Some(text(&self.documentation_url)).filter(|url| !url.is_empty()),
+        let entry = Entry {
+            slug: self.slug.clone(),
+            name: self.name.clone(),
+            purpose: self.purpose.clone(),
+            owner: self.owner.clone(),
+            documentation_url: Some(self.documentation_url.clone()),
             stage: Stage::from_stored(&self.stage).unwrap_or_default(),
-            body: text(&self.body),
-            points: self.points.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+            body: self.body.clone(),
+            points: self.points.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect(),
             scopes: ScopeKind::ALL
                 .into_iter()
                 .filter(|kind| self.scopes.iter().any(|sent| sent == kind.stored()))
@@ -154,8 +153,9 @@ impl FeatureForm {
             approvals: self.approvals.trim().parse().unwrap_or(0),
             effect,
             renewal,
-            changes: text(&self.changes),
-        }
+            changes: self.changes.clone(),
+        };
+        entry.normalized()
     }
 }
 

@@ -7,6 +7,7 @@ mod saving;
 pub use form::FeatureForm;
 
 use crate::actor::Actor;
+use crate::audit::{Action, Phase, recorded};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::preview::store::{self, AcceptanceQuery};
@@ -21,6 +22,7 @@ use entry::Entry;
 use jiff::{Timestamp, Unit};
 use saving::{Plan, carry_out};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// How opt-ins stand that retiring a feature ends.
@@ -114,8 +116,9 @@ async fn save_feature(
 
 /// What a feature sets that may still be in the cluster or come there, with its name.
 fn set_by(feature: &Feature) -> Option<(&str, &Effect)> {
-    let is_retired = feature.description.stage == Stage::Retired;
-    (!is_retired).then_some((feature.description.slug.as_str(), &feature.current.terms.effect))
+    let is_over = feature.description.stage == Stage::Retired
+        && feature.description.retires_at.is_none_or(|at| at <= Timestamp::now());
+    (!is_over).then_some((feature.description.slug.as_str(), &feature.current.terms.effect))
 }
 
 /// The catalogue, for administrators.
@@ -136,16 +139,18 @@ pub async fn load_versions(state: &AppState, actor: &Actor, slug: &str) -> Resul
     Ok((store::find_feature(&state.database, slug).await?, store::list_versions(&state.database, slug).await?))
 }
 
-/// `GET /admin/features/catalogue.yaml`.
+/// `POST /admin/features/catalogue.yaml`: no link, as every export is recorded.
 ///
 /// # Errors
 /// [`AppError::NotFound`] for everyone but administrators.
-pub async fn get_catalogue(State(state): State<AppState>, actor: Actor) -> Result<Response, AppError> {
+pub async fn post_catalogue_export(State(state): State<AppState>, actor: Actor) -> Result<Response, AppError> {
     let entries: Vec<Entry> = load_catalogue(&state, &actor).await?.into_iter().map(Entry::of).collect();
     let yaml = serde_saphyr::to_string(&entries).map_err(|error| {
         tracing::error!(%error, "the catalogue cannot be written");
         AppError::Internal
     })?;
+    let detail = json!({ "features": entries.len().to_string() });
+    recorded(&state, &actor, Action::RecordExport, Phase::Succeeded, "PreviewFeatures//", detail).await?;
     let headers =
         [(CONTENT_TYPE, "application/yaml"), (CONTENT_DISPOSITION, "attachment; filename=\"preview-features.yaml\"")];
     Ok((headers, yaml).into_response())
@@ -178,8 +183,8 @@ pub async fn post_catalogue(
 async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<FormOutcome<CatalogueForm>, AppError> {
     let administrator = actor.administrator()?;
     let mut errors = FormErrors::default();
-    let mut entries: Vec<Entry> = match serde_saphyr::from_str(&form.catalogue) {
-        Ok(entries) => entries,
+    let mut entries: Vec<Entry> = match serde_saphyr::from_str::<Vec<Entry>>(&form.catalogue) {
+        Ok(entries) => entries.into_iter().map(Entry::normalized).collect(),
         Err(error) => {
             // Then comes a picture of the place, which is none in one line.
             let error = error.to_string();
@@ -206,7 +211,8 @@ async fn import(state: &AppState, actor: &Actor, form: CatalogueForm) -> Result<
             errors.add("catalogue", format!("{}, stage: a feature is retired, and brought back, in its own form, where what that means is shown.", entry.slug));
         }
         let kept = features.iter().filter(|feature| !seen.contains(feature.description.slug.as_str()));
-        let others = kept.filter_map(set_by).chain(entries.iter().map(|other| (other.slug.as_str(), &other.effect)));
+        let taken_in = entries.iter().filter(|other| other.stage != Stage::Retired);
+        let others = kept.filter_map(set_by).chain(taken_in.map(|other| (other.slug.as_str(), &other.effect)));
         for (field, message) in entry.clashes(others) {
             errors.add("catalogue", format!("{}, {field}: {message}", entry.slug));
         }
