@@ -33,6 +33,8 @@ pub mod state;
 pub mod turn;
 #[cfg(feature = "ssr")]
 pub mod ui;
+#[cfg(feature = "ssr")]
+pub mod view_as;
 
 #[cfg(feature = "ssr")]
 pub use form::show_failures;

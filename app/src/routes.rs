@@ -5,15 +5,16 @@ use crate::audit::page::AuditPage;
 use crate::error::AppError;
 use crate::faq::page::{ArticlePage, FaqPage};
 use crate::namespaces::page::{NamespacePage, NamespacesPage, NewNamespacePage};
-use crate::preview::api::{QueueFilter, load_queue};
+use crate::preview::api::count_open;
 use crate::preview::page::{AcceptancePage, ApprovalsPage, CataloguePage, EditFeaturePage, FeaturePage, FeaturesPage};
 use crate::state::AppState;
 use crate::ui::styleguide::StyleguidePage;
 use crate::ui::{Page, Section, failure_page, page};
+use crate::view_as::page::ViewAsPage;
 use crate::workloads::page::{
     ConnectionsPage, DeleteDraftPage, DraftPage, ImportPage, NewWorkloadPage, SubmissionPage, WorkloadsPage,
 };
-use crate::{audit, namespaces, preview, workloads};
+use crate::{audit, namespaces, preview, view_as, workloads};
 use axum::Router;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
@@ -46,9 +47,10 @@ pub fn form_routes() -> Router<AppState> {
         .route("/preview-features/acceptances/{id}", post(preview::api::post_act))
         .route("/preview-features/acceptances/{id}/record", post(preview::api::post_record))
         .route("/admin/features", post(preview::api::post_catalogue))
-        .route("/admin/features/catalogue.yaml", get(preview::api::get_catalogue))
+        .route("/admin/features/catalogue.yaml", post(preview::api::post_catalogue_export))
         .route("/admin/features/{slug}", post(preview::api::post_feature))
         .route("/admin/audit/export", post(audit::api::post_export))
+        .route("/admin/view-as", post(view_as::api::post_view_as))
 }
 
 /// Every page.
@@ -83,6 +85,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/admin/features") view=CataloguePage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/features/:slug") view=EditFeaturePage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/audit") view=AuditPage ssr=SsrMode::Async/>
+                <Route path=path!("/admin/view-as") view=ViewAsPage ssr=SsrMode::Async/>
                 <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
             </FlatRoutes>
         </PageRouter>
@@ -169,9 +172,12 @@ fn AdminPage() -> impl IntoView {
         let actor = request.actor()?;
         actor.record_reader()?;
         let catalogue = actor.administrator().is_ok().then(|| {
-            view! { <li class="card"><h2><a href="/admin/features">"Preview feature catalogue"</a></h2><p>"Publish features and their risks."</p></li> }
+            view! {
+                <li class="card"><h2><a href="/admin/features">"Preview feature catalogue"</a></h2><p>"Publish features and their risks."</p></li>
+                <li class="card"><h2><a href="/admin/view-as">"View as somebody"</a></h2><p>"What somebody may do, and which binding and group it comes from."</p></li>
+            }
         });
-        let open = load_queue(&request.state, actor, &QueueFilter::default()).await?.acceptances.len();
+        let open = count_open(&request.state, actor).await?;
         let open = if open == 0 { "None is open.".to_owned() } else { format!("Open: {open}.") };
         let body = view! {
             <h1>"Admin"</h1>

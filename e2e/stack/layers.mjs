@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 const breaches = [];
-const areas = ['access', 'audit', 'faq', 'namespaces', 'preview', 'workloads'];
+const areas = ['access', 'audit', 'faq', 'namespaces', 'preview', 'view_as', 'workloads'];
 
 function files(folder) {
   return readdirSync(folder).flatMap((name) => {

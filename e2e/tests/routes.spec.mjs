@@ -18,7 +18,7 @@ const gets = ({ draft, submission, acceptance }) => ({
   '/workloads/drafts/:id/:step': `/workloads/drafts/${draft}/workload`, '/workloads/drafts/:id/delete': `/workloads/drafts/${draft}/delete`, '/workloads/drafts/{id}/manifest.yaml': `/workloads/drafts/${draft}/manifest.yaml`,
   '/workloads/drafts/{id}/picture.svg': `/workloads/drafts/${draft}/picture.svg`, '/workloads/drafts/{id}/kustomize.zip': `/workloads/drafts/${draft}/kustomize.zip`, '/workloads/:id': `/workloads/${submission}`,
   '/preview-features': '/preview-features', '/preview-features/:slug': `/preview-features/${feature}`, '/preview-features/{slug}/statements/{version}': `/preview-features/${feature}/statements/1`, '/preview-features/acceptances/:id': `/preview-features/acceptances/${acceptance}`, '/faq': '/faq', '/faq/:slug': '/faq/image-tags',
-  '/admin': '/admin', '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/features/:slug': `/admin/features/${feature}`, '/admin/features/catalogue.yaml': '/admin/features/catalogue.yaml', '/admin/audit': '/admin/audit', '/styleguide': '/styleguide',
+  '/admin': '/admin', '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/features/:slug': `/admin/features/${feature}`, '/admin/audit': '/admin/audit', '/admin/view-as': '/admin/view-as', '/styleguide': '/styleguide',
   '/sign-in': '/sign-in?return=%2Faccess', '/nothing': '/nothing', '/healthz': '/healthz', '/readyz': '/readyz',
 });
 
@@ -26,7 +26,7 @@ const gets = ({ draft, submission, acceptance }) => ({
 const posts = ({ draft, submission, doomed, acceptance }) => ({
   '/namespaces/new': '/namespaces/new', '/workloads/new': '/workloads/new', '/workloads/import': '/workloads/import', '/workloads/drafts/{id}/{step}': `/workloads/drafts/${draft}/sources`,
   '/workloads/{id}': `/workloads/${submission}`, '/workloads/{id}/apply': `/workloads/${submission}/apply`, '/workloads/{id}/undo': `/workloads/${submission}/undo`, '/workloads/drafts/{id}/delete': `/workloads/drafts/${doomed}/delete`,
-  '/preview-features/{slug}': `/preview-features/${feature}`, '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/features/{slug}': `/admin/features/${feature}`, '/preview-features/acceptances/{id}': `/preview-features/acceptances/${acceptance}`, '/preview-features/acceptances/{id}/record': `/preview-features/acceptances/${acceptance}/record`, '/admin/audit/export': '/admin/audit/export',
+  '/preview-features/{slug}': `/preview-features/${feature}`, '/admin/approvals': '/admin/approvals', '/admin/features': '/admin/features', '/admin/features/{slug}': `/admin/features/${feature}`, '/admin/features/catalogue.yaml': '/admin/features/catalogue.yaml', '/preview-features/acceptances/{id}': `/preview-features/acceptances/${acceptance}`, '/preview-features/acceptances/{id}/record': `/preview-features/acceptances/${acceptance}/record`, '/admin/audit/export': '/admin/audit/export', '/admin/view-as': '/admin/view-as',
   '/api/review-live': '/api/review-live',
 });
 

@@ -3,6 +3,8 @@
 pub mod api;
 pub mod page;
 
+pub use page::{AccessTables, Whose};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -106,6 +108,17 @@ pub enum Subject {
     Group(String),
 }
 
+impl Subject {
+    /// The group, if it is one.
+    #[must_use]
+    pub fn group(&self) -> Option<&String> {
+        match self {
+            Self::Group(group) => Some(group),
+            Self::User(_) => None,
+        }
+    }
+}
+
 /// A RoleBinding or ClusterRoleBinding as seen by one of its subjects.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Binding {
@@ -138,6 +151,23 @@ pub struct NamespaceAccess {
     pub namespace: String,
     /// The bindings that give it, RoleBindings first.
     pub bindings: Vec<Binding>,
+}
+
+/// Everything that bindings give somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Namespaces that they reach through RoleBindings.
+    pub namespaces: Vec<NamespaceAccess>,
+    /// Bindings that hold everywhere.
+    pub everywhere: Vec<Binding>,
+}
+
+impl Access {
+    /// Of the bindings that name somebody or one of their groups.
+    #[must_use]
+    pub fn of(bindings: &[Binding]) -> Self {
+        Self { namespaces: by_namespace(bindings), everywhere: cluster_wide(bindings) }
+    }
 }
 
 /// Groups bindings by namespace, in order of name. Only RoleBindings name a namespace; what

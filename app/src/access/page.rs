@@ -1,7 +1,7 @@
 //! `/access`: who you are, what you reach, and why.
 
 use super::api::load_access;
-use super::{Binding, NamespaceAccess, Subject, role_in_words};
+use super::{Access, Binding, NamespaceAccess, Subject, role_in_words};
 use crate::actor::Profile;
 use crate::ui::{Empty, Fact, MayBeOld, Page, Section, Table, page};
 use leptos::prelude::*;
@@ -26,7 +26,7 @@ pub fn AccessPage() -> impl IntoView {
             {if nothing {
                 view! { <Newcomer platform=policy.platform.name.clone() support=policy.platform.support.clone() email=actor.profile.email.clone()/> }.into_any()
             } else {
-                view! { <Namespaces namespaces=access.namespaces/> <Everywhere bindings=access.everywhere/> }.into_any()
+                view! { <AccessTables access=access whose=Whose::Own/> }.into_any()
             }}
         };
         Ok(Page::new("Your access", body))
@@ -63,36 +63,64 @@ fn Newcomer(platform: String, support: String, email: String) -> impl IntoView {
     }
 }
 
+/// Whose access is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// That of whoever looks.
+    Own,
+    /// Somebody else's: whoever looks need not reach what they reach.
+    Others,
+}
+
+/// What somebody may do, and why.
 #[component]
-fn Namespaces(namespaces: Vec<NamespaceAccess>) -> impl IntoView {
+pub fn AccessTables(
+    /// What they may do.
+    access: Access,
+    /// Whose it is.
+    whose: Whose,
+) -> impl IntoView {
+    view! { <Namespaces namespaces=access.namespaces whose=whose/> <Everywhere bindings=access.everywhere whose=whose/> }
+}
+
+#[component]
+fn Namespaces(namespaces: Vec<NamespaceAccess>, whose: Whose) -> impl IntoView {
     if namespaces.is_empty() {
-        return view! { <h2>"Namespaces"</h2><p>"No RoleBinding in a namespace names you or one of your groups."</p> }
-            .into_any();
+        let none = match whose {
+            Whose::Own => "No RoleBinding in a namespace names you or one of your groups.",
+            Whose::Others => "No RoleBinding in a namespace names them or one of these groups.",
+        };
+        return view! { <h2>"Namespaces"</h2><p>{none}</p> }.into_any();
     }
     let rows = namespaces
         .into_iter()
         .flat_map(|access| access.bindings.into_iter().map(move |binding| (access.namespace.clone(), binding)))
         .map(|(namespace, binding)| {
-            view! {
-                <tr>
-                    <th scope="row"><a href=format!("/namespaces/{namespace}")>{namespace.clone()}</a></th>
-                    <BindingCells binding=binding/>
-                </tr>
-            }
+            let name = match whose {
+                Whose::Own => view! { <a href=format!("/namespaces/{namespace}")>{namespace.clone()}</a> }.into_any(),
+                Whose::Others => namespace.into_any(),
+            };
+            view! { <tr><th scope="row">{name}</th><BindingCells binding=binding whose=whose/></tr> }
         })
         .collect_view();
+    let label = match whose {
+        Whose::Own => "Namespaces you can reach",
+        Whose::Others => "Namespaces they can reach",
+    };
     view! {
         <h2>"Namespaces"</h2>
-        <Table label="Namespaces you can reach" columns=&["Namespace", "Role", "Given by", "Through"]>{rows}</Table>
+        <Table label=label columns=&["Namespace", "Role", "Given by", "Through"]>{rows}</Table>
     }
     .into_any()
 }
 
 #[component]
-fn Everywhere(bindings: Vec<Binding>) -> impl IntoView {
+fn Everywhere(bindings: Vec<Binding>, whose: Whose) -> impl IntoView {
     (!bindings.is_empty()).then(|| {
-        let rows =
-            bindings.into_iter().map(|binding| view! { <tr><BindingCells binding=binding/></tr> }).collect_view();
+        let rows = bindings
+            .into_iter()
+            .map(|binding| view! { <tr><BindingCells binding=binding whose=whose/></tr> })
+            .collect_view();
         view! {
             <h2>"In the whole cluster"</h2>
             <Table label="Access in the whole cluster" columns=&["Role", "Given by", "Through"]>{rows}</Table>
@@ -101,12 +129,14 @@ fn Everywhere(bindings: Vec<Binding>) -> impl IntoView {
 }
 
 #[component]
-fn BindingCells(binding: Binding) -> impl IntoView {
+fn BindingCells(binding: Binding, whose: Whose) -> impl IntoView {
     let kind = binding.kind();
     let words = role_in_words(&binding.role).map(|words| view! { <span class="quiet">{format!(" {words}")}</span> });
-    let through = match binding.subject {
-        Subject::Group(group) => view! { "your group " <code>{group}</code> }.into_any(),
-        Subject::User(_) => view! { "you by name" }.into_any(),
+    let through = match (binding.subject, whose) {
+        (Subject::Group(group), Whose::Own) => view! { "your group " <code>{group}</code> }.into_any(),
+        (Subject::Group(group), Whose::Others) => view! { "the group " <code>{group}</code> }.into_any(),
+        (Subject::User(_), Whose::Own) => view! { "you by name" }.into_any(),
+        (Subject::User(_), Whose::Others) => view! { "by name" }.into_any(),
     };
     let feature = binding.preview_feature.map(|slug| {
         let address = format!("/preview-features/{slug}");
