@@ -142,6 +142,13 @@ pub trait Cluster: Send + Sync {
     /// When the cluster refuses or is away.
     async fn difference(&self, grant: &Grant) -> Result<Option<String>, ClusterError>;
 
+    /// What is left of what an opt-in gave, in words, where another one keeps something of the same kind in its place;
+    /// nothing where nothing is left but that.
+    ///
+    /// # Errors
+    /// When the cluster refuses or is away.
+    async fn leftover(&self, grant: &Grant, kept: &Grant) -> Result<Option<String>, ClusterError>;
+
     /// Writes a value into a ConfigMap that is there already, with the portal's own account; other values stay.
     ///
     /// # Errors
@@ -162,6 +169,8 @@ pub struct Grant {
     pub feature: String,
     /// Where.
     pub namespace: String,
+    /// What the cluster must know that namespace by; nothing where the name is enough.
+    pub uid: Option<String>,
     /// What.
     pub given: Given,
     /// Which acceptance it is for, for the annotation on what is made.
@@ -375,6 +384,47 @@ impl From<WitnessError> for crate::error::AppError {
     fn from(error: WitnessError) -> Self {
         tracing::warn!(%error, "the head of the record was not taken");
         Self::Away { part: crate::error::Part::Witness }
+    }
+}
+
+/// The mail server.
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Sends a mail; it went well once the server has taken it.
+    ///
+    /// # Errors
+    /// When the server did not take it, or is away.
+    async fn send(&self, mail: &Mail) -> Result<(), MailError>;
+}
+
+/// A mail in plain text, to one address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Of no other mail: letters, digits, dots and hyphens.
+    pub id: String,
+    /// An address.
+    pub to: String,
+    /// One line.
+    pub subject: String,
+    /// Lines.
+    pub body: String,
+}
+
+/// Why a mail was not sent, without any address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MailError {
+    /// The server does not take this one, now or ever.
+    #[error("the mail server did not take it: {0}")]
+    Refused(String),
+    /// No mail can be sent now.
+    #[error("the mail server is away: {0}")]
+    Away(String),
+}
+
+impl From<MailError> for crate::error::AppError {
+    fn from(error: MailError) -> Self {
+        tracing::warn!(%error, "a mail was not sent");
+        Self::Away { part: crate::error::Part::MailServer }
     }
 }
 

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, stack, test, unique } from './portal.mjs';
 import { accepted, confirmed, decided, published } from './opt-ins.mjs';
-import { kube, rows } from './truth.mjs';
+import { kube, mailsAbout, rows } from './truth.mjs';
 
 const within = { timeout: 30_000 };
 const bindingPath = (namespace, feature) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings/fairway-preview-${feature}`;
@@ -82,6 +82,34 @@ test('two administrators approve, the role is bound, a difference is seen and me
   await expect(developer.getByRole('region', { name: 'Decisions' })).toContainText('We moved the database in');
 });
 
+for (const javaScriptEnabled of [true, false]) {
+  test(`a mail leads an administrator to the decision, and another the person to what came of it${javaScriptEnabled ? '' : ', without JavaScript'}`, async ({ open }) => {
+    const [developer, administrator] = [await open('dana', { javaScriptEnabled }), await open('ada', { javaScriptEnabled })];
+    const feature = unique('mailed');
+    await published(administrator, feature);
+    const namespace = await namespaceFor(developer, 'team-shop');
+    const id = await accepted(developer, feature, { scope: `namespace ${namespace}`, why: 'For the "spring" sale' });
+    const mails = () => mailsAbout(id).then((mails) => mails.map(({ to, subject }) => [...to, subject]));
+    const what = `${feature} for namespace ${namespace}`;
+    await expect.poll(mails, within).toEqual([['platform-team@example.com', `[Fairway] Decide: ${what}`]]);
+    const [{ text, automatic }] = await mailsAbout(id);
+    expect(automatic).toBe('auto-generated');
+    expect(text).toContain('Why: For the "spring" sale');
+    await administrator.goto(/Decide: (\S+)/.exec(text)[1]);
+    await expect(administrator.getByRole('listitem').filter({ hasText: feature })).toBeVisible();
+    await decided(administrator, id, 'refuse', 'Use the queue instead');
+    await expect.poll(mails, within).toContainEqual(['dana@example.com', `[Fairway] Refused: ${what}`]);
+    const refused = (await mailsAbout(id)).at(-1);
+    expect(refused.text).toContain('Comment: Use the queue instead');
+    await developer.goto(/The record: (\S+)/.exec(refused.text)[1]);
+    const told = developer.getByRole('region', { name: 'Told by e-mail' });
+    await expect(told.getByRole('row', { name: /^Accepted/ })).toContainText('the administrators');
+    await expect(told.getByRole('row', { name: /^Refused/ })).toContainText('the person who accepted');
+    expect(await told.textContent()).not.toContain('@');
+    expect(rows(`select entry from audit_events where action = 'preview_feature.tell' and entry like '%${id}%' and entry like '%@%'`)).toEqual([]);
+  });
+}
+
 test('nobody decides on their own acceptance, whatever they send', async ({ open }) => {
   const page = await open('gus');
   const feature = unique('own');
@@ -96,6 +124,30 @@ test('nobody decides on their own acceptance, whatever they send', async ({ open
   expect(await response.text()).toContain('You accepted this yourself');
   expect(steps(id)).toEqual([]);
   expect(rows(`select phase from audit_events where action = 'preview_feature.approve' and object = 'PreviewFeature/${namespace}/${feature}' order by sequence`)).toEqual([{ phase: 'intent' }, { phase: 'refused' }]);
+});
+
+test('an auditor changes nothing, whatever they send, and what they tried is in the record', async ({ open }) => {
+  const { id, administrator, developer } = await effective(open);
+  const feature = unique('audited');
+  await published(administrator, feature);
+  const waiting = await accepted(developer, feature);
+  const auditor = await open('alex');
+  const before = rows(`select count(*) from opt_in_steps where acceptance_id in ('${id}', '${waiting}')`);
+  const tried = [
+    ...['approve', 'refuse'].map((verdict) => ['/admin/approvals', { acceptance: waiting, verdict, comment: 'Because' }]),
+    ...['withdraw', 'revoke', 'done', 'undone', 'repair'].flatMap((act) => [id, waiting].map((one) => [`/preview-features/acceptances/${one}`, { act, comment: 'Because' }])),
+    [`/admin/features/${feature}`, { slug: feature, name: 'Other' }],
+    ['/admin/features', { catalogue: '[]' }],
+    ['/admin/features/catalogue.yaml', {}],
+  ];
+  for (const [path, form] of tried) {
+    const response = await auditor.request.post(path, { form, maxRedirects: 0 });
+    expect([404, 409], `${path} ${JSON.stringify(form)}`).toContain(response.status());
+    const reference = response.headers()['x-request-id'];
+    expect(rows(`select distinct phase from audit_events where request_id = '${reference}' and phase <> 'intent'`)).toEqual([{ phase: 'refused' }]);
+  }
+  expect(rows(`select count(*) from opt_in_steps where acceptance_id in ('${id}', '${waiting}')`)).toEqual(before);
+  expect(rows(`select count(*) from risk_statements where feature_slug = '${feature}'`)).toEqual([{ count: 1 }]);
 });
 
 test('several are refused at once, each by itself, and one that was withdrawn meanwhile is named', async ({ open }) => {
@@ -299,11 +351,16 @@ test('retiring a feature takes back what it gave, and what cannot be made yet is
   await kube.request('DELETE', `/api/v1/namespaces/${gone}`);
   await expect.poll(() => kube.get(`/api/v1/namespaces/${gone}`).catch(() => null), within).toBe(null);
   await decided(administrator, waiting, 'approve');
-  await expect.poll(async () => (await developer.goto(`/preview-features/acceptances/${waiting}`), developer.locator('main').textContent()), within).toContain(`Tried, and not done: The cluster refused: the namespace ${gone} is not there`);
+  await expect.poll(async () => (await developer.goto(`/preview-features/acceptances/${waiting}`), developer.locator('main').textContent()), within).toContain(`Tried, and not done: The namespace ${gone} is not there.`);
   await expect(developer.getByText('Approved, not yet effective')).toBeVisible();
+  // Whoever makes a namespace of that name anew may be somebody else, who accepted nothing.
   await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: gone } });
-  await expect.poll(() => steps(waiting), { timeout: 60_000 }).toEqual(['approved', 'effective']);
-  expect((await labels(gone))[mark(other)]).toBe('on');
+  await expect.poll(async () => (await developer.reload(), developer.locator('main').textContent()), { timeout: 60_000 }).toContain(`Tried, and not done: The namespace ${gone} was made anew after the risks were accepted`);
+  expect(steps(waiting)).toEqual(['approved']);
+  expect((await labels(gone))[mark(other)]).toBeUndefined();
+  // Administrators see what Fairway could not do among what waits for them.
+  await administrator.goto('/admin/approvals');
+  await expect(administrator.getByRole('region', { name: 'Not as approved' }).getByRole('row').filter({ hasText: other })).toContainText('Tried, and not done');
 });
 
 test('the catalogue is exported as YAML, changed, and taken in: all of it or nothing', async ({ open }) => {
@@ -311,7 +368,7 @@ test('the catalogue is exported as YAML, changed, and taken in: all of it or not
   const feature = unique('yaml');
   await published(page, feature);
   await page.goto('/admin/features');
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export as YAML' }).click()]);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export as YAML' }).click()]);
   const yaml = readFileSync(await download.path(), 'utf8');
   expect(yaml).toContain(`slug: ${feature}`);
   const entry = (body, owner = 'platform') => `- slug: ${feature}\n  name: ${feature}\n  purpose: Trying\n  owner: "${owner}"\n  stage: preview\n  body: ${body}\n  points: [We know.]\n  scopes: [namespace]\n  validity_months: 12\n  approvals: 1\n  changes: By hand\n`;
@@ -334,7 +391,7 @@ test('the catalogue is exported as YAML, changed, and taken in: all of it or not
   expect(versions()).toEqual([1, 2]);
   // What changed is said of each version anew: an export does not carry what was said of the last.
   await page.goto('/admin/features');
-  const [again] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export as YAML' }).click()]);
+  const [again] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export as YAML' }).click()]);
   const exported = readFileSync(await again.path(), 'utf8').split(/^(?=- slug: )/m).find((entry) => entry.startsWith(`- slug: ${feature}\n`));
   await take(exported.replace('Riskier.', 'Riskiest.'));
   await expect(page.getByRole('alert')).toContainText(`${feature}, changes: Say what changed`);
@@ -354,6 +411,8 @@ test('the catalogue is exported as YAML, changed, and taken in: all of it or not
 
 test('a certificate is read by an auditor, proven without Fairway\'s database, and kept from other teams', async ({ open }, info) => {
   const { id, feature } = await effective(open);
+  // What people are told by mail is recorded as well, and both files below are to be of one moment.
+  await expect.poll(() => rows(`select recipient from notifications where acceptance_id = '${id}' and recipient = 'person' and sent_at is not null`).length, within).toBe(1);
   const auditor = await open('alex');
   await auditor.goto(`/admin/approvals?standing=effective&feature=${feature}`);
   await expect(auditor.getByRole('button', { name: 'Approve chosen' })).toHaveCount(0);
@@ -366,6 +425,7 @@ test('a certificate is read by an auditor, proven without Fairway\'s database, a
   const proven = verify(await download.path());
   expect(proven.stderr).toBe('');
   expect(proven.stdout).toContain('It stood: Effective.');
+  expect(proven.stdout).toContain('could be made up');
   // Its rows stand in the whole record, and not in one that begins without them.
   const record = info.outputPath('record.jsonl');
   const whole = await auditor.request.post('/admin/audit/export', { form: { format: 'jsonl' } });

@@ -4,260 +4,28 @@
 
 mod parts;
 
-use app::access::Team;
-use app::actor::Actor;
 use app::audit::Action;
-use app::audit::chain::Link;
-use app::audit::store::{erase_person, hold_person, stream_links};
+use app::audit::store::{erase_person, hold_person};
 use app::error::AppError;
-use app::preview::acceptance::{Acceptance, Accepted};
-use app::preview::api::{
-    OptInRecord, end_what_waits, post_act, post_catalogue, post_decision, post_opt_in, post_record, steward,
-    verify_acceptances,
-};
-use app::preview::evidence::Evidence;
-use app::preview::store::{find_acceptance, insert_acceptance};
+use app::preview::AcceptedBy;
+use app::preview::acceptance::Accepted;
+use app::preview::api::{end_what_waits, post_act, post_decision, steward};
+use app::preview::store::insert_acceptance;
 use app::preview::terms::EffectLimits;
 use app::state::{AppState, Policy};
 use axum::extract::{Path, State};
-use axum::response::Response;
-use futures::TryStreamExt;
 use http::StatusCode;
-use http::header::LOCATION;
-use http::request::Parts;
-use http_body_util::BodyExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::Client;
-use leptos_axum::generate_route_list;
-use parts::{actor, cluster, identity, portal_role, state, told};
+use parts::scene::{Scene, bindings_path, doubts_of, filled, form, led_to, policy, read, request, sent, succeeded};
+use parts::{cluster, portal_role, state};
 use serde_json::{Value, json};
 use server::cluster::KubeCluster;
+use sqlx::Executor;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Executor, PgConnection, PgPool};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use uuid::Uuid;
-
-/// Everything for one feature that gives a role, and the people around it.
-struct Scene {
-    portal: AppState,
-    /// Administered by team-shop and its leads, and used by no other test.
-    namespace: String,
-    feature: String,
-    dana: Actor,
-    lee: Actor,
-    ada: Actor,
-    /// Runs ahead of the clock, so that pauses are over at once.
-    now: Timestamp,
-}
-
-fn policy(namespace: &str) -> Policy {
-    let helpers = Team {
-        name: "helpers".into(),
-        groups: vec!["team-pay".into()],
-        leads: vec!["team-shop-leads".into()],
-        namespaces: vec![namespace.into()],
-        contact: String::new(),
-    };
-    let effects = EffectLimits { cluster_roles: vec!["preview-endpoints".into()], ..EffectLimits::default() };
-    Policy { teams: vec![helpers], effects, ..Policy::default() }
-}
-
-fn sent() -> Parts {
-    http::Request::new(()).into_parts().0
-}
-
-fn form(fields: &[(&str, &str)]) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
-}
-
-/// Where a form led to.
-fn led_to(answer: Result<Response, AppError>) -> String {
-    let answer = answer.unwrap();
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    answer.headers()[LOCATION].to_str().unwrap().to_owned()
-}
-
-impl Scene {
-    async fn set(database: &PgPool) -> Self {
-        // Pages are rendered here without the router; what renders them is set up on the way.
-        drop(generate_route_list(app::App));
-        let namespace = own_namespace().await;
-        let cluster = cluster().await;
-        filled(&cluster, &namespace).await;
-        let portal = state(database.clone(), cluster, policy(&namespace));
-        let person = async |subject: &str, groups: &[&str]| actor(database, subject, groups).await;
-        let scene = Self {
-            feature: format!("try-{}", &Uuid::new_v4().simple().to_string()[..8]),
-            dana: person("dana", &["team-shop"]).await,
-            lee: person("lee", &["team-shop-leads"]).await,
-            ada: person("ada", &["platform-admins"]).await,
-            now: Timestamp::now(),
-            namespace,
-            portal,
-        };
-        scene.publish(json!({ "role_binding": { "cluster_role": "preview-endpoints" } })).await;
-        scene
-    }
-
-    async fn publish(&self, effect: Value) {
-        let entry = json!([{
-            "slug": self.feature, "name": "Trying", "purpose": "Trying", "owner": "platform", "stage": "preview",
-            "body": "Risky.", "points": ["We know."], "scopes": ["namespace", "team"], "validity_months": 12,
-            "approvals": 1, "effect": effect, "changes": "What it does",
-        }]);
-        let body = form(&[("catalogue", &entry.to_string())]);
-        led_to(post_catalogue(State(self.portal.clone()), self.ada.clone(), sent(), body).await);
-    }
-
-    async fn accept(&self, who: &Actor, scope: &str) -> Uuid {
-        let feature = app::preview::store::find_feature(&self.portal.database, &self.feature).await.unwrap();
-        let digest = feature.current.digest.to_string();
-        let own = format!("namespace/{}", self.namespace);
-        let scope = if scope == "namespace" { own.as_str() } else { scope };
-        let answers = [("scope", scope), ("points", "0"), ("digest", &digest)];
-        let send = async |more: &[(&str, &str)]| {
-            let body = form(&[&answers[..], more].concat());
-            // The answer to the first is a page, which is rendered for its own address and person.
-            let mut parts = sent();
-            parts.uri = format!("/preview-features/{}", self.feature).parse().unwrap();
-            parts.extensions.insert(who.clone());
-            post_opt_in(State(self.portal.clone()), who.clone(), Path(self.feature.clone()), parts, body).await
-        };
-        let page = send(&[]).await.unwrap().into_body().collect().await.unwrap().to_bytes();
-        let page = String::from_utf8(page.to_vec()).unwrap();
-        let shown = page.split("name=\"shown\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let path = led_to(send(&[("act", "accept"), ("shown", shown)]).await);
-        path.split(['/', '?']).find_map(|part| part.parse().ok()).unwrap()
-    }
-
-    async fn approve(&self, acceptance: Uuid) {
-        let id = acceptance.to_string();
-        let body = form(&[("acceptance", &id), ("verdict", "approve")]);
-        led_to(post_decision(State(self.portal.clone()), self.ada.clone(), sent(), body).await);
-    }
-
-    async fn revoke(&self, who: &Actor, acceptance: Uuid) {
-        let body = form(&[("act", "revoke"), ("comment", "Not needed")]);
-        let id = Path(acceptance.to_string());
-        led_to(post_act(State(self.portal.clone()), who.clone(), id, sent(), body).await);
-    }
-
-    /// A round of the steward, an hour after the one before.
-    async fn round(&mut self) {
-        self.now += SignedDuration::from_hours(1);
-        steward(&self.portal, self.now).await.unwrap();
-    }
-
-    async fn look_at(&self, acceptance: Uuid) -> Acceptance {
-        find_acceptance(&self.portal.database, acceptance).await.unwrap()
-    }
-
-    async fn standing(&self, acceptance: Uuid) -> &'static str {
-        self.look_at(acceptance).await.standing().stored()
-    }
-
-    fn binding_path(&self) -> String {
-        format!("{}/fairway-preview-{}", bindings_path(&self.namespace), self.feature)
-    }
-
-    /// The groups that the role is given to; nothing where there is no binding.
-    async fn groups(&self) -> Option<Vec<String>> {
-        let found = read(&self.binding_path()).await?;
-        let subjects = found["subjects"].as_array().unwrap();
-        Some(subjects.iter().map(|subject| subject["name"].as_str().unwrap().to_owned()).collect())
-    }
-
-    /// Which labels of the feature the namespace has.
-    async fn labels(&self) -> Vec<String> {
-        let found = read(&format!("/api/v1/namespaces/{}", self.namespace)).await.unwrap();
-        let prefix = format!("preview.fairway.dev/{}-", self.feature);
-        let labels = found["metadata"]["labels"].as_object().into_iter().flat_map(|labels| labels.keys());
-        labels.filter_map(|label| label.strip_prefix(&prefix).map(str::to_owned)).collect()
-    }
-
-    /// The file that somebody gets of an acceptance.
-    async fn export(&self, who: &Actor, acceptance: Uuid) -> Evidence {
-        let id = Path(acceptance.to_string());
-        let answer = post_record(State(self.portal.clone()), who.clone(), id).await.unwrap();
-        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
-        serde_json::from_slice(&bytes).unwrap()
-    }
-
-    async fn doubts(&self) -> Vec<String> {
-        doubts_of(&mut self.portal.database.acquire().await.unwrap()).await
-    }
-}
-
-/// What does not fit, as `fairway audit verify` says it.
-async fn doubts_of(connection: &mut PgConnection) -> Vec<String> {
-    let links: Vec<Link> = stream_links(&mut *connection, 1, i64::MAX).try_collect().await.unwrap();
-    let mut record = OptInRecord::default();
-    links.iter().for_each(|link| record.take(link));
-    verify_acceptances(connection, record).await.unwrap().doubts
-}
-
-/// An object as it is, read with all rights.
-async fn read(path: &str) -> Option<Value> {
-    let client = parts::client(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await;
-    match client.request(http::Request::get(path).body(Vec::new()).unwrap()).await {
-        Ok(found) => Some(found),
-        Err(kube::Error::Api(answer)) if answer.code == 404 => None,
-        Err(error) => panic!("{error}"),
-    }
-}
-
-/// Changes an object, with all rights.
-async fn request(method: http::Method, path: &str, body: Option<&Value>) {
-    let client = parts::client(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await;
-    let kind = if method == http::Method::PATCH { "application/merge-patch+json" } else { "application/json" };
-    let bytes = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-    let request = http::Request::builder().method(method).uri(path).header("content-type", kind).body(bytes).unwrap();
-    client.request::<Value>(request).await.unwrap();
-}
-
-fn bindings_path(namespace: &str) -> String {
-    format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings")
-}
-
-async fn own_namespace() -> String {
-    let name = format!("opt-{}", &Uuid::new_v4().simple().to_string()[..12]);
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
-    request(http::Method::POST, "/api/v1/namespaces", Some(&namespace)).await;
-    let group = |name: &str| json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": name });
-    let admins = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-        "metadata": { "name": "admins", "namespace": name },
-        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin" },
-        "subjects": [group("team-shop"), group("team-shop-leads")],
-    });
-    request(http::Method::POST, &bindings_path(&name), Some(&admins)).await;
-    name
-}
-
-/// Waits until the watch caches show a namespace and who administers it.
-async fn filled(cluster: &KubeCluster, namespace: &str) {
-    use app::ports::Cluster;
-    let is_bound = || {
-        let bindings = cluster.bindings_of(&identity("dana", &["team-shop"])).unwrap_or_default();
-        bindings.iter().any(|binding| binding.namespace.as_deref() == Some(namespace))
-    };
-    let seen = async {
-        while !matches!(cluster.namespace(namespace), Ok(Some(_))) || !is_bound() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap();
-}
-
-/// How often the record shows that something was done.
-async fn succeeded(database: &PgPool, action: Action) -> i64 {
-    sqlx::query_scalar("select count(*) from audit_events where action = $1 and phase = 'succeeded'")
-        .bind(action.code())
-        .fetch_one(database)
-        .await
-        .unwrap()
-}
 
 #[sqlx::test(migrations = "../migrations")]
 async fn two_opt_ins_share_a_binding_and_each_takes_only_its_own_groups_away(
@@ -357,7 +125,9 @@ async fn two_replicas_at_work_at_once_do_everything_once(options: PgPoolOptions,
     let team = scene.accept(&scene.lee, "team/helpers").await;
     scene.approve(own).await;
     scene.approve(team).await;
-    let other = state(portal_role(options, connect).await, cluster().await, policy(&scene.namespace));
+    let cluster = cluster().await;
+    filled(&cluster, &scene.namespace).await;
+    let other = state(portal_role(options, connect).await, cluster, policy(&scene.namespace));
     let rounds = (0..6).map(|number| steward(if number % 2 == 0 { &scene.portal } else { &other }, scene.now));
     futures::future::try_join_all(rounds).await.unwrap();
     assert_eq!((scene.standing(own).await, scene.standing(team).await), ("effective", "effective"));
@@ -534,7 +304,14 @@ async fn nothing_counts_as_taken_back_while_the_role_is_still_given(options: PgP
     let mut scene = Scene::set(&portal_role(options, connect).await).await;
     let id = scene.accept(&scene.dana, "namespace").await;
     scene.approve(id).await;
+    // Another feature that rightly gives something there, and no role.
+    let with_role = std::mem::replace(&mut scene.feature, "disguised".to_owned());
+    scene.publish(json!({ "metadata": { "labels": { "preview.fairway.dev/disguised": "on" } } })).await;
+    let labelled = scene.accept(&scene.dana, "namespace").await;
+    scene.approve(labelled).await;
+    scene.feature = with_role;
     scene.round().await;
+    assert_eq!((scene.standing(id).await, scene.standing(labelled).await), ("effective", "effective"));
     // Whoever has the role binds it once more, under another name, and keeps the first one by a finalizer.
     let copy = format!("copy-of-{}", scene.feature);
     let binding = json!({
@@ -544,7 +321,7 @@ async fn nothing_counts_as_taken_back_while_the_role_is_still_given(options: PgP
     });
     let bindings = bindings_path(&scene.namespace);
     request(http::Method::POST, &bindings, Some(&binding)).await;
-    // Nor does a copy get away with looking like that of another feature.
+    // Nor does a copy get away with looking like what another feature would have made.
     let mut disguised = binding.clone();
     disguised["metadata"]["name"] = "fairway-preview-disguised".into();
     disguised["metadata"]["labels"] = json!({ "app.kubernetes.io/managed-by": "fairway" });
@@ -671,4 +448,372 @@ async fn a_step_and_its_outcome_in_the_record_stand_or_fall_together(
     assert_eq!(answer.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY, "no success that was not recorded");
     assert_eq!(scene.standing(id).await, "waiting");
     assert_eq!(scene.doubts().await, Vec::<String>::new());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn of_two_who_accept_for_one_scope_at_once_one_is_told_and_the_record_names_neither(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let scene = Scene::set(&portal_role(options, connect).await).await;
+    let body = scene.confirmed(&scene.dana, "namespace").await;
+    let as_lee = scene.confirmed(&scene.lee, "namespace").await;
+    let (one, other) = tokio::join!(scene.opt_in(&scene.dana, &body), scene.opt_in(&scene.lee, &as_lee));
+    let answers = [one.map(|answer| answer.status()), other.map(|answer| answer.status())];
+    assert!(answers.contains(&Ok(StatusCode::SEE_OTHER)), "{answers:?}");
+    assert!(answers.iter().any(|answer| matches!(answer, Err(AppError::Conflict { message }) if message.contains("accepted for this scope already"))), "{answers:?}");
+    let accepted: i64 =
+        sqlx::query_scalar("select count(*) from acceptances").fetch_one(&scene.portal.database).await.unwrap();
+    assert_eq!(accepted, 1);
+    let named: i64 =
+        sqlx::query_scalar("select count(*) from audit_events where entry like '%DANA%' or entry like '%LEE%'")
+            .fetch_one(&scene.portal.database)
+            .await
+            .unwrap();
+    assert_eq!(named, 0, "names stand apart, where they can be blanked");
+    assert_eq!(scene.doubts().await, Vec::<String>::new());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_namespace_that_was_made_anew_gets_nothing_of_what_was_accepted_for_the_one_before(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let own = scene.accept(&scene.dana, "namespace").await;
+    // As it would be had somebody accepted before the namespace of today was made.
+    let accepted = scene.look_at(own).await.accepted;
+    let before = Accepted {
+        id: Uuid::now_v7(),
+        namespace_uids: [(scene.namespace.clone(), Uuid::new_v4().to_string())].into(),
+        groups: vec!["team-of-before".into()],
+        ..accepted
+    };
+    let mut transaction = scene.portal.database.begin().await.unwrap();
+    insert_acceptance(
+        &mut transaction,
+        &scene.lee,
+        &Accepted { person: scene.commitment(&scene.lee).await, ..before.clone() },
+    )
+    .await
+    .unwrap();
+    transaction.commit().await.unwrap();
+    scene.approve(before.id).await;
+    scene.round().await;
+    let problem = scene.look_at(before.id).await.problem;
+    assert!(problem.contains("was made anew after the risks were accepted"), "{problem}");
+    assert_eq!((scene.standing(before.id).await, scene.groups().await), ("approved", None));
+    scene.approve(own).await;
+    scene.round().await;
+    assert_eq!(scene.groups().await, Some(vec!["team-shop".to_owned()]), "nor does it get in beside others");
+    scene.revoke(&scene.ada, before.id).await;
+    scene.round().await;
+    assert_eq!((scene.standing(before.id).await, scene.groups().await), ("ended", Some(vec!["team-shop".to_owned()])));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_is_revoked_while_it_is_being_made_is_taken_back(options: PgPoolOptions, connect: PgConnectOptions) {
+    let owner = options.clone().connect_with(connect.clone()).await.unwrap();
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "namespace").await;
+    scene.approve(id).await;
+    // The steward makes the binding, and then cannot say so until somebody has revoked.
+    let mut held = owner.begin().await.unwrap();
+    held.execute("lock table opt_in_steps in exclusive mode").await.unwrap();
+    let release = async {
+        while scene.groups().await.is_none() {
+            tokio::task::yield_now().await;
+        }
+        let waits = "select count(*) from pg_locks where not granted and relation = 'opt_in_steps'::regclass
+             and database = (select oid from pg_database where datname = current_database())";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&owner).await.unwrap() < 2 {
+            tokio::task::yield_now().await;
+        }
+        held.rollback().await.unwrap();
+    };
+    let revoke = async {
+        while scene.groups().await.is_none() {
+            tokio::task::yield_now().await;
+        }
+        scene.act(&scene.dana, id, "revoke").await.is_ok()
+    };
+    let all = async { tokio::join!(steward(&scene.portal, scene.now), revoke, release) };
+    let (round, revoked, ()) = tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+    round.unwrap();
+    // Whichever came first, the other was told; and nothing stays.
+    if !revoked {
+        assert_eq!(scene.standing(id).await, "effective");
+        scene.revoke(&scene.dana, id).await;
+    }
+    scene.round().await;
+    assert_eq!((scene.standing(id).await, scene.groups().await), ("ended", None));
+    assert_eq!(scene.doubts().await, Vec::<String>::new());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn who_may_accept_is_a_setting(options: PgPoolOptions, connect: PgConnectOptions) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let leads = Policy { risks_accepted_by: AcceptedBy::TeamLead, ..policy(&scene.namespace) };
+    scene.portal = AppState { policy: leads.into(), ..scene.portal.clone() };
+    let body = form(&[
+        ("scope", &format!("namespace/{}", scene.namespace)),
+        ("points", "0"),
+        ("digest", &scene.digest().await),
+    ]);
+    let refused = scene.opt_in(&scene.dana, &body).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "who administers, and leads nothing");
+    for scope in ["namespace", "team/helpers", "environment/trial"] {
+        let id = scene.accept(&scene.lee, scope).await;
+        assert_eq!(scene.look_at(id).await.accepted.namespaces, std::slice::from_ref(&scene.namespace), "{scope}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_opt_in_for_an_environment_gives_the_role_in_all_its_namespaces(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "environment/trial").await;
+    scene.approve(id).await;
+    scene.round().await;
+    assert_eq!((scene.standing(id).await, scene.groups().await), ("effective", Some(vec!["team-shop".to_owned()])));
+    scene.revoke(&scene.dana, id).await;
+    scene.round().await;
+    assert_eq!((scene.standing(id).await, scene.groups().await), ("ended", None));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn whoever_is_also_bound_by_name_opts_in_for_their_group_all_the_same(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let scene = Scene::set(&portal_role(options, connect).await).await;
+    let by_name = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": "by-name", "namespace": scene.namespace },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "admin" },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dana@example.com" }],
+    });
+    request(http::Method::POST, &bindings_path(&scene.namespace), Some(&by_name)).await;
+    let id = scene.accept(&scene.dana, "namespace").await;
+    assert_eq!(scene.look_at(id).await.accepted.groups, ["team-shop"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_becomes_generally_available_stays_and_has_no_end(options: PgPoolOptions, connect: PgConnectOptions) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "namespace").await;
+    scene.approve(id).await;
+    scene.round().await;
+    let effect = json!({ "role_binding": { "cluster_role": "preview-endpoints" } });
+    scene.publish_with(json!({ "stage": "general", "effect": effect })).await;
+    scene.now += SignedDuration::from_hours(24 * 800);
+    scene.round().await;
+    scene.round().await;
+    assert_eq!((scene.standing(id).await, scene.groups().await), ("effective", Some(vec!["team-shop".to_owned()])));
+    let body = form(&[("scope", "team/helpers"), ("points", "0"), ("digest", &scene.digest().await)]);
+    let refused = scene.opt_in(&scene.lee, &body).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY, "there is nothing left to accept");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_version_that_is_not_accepted_in_time_ends_what_was_accepted_before(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "namespace").await;
+    scene.approve(id).await;
+    scene.round().await;
+    let effect = json!({ "role_binding": { "cluster_role": "preview-endpoints" } });
+    scene.publish_with(json!({ "effect": effect, "body": "Riskier.", "renewal": { "within_days": 7 } })).await;
+    for hours in [1, 24 * 6, 18] {
+        scene.now += SignedDuration::from_hours(hours);
+        scene.round().await;
+        assert_eq!(scene.standing(id).await, "effective", "it was to be accepted within seven days");
+    }
+    scene.now += SignedDuration::from_hours(24);
+    scene.round().await;
+    scene.round().await;
+    assert_eq!((scene.standing(id).await, scene.groups().await), ("ended", None));
+    let last = scene.look_at(id).await.steps.pop().unwrap();
+    assert_eq!(last.reason.map(app::preview::opt_in::End::stored), Some("not_renewed"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn labels_and_annotations_are_given_and_a_change_by_hand_is_seen_and_mended(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let key = format!("preview.fairway.dev/{}-a", scene.feature);
+    scene
+        .publish(json!({ "metadata": { "labels": { (&key): "on" }, "annotations": { (&key): "since today" } } }))
+        .await;
+    let id = scene.accept(&scene.dana, "namespace").await;
+    scene.approve(id).await;
+    scene.round().await;
+    let path = format!("/api/v1/namespaces/{}", scene.namespace);
+    let annotation = async || read(&path).await.unwrap()["metadata"]["annotations"][&key].clone();
+    assert_eq!((scene.labels().await, annotation().await), (vec!["a".to_owned()], json!("since today")));
+    let by_hand = json!({ "metadata": { "labels": { (&key): "off" }, "annotations": { (&key): Value::Null } } });
+    request(http::Method::PATCH, &path, Some(&by_hand)).await;
+    scene.round().await;
+    assert_eq!(scene.look_at(id).await.drift, format!("In {}, {key} is \"off\" instead of \"on\".", scene.namespace));
+    led_to(scene.act(&scene.ada, id, "repair").await);
+    assert_eq!((scene.look_at(id).await.drift, annotation().await), (String::new(), json!("since today")));
+    scene.revoke(&scene.dana, id).await;
+    scene.round().await;
+    assert_eq!((scene.labels().await, annotation().await), (Vec::new(), Value::Null));
+    assert_eq!(scene.doubts().await, Vec::<String>::new());
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn making_again_says_what_still_differs(options: PgPoolOptions, connect: PgConnectOptions) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "namespace").await;
+    scene.approve(id).await;
+    scene.round().await;
+    let copy = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": "copy", "namespace": scene.namespace },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "preview-endpoints" },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "dana@example.com" }],
+    });
+    request(http::Method::POST, &bindings_path(&scene.namespace), Some(&copy)).await;
+    let told = scene.act(&scene.ada, id, "repair").await.unwrap_err().to_string();
+    assert!(told.contains("the cluster still differs") && told.contains("copy"), "{told}");
+    assert!(scene.look_at(id).await.drift.contains("copy"));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_is_done_by_hand_is_confirmed_by_hand_and_a_renewal_keeps_it(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    scene.publish(json!("by_hand")).await;
+    let first = scene.accept(&scene.dana, "namespace").await;
+    scene.approve(first).await;
+    scene.round().await;
+    assert_eq!(scene.standing(first).await, "approved", "nobody has done it yet");
+    assert!(scene.act(&scene.dana, first, "done").await.is_err(), "nor is it for whoever accepted to say so");
+    led_to(scene.act(&scene.ada, first, "done").await);
+    assert_eq!(scene.standing(first).await, "effective");
+    scene.publish_with(json!({ "body": "Riskier.", "renewal": { "within_days": 7 } })).await;
+    let second = scene.accept(&scene.dana, "namespace").await;
+    scene.approve(second).await;
+    scene.round().await;
+    scene.round().await;
+    let last = scene.look_at(first).await.steps.pop().unwrap();
+    assert_eq!(scene.standing(first).await, "ended");
+    assert!(last.comment.contains(&format!("stays, because acceptance {second} needs it as well")), "{}", last.comment);
+    led_to(scene.act(&scene.ada, second, "done").await);
+    scene.revoke(&scene.dana, second).await;
+    scene.round().await;
+    assert_eq!(scene.standing(second).await, "ending", "nobody has taken it back yet");
+    led_to(scene.act(&scene.ada, second, "undone").await);
+    assert_eq!((scene.standing(second).await, scene.doubts().await), ("ended", Vec::new()));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_the_settings_no_longer_allow_is_neither_made_nor_called_as_approved(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let mut scene = Scene::set(&portal_role(options, connect).await).await;
+    let (own, team) = (scene.accept(&scene.dana, "namespace").await, scene.accept(&scene.lee, "team/helpers").await);
+    scene.approve(own).await;
+    scene.round().await;
+    let narrower = Policy { effects: EffectLimits::default(), ..policy(&scene.namespace) };
+    scene.portal = AppState { policy: narrower.into(), ..scene.portal.clone() };
+    scene.approve(team).await;
+    scene.round().await;
+    assert_eq!((scene.standing(team).await, scene.groups().await), ("approved", Some(vec!["team-shop".to_owned()])));
+    for told in [scene.look_at(team).await.problem, scene.look_at(own).await.drift] {
+        assert!(told.contains("The settings do not allow this any more."), "{told}");
+    }
+    scene.revoke(&scene.ada, own).await;
+    scene.round().await;
+    assert_eq!(
+        (scene.standing(own).await, scene.groups().await),
+        ("ended", None),
+        "what was given is taken back all the same"
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn whoever_comes_too_late_to_revoke_is_told_so(options: PgPoolOptions, connect: PgConnectOptions) {
+    let scene = Scene::set(&portal_role(options, connect).await).await;
+    let id = scene.accept(&scene.dana, "namespace").await;
+    scene.approve(id).await;
+    scene.revoke(&scene.dana, id).await;
+    for act in ["revoke", "repair"] {
+        let late = scene.act(&scene.ada, id, act).await;
+        assert!(matches!(late, Err(AppError::Conflict { .. })), "{act}: {late:?}");
+    }
+    // Whoever accepted may end it also while the cluster cannot say what is theirs.
+    let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
+    let cluster = std::sync::Arc::new(KubeCluster::start(Client::try_from(nowhere).unwrap()));
+    let again = scene.accept(&scene.dana, "namespace").await;
+    let early = scene.act(&scene.ada, again, "revoke").await;
+    assert!(matches!(early, Err(AppError::Conflict { .. })), "what waits is refused, not revoked: {early:?}");
+    scene.approve(again).await;
+    let away = Scene { portal: AppState { cluster, ..scene.portal.clone() }, ..scene };
+    assert!(
+        matches!(away.act(&away.lee, again, "revoke").await, Err(AppError::Away { .. })),
+        "nor are others told that it is not there"
+    );
+    away.revoke(&away.dana, again).await;
+    assert_eq!(away.standing(again).await, "ending");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn lists_have_pages_and_those_who_wait_the_longest_come_first(options: PgPoolOptions, connect: PgConnectOptions) {
+    use app::preview::api::{QueueFilter, count_open, load_queue};
+    let scene = Scene::set(&portal_role(options, connect).await).await;
+    scene.publish(json!("by_hand")).await;
+    let id = scene.accept(&scene.dana, "namespace").await;
+    let accepted = scene.look_at(id).await.accepted;
+    let mut transaction = scene.portal.database.begin().await.unwrap();
+    for number in 1..120 {
+        let more = Accepted {
+            id: Uuid::now_v7(),
+            accepted_at: accepted.accepted_at + SignedDuration::from_secs(number / 2),
+            ..accepted.clone()
+        };
+        insert_acceptance(&mut transaction, &scene.dana, &more).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    // Some wait for somebody to do by hand what was decided, and those come after the others.
+    let ids: Vec<Uuid> = sqlx::query_scalar("select id from acceptances order by id limit 30")
+        .fetch_all(&scene.portal.database)
+        .await
+        .unwrap();
+    for id in ids {
+        scene.approve(id).await;
+    }
+    for standing in ["", "all"] {
+        let mut filter = QueueFilter { standing: standing.into(), ..QueueFilter::default() };
+        let mut pages = Vec::new();
+        loop {
+            let page = load_queue(&scene.portal, &scene.ada, &filter).await.unwrap().listed;
+            pages.push(page.acceptances.into_iter().map(|one| one.accepted).collect::<Vec<_>>());
+            let Some(next) = page.next else { break };
+            filter.after = Some(next.to_string().parse().unwrap());
+        }
+        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 50, 20]);
+        let all: Vec<Accepted> = pages.concat();
+        let mut ids: Vec<Uuid> = all.iter().map(|accepted| accepted.id).collect();
+        let sorted = |list: &[Accepted]| {
+            list.is_sorted_by(|one, next| match standing {
+                "" => one.accepted_at <= next.accepted_at,
+                _ => one.accepted_at >= next.accepted_at,
+            })
+        };
+        assert!(sorted(&all[..90]) && sorted(&all[90..]), "those that wait, and then the others: {standing}");
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 120, "{standing}");
+    }
+    assert_eq!(count_open(&scene.portal, &scene.ada).await, Ok(120));
 }

@@ -77,6 +77,7 @@ async fn record(database: &PgPool, by: &Actor, read: &Terms) -> Accepted {
         points: read.points.clone(),
         scope: Scope { kind: ScopeKind::Namespace, name: "shop".into() },
         namespaces: vec!["shop".into()],
+        namespace_uids: [("shop".into(), "1".into())].into(),
         groups: vec!["team-shop".into()],
         person,
         person_groups: by.profile.groups.clone(),
@@ -400,8 +401,8 @@ async fn acceptances_are_found_by_person_feature_scope_and_standing_and_those_th
         found(AcceptanceQuery { seen_by: dana_with(None, &["pay", "shop"]), ..all() }).await,
         [other, waiting, refused]
     );
-    assert_eq!(found(AcceptanceQuery { namespace: Some("shop".into()), ..all() }).await.len(), 3);
-    assert_eq!(found(AcceptanceQuery { namespace: Some("pay".into()), ..all() }).await.len(), 0);
+    assert_eq!(found(AcceptanceQuery { namespaces: Some(vec!["shop".into()]), ..all() }).await.len(), 3);
+    assert_eq!(found(AcceptanceQuery { namespaces: Some(vec!["pay".into()]), ..all() }).await.len(), 0);
     assert_eq!(found(AcceptanceQuery { standings: Some(vec!["refused".into()]), ..all() }).await, [refused]);
     assert_eq!(found(AcceptanceQuery { feature: Some("other".into()), ..all() }).await, Vec::<Uuid>::new());
     assert_eq!(found(AcceptanceQuery { scope: scope("shop"), ..all() }).await.len(), 3);

@@ -15,6 +15,8 @@ use std::str::FromStr;
 pub struct Namespace {
     /// Its name.
     pub name: String,
+    /// What the cluster knows it by; one that is made anew under the same name has another.
+    pub uid: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// When it was made, RFC 3339.

@@ -1,12 +1,14 @@
 //! The acceptance of a risk, as evidence, and what became of it.
 
 use super::life::Life;
+use super::notification::Delivery;
 use super::opt_in::{End, OptIn, Standing, Step, StepError};
 use super::terms::{Scope, Terms};
 use crate::audit::identity::Identity;
 use crate::digest::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Exactly what is recorded when somebody accepts. Its JSON text is stored and digested; who accepted stands in it as a
@@ -28,6 +30,10 @@ pub struct Accepted {
     pub scope: Scope,
     /// The namespaces that the scope meant then: the effect is for these.
     pub namespaces: Vec<String>,
+    /// What the cluster knew each of them by: one that is made anew under the same name may be somebody else's. Of
+    /// what was accepted before this was noted, only the names are known.
+    #[serde(default)]
+    pub namespace_uids: BTreeMap<String, String>,
     /// The team's groups then, as the cluster names them: a RoleBinding is for these.
     pub groups: Vec<String>,
     /// Who accepted: SHA-256 over a salt and issuer, subject, name and address.
@@ -147,6 +153,8 @@ pub struct Acceptance {
     pub person_id: Uuid,
     /// Their details then, unless they were blanked.
     pub identity: Option<Identity>,
+    /// Their address today.
+    pub person_address: String,
     /// What became of it, in order.
     pub steps: Vec<StepTaken>,
     /// The rules' view of these steps.
@@ -157,6 +165,8 @@ pub struct Acceptance {
     pub problem: String,
     /// How the cluster differs from what was given; empty where it does not.
     pub drift: String,
+    /// What people have been told of it by e-mail, or were to be.
+    pub deliveries: Vec<Delivery>,
     /// When the effect is to be tried, or looked at, again; nothing where it never was.
     pub next_attempt_at: Option<Timestamp>,
 }

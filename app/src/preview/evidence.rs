@@ -320,6 +320,7 @@ mod tests {
             points: terms.points.clone(),
             scope: Scope { kind: ScopeKind::Namespace, name: "shop".into() },
             namespaces: vec!["shop".into()],
+            namespace_uids: [("shop".into(), "1".into())].into(),
             groups: Vec::new(),
             person: dana.commitment().unwrap(),
             person_groups: Vec::new(),

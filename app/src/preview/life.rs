@@ -65,6 +65,23 @@ pub enum Duty {
 }
 
 impl Duty {
+    /// Whether it changes the cluster.
+    #[must_use]
+    pub fn writes_to_the_cluster(self) -> bool {
+        matches!(self, Self::TakeEffect | Self::RemoveEffect)
+    }
+
+    /// What is done before the others: the smaller, the sooner.
+    #[must_use]
+    pub fn urgency(self) -> u8 {
+        match self {
+            Self::Notice(_) | Self::End(_) => 0,
+            Self::RemoveEffect => 1,
+            Self::TakeEffect => 2,
+            Self::Look => 3,
+        }
+    }
+
     /// Whether it needs the cluster.
     #[must_use]
     pub fn is_in_the_cluster(self) -> bool {
@@ -166,7 +183,9 @@ fn days_after(at: Timestamp, days: i64) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preview::opt_in::{OptIn, Step};
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     const DAY: i64 = 24 * 3600;
 
@@ -296,6 +315,74 @@ mod tests {
             if let Some(Duty::End(_)) = life.due(at(day)) {
                 prop_assert!(noticed.iter().any(|(_, on)| *on < day));
                 prop_assert!(life.ends_at().is_some_and(|(ends_at, _)| ends_at <= at(day)));
+            }
+        }
+    }
+
+    /// What may happen to an opt-in and around it.
+    #[derive(Debug, Clone, Copy)]
+    enum Event {
+        Published(Renewal),
+        Staged(Stage),
+        Taken(Step),
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        let by = || (0_u8..4).prop_map(|number| Uuid::from_u128(number.into()));
+        let renewal = prop_oneof![Just(Renewal::NotNeeded), Just(Renewal::WithinDays(14))];
+        prop_oneof![
+            1 => renewal.prop_map(Event::Published),
+            1 => prop::sample::select(&[Stage::Preview, Stage::General, Stage::Retired][..]).prop_map(Event::Staged),
+            4 => by().prop_map(|by| Event::Taken(Step::Approve { by })),
+            1 => by().prop_map(|by| Event::Taken(Step::Withdraw { by })),
+            4 => Just(Event::Taken(Step::TakeEffect)),
+            1 => Just(Event::Taken(Step::End(End::Revoked))),
+            1 => Just(Event::Taken(Step::RemoveEffect)),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn nothing_becomes_effective_but_by_decisions_of_others_on_a_statement_that_is_still_in_force(
+            needed in 1_u8..=2,
+            events in prop::collection::vec(any_event(), 0..16),
+        ) {
+            let accepted_by = Uuid::from_u128(0);
+            let mut opt_in = OptIn::accepted(accepted_by, needed);
+            let mut life = Life { standing: opt_in.standing().clone(), approved_at: None, ..granted() };
+            let mut approvers = std::collections::BTreeSet::new();
+            for event in events {
+                let must_be_renewed = life.later.iter().any(|later| later.renewal != Renewal::NotNeeded);
+                // What a person must be able to say of it without knowing the rules.
+                let may_go_on = match life.stage {
+                    Stage::Preview => !must_be_renewed,
+                    Stage::General => true,
+                    Stage::Retired => false,
+                };
+                match event {
+                    Event::Published(renewal) => life.later.push(LaterVersion { renewal, published_at: at(1) }),
+                    Event::Staged(stage) => life.stage = stage,
+                    Event::Taken(step) => {
+                        if life.due(at(1)) == Some(Duty::TakeEffect) {
+                            prop_assert!(may_go_on && life.standing == Standing::Approved);
+                        }
+                        let Ok(next) = opt_in.clone().after(step, life.is_in_force()) else { continue };
+                        match step {
+                            Step::Approve { by } => {
+                                prop_assert!(by != accepted_by && may_go_on && approvers.insert(by));
+                            }
+                            Step::TakeEffect => {
+                                prop_assert!(approvers.len() >= usize::from(needed), "{approvers:?}");
+                                prop_assert!(may_go_on, "outdated, or retired");
+                            }
+                            _ => {}
+                        }
+                        opt_in = next;
+                        life.standing = opt_in.standing().clone();
+                    }
+                }
             }
         }
     }

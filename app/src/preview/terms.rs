@@ -175,6 +175,21 @@ pub enum Renewal {
     WithinDays(u16),
 }
 
+impl Renewal {
+    /// In a sentence, for those who accepted an earlier version.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        match self {
+            Self::NotNeeded => "What was accepted before goes on as long as it lasts.".to_owned(),
+            Self::WithinDays(days) => {
+                format!(
+                    "Whoever accepted an earlier version has to accept this one within {days} days, or loses the feature."
+                )
+            }
+        }
+    }
+}
+
 /// One version of what people accept. Its JSON text is what is stored, shown and digested.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -222,14 +237,19 @@ impl Terms {
     pub fn in_words(&self) -> String {
         let points = self.points.iter().map(|point| format!("To confirm: {point}"));
         let scopes: Vec<&str> = self.scopes.iter().map(|scope| scope.stored()).collect();
-        let approvers = if self.approvals == 1 { "one administrator" } else { "two administrators" };
         let lines = [format!("Name: {}", self.name), self.body.clone()].into_iter().chain(points).chain([
             format!("For one: {}", scopes.join(", ")),
             format!("Months from approval: {}", self.validity_months),
-            format!("Approved by: {approvers}"),
+            format!("Approved by: {}", self.approvers_in_words()),
             format!("Approval does: {}", self.effect.in_words()),
         ]);
         lines.map(|line| line + "\n").collect()
+    }
+
+    /// Who approves, in words.
+    #[must_use]
+    pub fn approvers_in_words(&self) -> &'static str {
+        if self.approvals == 1 { "one administrator" } else { "two administrators" }
     }
 
     /// Whether both say the same, whichever version they are and whatever was said to have changed.
@@ -263,6 +283,28 @@ impl Default for EffectLimits {
 }
 
 impl EffectLimits {
+    /// Why the settings do not allow an effect; nothing where they do. They may have changed since it was published.
+    #[must_use]
+    pub fn objection(&self, effect: &Effect) -> Option<String> {
+        self.mistakes_of(effect).into_iter().next().map(|(_, message)| message)
+    }
+
+    /// Why the settings themselves cannot be used; nothing where they can. Labels under the platform's own prefixes
+    /// decide what it enforces.
+    #[must_use]
+    pub fn mistake(&self) -> Option<&'static str> {
+        let domain = self.prefix.strip_suffix('/').unwrap_or_default();
+        let is_domain =
+            domain.contains('.') && domain.len() <= 253 && domain.split('.').all(crate::namespaces::is_dns_label);
+        let is_kept =
+            ["kubernetes.io", "k8s.io"].iter().any(|kept| domain == *kept || domain.ends_with(&format!(".{kept}")));
+        match (is_domain, is_kept) {
+            (false, _) => Some("effects.prefix must be a domain and a slash, such as preview.example.com/"),
+            (_, true) => Some("effects.prefix must not be one that Kubernetes keeps for itself"),
+            _ => None,
+        }
+    }
+
     /// What is wrong with terms; empty where they may be published.
     #[must_use]
     pub fn mistakes(&self, terms: &Terms) -> Mistakes {
@@ -277,7 +319,7 @@ impl EffectLimits {
         if terms.name.chars().count() > 100 {
             wrong("name", "Enter at most 100 characters.");
         }
-        if terms.points.is_empty() || terms.points.iter().any(|point| point.trim().is_empty()) {
+        if terms.points.is_empty() || terms.points.iter().any(|point| point.trim().is_empty() || point.contains('\n')) {
             wrong("points", "Enter at least one point to confirm, each on a line of its own.");
         }
         let mut seen = BTreeSet::new();
@@ -429,6 +471,26 @@ mod tests {
         let role = |role: &str| Effect::RoleBinding { cluster_role: role.into() };
         assert_eq!(with(role("snippets-editor")), Vec::<&str>::new());
         assert_eq!(with(role("cluster-admin")), ["cluster_role"]);
+    }
+
+    #[test]
+    fn a_prefix_that_the_platform_itself_goes_by_cannot_be_set() {
+        let mistake = |prefix: &str| EffectLimits { prefix: prefix.into(), ..EffectLimits::default() }.mistake();
+        assert_eq!((mistake("preview.fairway.dev/"), EffectLimits::default().mistake()), (None, None));
+        for wrong in [
+            "",
+            "/",
+            "preview",
+            "preview/",
+            "preview.fairway.dev",
+            "owner=/",
+            "a..b/",
+            "kubernetes.io/",
+            "pod-security.kubernetes.io/",
+            "x.k8s.io/",
+        ] {
+            assert!(mistake(wrong).is_some(), "{wrong}");
+        }
     }
 
     #[test]

@@ -24,8 +24,10 @@ const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 impl KubeCluster {
     pub(super) async fn make(&self, grant: &Grant) -> Result<(), ClusterError> {
         // Server-side apply would make a namespace that is not there.
-        if self.find(&namespace_path(grant)?).await?.is_none() {
-            return Err(ClusterError::Refused(format!("the namespace {} is not there", grant.namespace)));
+        let found = self.find(&namespace_path(grant)?).await?;
+        let found = found.ok_or(ClusterError::Refused(format!("the namespace {} is not there", grant.namespace)))?;
+        if grant.uid.as_ref().is_some_and(|uid| found["metadata"]["uid"] != **uid) {
+            return Err(ClusterError::Refused(format!("the namespace {} was made anew meanwhile", grant.namespace)));
         }
         match &grant.given {
             Given::Metadata { labels, annotations } => {
@@ -57,15 +59,8 @@ impl KubeCluster {
                     return Ok(());
                 }
                 let left = self.apply_metadata(grant, &json!({})).await?;
-                let is_left = |field: &str, given: &BTreeMap<String, String>| {
-                    let is_there = |key: &&String| !left["metadata"][field][key.as_str()].is_null();
-                    given.keys().filter(is_there).find(|key| !is_of_another_opt_in(&left, field, key)).cloned()
-                };
-                match is_left("labels", labels).or_else(|| is_left("annotations", annotations)) {
-                    Some(key) => Err(ClusterError::Refused(format!(
-                        "somebody else keeps {key} on the namespace {}; it must be taken off by hand",
-                        grant.namespace
-                    ))),
+                match still_set(&left, labels.keys(), annotations.keys()) {
+                    Some(key) => Err(ClusterError::Refused(kept_by_others(&key, grant))),
                     None => Ok(()),
                 }
             }
@@ -78,6 +73,29 @@ impl KubeCluster {
                 Some(_) => Err(not_ours(grant)),
                 None => self.is_gone(grant).await,
             },
+        }
+    }
+
+    pub(super) async fn find_left(&self, grant: &Grant, kept: &Grant) -> Result<Option<String>, ClusterError> {
+        match (&grant.given, &kept.given) {
+            (
+                Given::Metadata { labels, annotations },
+                Given::Metadata { labels: kept_labels, annotations: kept_annotations },
+            ) => {
+                let Some(found) = self.find(&namespace_path(grant)?).await? else { return Ok(None) };
+                let labels = labels.keys().filter(|key| !kept_labels.contains_key(*key));
+                let annotations = annotations.keys().filter(|key| !kept_annotations.contains_key(*key));
+                Ok(still_set(&found, labels, annotations).map(|key| kept_by_others(&key, grant)))
+            }
+            (Given::RoleBinding { cluster_role, .. }, Given::RoleBinding { cluster_role: kept_role, .. })
+                if cluster_role != kept_role =>
+            {
+                match self.is_gone(grant).await {
+                    Err(ClusterError::Refused(message)) => Ok(Some(message)),
+                    other => other.map(|()| None),
+                }
+            }
+            _ => Ok(None),
         }
     }
 
@@ -215,6 +233,24 @@ fn binding(grant: &Grant) -> Value {
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_role },
         "subjects": subjects,
     })
+}
+
+/// The first of these labels and annotations that a namespace still has, and no opt-in keeps.
+fn still_set<'k>(
+    namespace: &Value,
+    labels: impl Iterator<Item = &'k String>,
+    annotations: impl Iterator<Item = &'k String>,
+) -> Option<String> {
+    let is_left = |field: &str, key: &str| {
+        !namespace["metadata"][field][key].is_null() && !is_of_another_opt_in(namespace, field, key)
+    };
+    let mut labels = labels.filter(|key| is_left("labels", key));
+    let mut annotations = annotations.filter(|key| is_left("annotations", key));
+    labels.next().or_else(|| annotations.next()).cloned()
+}
+
+fn kept_by_others(key: &str, grant: &Grant) -> String {
+    format!("somebody else keeps {key} on the namespace {}; it must be taken off by hand", grant.namespace)
 }
 
 /// Whether another feature set a label or an annotation of a namespace (Kubernetes, server-side apply, field management).

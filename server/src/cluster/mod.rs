@@ -137,6 +137,7 @@ impl Cluster for KubeCluster {
         Ok(self.namespaces.get(&reflector::ObjectRef::new(name)).map(|found| Namespace {
             name: found.name_any(),
             labels: found.labels().clone(),
+            uid: found.uid().unwrap_or_default(),
             created_at: found.creation_timestamp().map(|at| at.0.to_string()),
             terminating: found.metadata.deletion_timestamp.is_some(),
         }))
@@ -267,6 +268,10 @@ impl Cluster for KubeCluster {
 
     async fn difference(&self, grant: &Grant) -> Result<Option<String>, ClusterError> {
         self.compare(grant).await
+    }
+
+    async fn leftover(&self, grant: &Grant, kept: &Grant) -> Result<Option<String>, ClusterError> {
+        self.find_left(grant, kept).await
     }
 
     async fn keep(&self, namespace: &str, config_map: &str, key: &str, value: &str) -> Result<(), ClusterError> {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod scene;
+
 use app::access::{KubeIdentity, KubeName};
 use app::actor::{Actor, Profile, RoleGroups};
 use app::state::{AppState, Policy};
@@ -99,6 +101,8 @@ pub fn state(database: PgPool, cluster: KubeCluster, policy: Policy) -> AppState
         identity_provider: Arc::new(provider()),
         identity_provider_origin: String::new(),
         witness: None,
+        mailer: None,
+        public_url: told("FAIRWAY_TEST_PORTAL").parse().unwrap(),
         policy: Arc::new(policy),
         leptos: LeptosOptions::builder().output_name("fairway").build(),
     }

@@ -1,7 +1,7 @@
 //! Deciding on acceptances, and what people do with them afterwards.
 
 use super::detail_of;
-use super::scopes::load_viewer;
+use super::scopes::{load_reach, viewer};
 use super::stewarding::repair;
 use crate::actor::Actor;
 use crate::audit::{Action, Phase, audited_in, recorded, rows_of_acceptance};
@@ -10,9 +10,10 @@ use crate::form::{FormErrors, FormOutcome, decode};
 use crate::preview::acceptance::Acceptance;
 use crate::preview::evidence::Evidence;
 use crate::preview::opt_in::{End, Standing, Step};
-use crate::preview::store::{self, AcceptanceQuery, NewStep};
+use crate::preview::store::{self, AcceptanceQuery, Listed, NewStep, Place};
 use crate::preview::terms::Effect;
 use crate::state::AppState;
+use crate::turn::Turn;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::request::Parts;
@@ -24,16 +25,19 @@ use uuid::Uuid;
 /// What the queue shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueFilter {
+    /// After a place in the list.
+    pub after: Option<Place>,
     /// A feature, by its slug; empty for all.
     pub feature: String,
-    /// How they stand; empty for those that wait for somebody: to decide, or to do by hand what was decided.
+    /// How they stand; empty for those that wait for somebody: to decide, to do by hand what was decided, or to see to
+    /// what went wrong.
     pub standing: String,
 }
 
 /// The queue, and the features to filter by.
 pub struct Queue {
-    /// What fits.
-    pub acceptances: Vec<Acceptance>,
+    /// A page of what fits.
+    pub listed: Listed,
     /// Slug and name.
     pub features: Vec<(String, String)>,
 }
@@ -44,24 +48,45 @@ pub struct Queue {
 /// [`AppError::NotFound`] for everyone else.
 pub async fn load_queue(state: &AppState, actor: &Actor, filter: &QueueFilter) -> Result<Queue, AppError> {
     actor.record_reader()?;
+    let needs_somebody = filter.standing.is_empty();
     let standings = match filter.standing.as_str() {
-        "" => Some(["waiting", "approved", "ending"].map(str::to_owned).to_vec()),
-        "all" => None,
+        "" | "all" => None,
         standing => Some(vec![standing.to_owned()]),
     };
     let feature = Some(filter.feature.clone()).filter(|feature| !feature.is_empty());
-    let query = AcceptanceQuery { feature, standings, ..AcceptanceQuery::default() };
+    let after = filter.after;
+    // Nobody waits longer because others came later.
+    let query = AcceptanceQuery {
+        feature,
+        standings,
+        needs_somebody,
+        after,
+        oldest_first: needs_somebody,
+        ..AcceptanceQuery::default()
+    };
     let features = store::list_features(&state.database).await?;
-    let mut acceptances = store::list_acceptances(&state.database, &query).await?;
-    if filter.standing.is_empty() {
-        acceptances.retain(|acceptance| {
-            matches!(acceptance.standing(), Standing::Waiting { .. }) || acceptance.terms.effect == Effect::ByHand
-        });
-    }
     Ok(Queue {
-        acceptances,
+        listed: store::list_page(&state.database, &query).await?,
         features: features.into_iter().map(|feature| (feature.description.slug, feature.description.name)).collect(),
     })
+}
+
+/// How many acceptances wait for somebody, for administrators and auditors.
+///
+/// # Errors
+/// [`AppError::NotFound`] for everyone else.
+pub async fn count_open(state: &AppState, actor: &Actor) -> Result<i64, AppError> {
+    actor.record_reader()?;
+    Ok(store::count_open(&state.database).await?)
+}
+
+/// Longest comment: it is kept for good, with each decision.
+const LONGEST_COMMENT: usize = 2000;
+
+fn check_comment(comment: &str, errors: &mut FormErrors) {
+    if comment.chars().count() > LONGEST_COMMENT {
+        errors.add("comment", format!("Enter at most {LONGEST_COMMENT} characters."));
+    }
 }
 
 /// Decisions, as sent: one comment for all that are chosen.
@@ -106,6 +131,7 @@ async fn decide(state: &AppState, actor: &Actor, form: DecisionForm) -> Result<F
     if matches!(step, Step::Refuse { .. }) && form.comment.trim().is_empty() {
         errors.add("comment", "Say why it is refused, so that the person knows what to do.");
     }
+    check_comment(&form.comment, &mut errors);
     if !errors.is_empty() {
         return Ok(FormOutcome::again(form, errors));
     }
@@ -153,6 +179,10 @@ async fn take(
     let detail = detail_of(acceptance, comment);
     audited_in(state, actor, action, &acceptance.object(), detail, || async {
         let mut transaction = state.database.begin().await?;
+        if step == Step::RemoveEffect {
+            // Not while Fairway is about to change what somebody has just seen to be gone.
+            Turn::OptIns.wait(&mut transaction).await?;
+        }
         Ok((store::take_step(&mut transaction, new).await?, transaction))
     })
     .await
@@ -165,7 +195,7 @@ pub struct Shown {
     pub acceptance: Acceptance,
     /// They accepted it, and it is open.
     pub may_withdraw: bool,
-    /// They act for its scope, or administer.
+    /// They accepted it, act for its scope, or administer: theirs to end, as long as it is granted.
     pub may_revoke: bool,
     /// They administer.
     pub may_administer: bool,
@@ -178,15 +208,20 @@ pub struct Shown {
 /// [`AppError::NotFound`] for everyone else.
 pub async fn load_acceptance(state: &AppState, actor: &Actor, id: &str) -> Result<Shown, AppError> {
     let id: Uuid = id.parse().map_err(|_| AppError::NotFound)?;
-    let viewer = load_viewer(state, actor).await;
+    let reach = load_reach(state, actor).await;
+    let viewer = viewer(actor, &reach);
     let seen_by = actor.record_reader().is_err().then(|| viewer.clone());
-    let acceptance = store::find_seen_acceptance(&state.database, id, seen_by).await?;
+    let acceptance = match (store::find_seen_acceptance(&state.database, id, seen_by).await, reach) {
+        // It may be theirs to see, and only the cluster knows.
+        (Err(AppError::NotFound), Err(error)) => return Err(error),
+        (found, _) => found?,
+    };
     let acts_for = viewer.scopes.contains(&acceptance.accepted.scope);
     let is_own = acceptance.person_id == actor.person_id;
     let administers = actor.administrator().is_ok();
     Ok(Shown {
         may_withdraw: is_own && matches!(acceptance.standing(), Standing::Waiting { .. }),
-        may_revoke: (acts_for || administers) && acceptance.standing().is_granted(),
+        may_revoke: acts_for || is_own || administers,
         may_administer: administers,
         acceptance,
     })
@@ -217,12 +252,16 @@ pub async fn post_act(
     let shown = load_acceptance(&state, &actor, &id).await?;
     let acceptance = &shown.acceptance;
     let is_by_hand = acceptance.terms.effect == Effect::ByHand;
-    if form.act == "repair" && shown.may_administer && *acceptance.standing() == Standing::Effective && !is_by_hand {
+    if form.act == "repair" && shown.may_administer && !is_by_hand {
         repair(&state, &actor, acceptance).await?;
         return Ok(done_with(&id).respond(state, parts).await);
     }
     let (step, action) = match form.act.as_str() {
         "withdraw" => (Step::Withdraw { by: actor.person_id }, Action::RiskWithdraw),
+        // What waits is for its owner to withdraw, and for administrators to refuse.
+        "revoke" if shown.may_revoke && matches!(acceptance.standing(), Standing::Waiting { .. }) => {
+            return Err(AppError::Conflict { message: "This waits for a decision, so there is nothing to revoke yet. Whoever accepted it may withdraw it, and an administrator refuse it.".to_owned() });
+        }
         "revoke" if shown.may_revoke => (Step::End(End::Revoked), Action::RiskRevoke),
         "done" if shown.may_administer && is_by_hand => (Step::TakeEffect, Action::EffectTake),
         // Also where Fairway is refused: an administrator has looked, and answers for it.
@@ -234,6 +273,9 @@ pub async fn post_act(
     let mut errors = FormErrors::default();
     if step == Step::End(End::Revoked) && form.comment.trim().is_empty() {
         errors.add("comment", "Say why it is revoked; whoever accepted reads it.");
+    }
+    check_comment(&form.comment, &mut errors);
+    if !errors.is_empty() {
         return Ok(FormOutcome::again(form, errors).respond(state, parts).await);
     }
     take(&state, &actor, acceptance, step, action, form.comment.trim()).await?;
@@ -253,11 +295,15 @@ pub async fn post_record(
     actor: Actor,
     Path(id): Path<String>,
 ) -> Result<Response, AppError> {
-    let acceptance = load_acceptance(&state, &actor, &id).await?.acceptance;
-    let exported = json!({ "exported": acceptance.accepted.id });
-    recorded(&state, &actor, Action::RecordExport, Phase::Succeeded, &acceptance.object(), exported).await?;
-    let id = acceptance.accepted.id;
-    let mut rows = rows_of_acceptance(&state.database, id).await?;
+    let seen = load_acceptance(&state, &actor, &id).await?.acceptance;
+    let id = seen.accepted.id;
+    let exported = json!({ "exported": id });
+    recorded(&state, &actor, Action::RecordExport, Phase::Succeeded, &seen.object(), exported).await?;
+    // One state of all: a step that is taken meanwhile must not be in one part of the file alone.
+    let mut snapshot = state.database.begin_with("begin isolation level repeatable read read only").await?;
+    let acceptance = store::find_acceptance(&mut *snapshot, id).await?;
+    let mut rows = rows_of_acceptance(&mut *snapshot, id).await?;
+    snapshot.commit().await?;
     if actor.record_reader().is_err() {
         rows.iter_mut().for_each(|row| row.keep_only_of(acceptance.identity.as_ref()));
     }

@@ -35,7 +35,8 @@ pub async fn load_enabled_in(
 ) -> Result<Vec<EnabledFeature>, AppError> {
     load_namespace(state, actor, namespace)?;
     let standings = Some(["approved", "effective", "ending"].map(str::to_owned).to_vec());
-    let query = AcceptanceQuery { namespace: Some(namespace.to_owned()), standings, ..AcceptanceQuery::default() };
+    let namespaces = Some(vec![namespace.to_owned()]);
+    let query = AcceptanceQuery { namespaces, standings, is_whole: true, ..AcceptanceQuery::default() };
     let found = store::list_acceptances(&state.database, &query).await?;
     Ok(found.iter().map(enabled).collect())
 }

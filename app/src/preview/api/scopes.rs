@@ -1,6 +1,6 @@
 //! For what somebody may accept risks.
 
-use crate::access::KubeIdentity;
+use crate::access::{KubeIdentity, KubeName};
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::namespaces::namespaces_where;
@@ -9,6 +9,7 @@ use crate::preview::AcceptedBy;
 use crate::preview::store::Viewer;
 use crate::preview::terms::{Scope, ScopeKind};
 use crate::state::AppState;
+use futures::future::try_join_all;
 use std::collections::BTreeSet;
 
 /// A scope that somebody may accept for, and what it means today.
@@ -20,13 +21,27 @@ pub struct ScopeChoice {
     pub namespaces: Vec<String>,
 }
 
-/// What the person sees of the acceptances of others; while the cluster is away, none.
-pub(super) async fn load_viewer(state: &AppState, actor: &Actor) -> Viewer {
-    let choices = load_scopes(state, actor, &ScopeKind::ALL).await.unwrap_or_default();
+/// What somebody may act for, and the namespaces that they administer.
+#[derive(Debug, Clone)]
+pub(super) struct Reach {
+    choices: Vec<ScopeChoice>,
+    administered: BTreeSet<String>,
+}
+
+impl Reach {
+    /// The scopes of some kinds.
+    pub(super) fn for_kinds(&self, kinds: &[ScopeKind]) -> impl Iterator<Item = &ScopeChoice> {
+        self.choices.iter().filter(move |choice| kinds.contains(&choice.scope.kind))
+    }
+}
+
+/// What somebody sees of the acceptances of others; while their reach is not known, none.
+pub(super) fn viewer(actor: &Actor, reach: &Result<Reach, AppError>) -> Viewer {
+    let reach = reach.as_ref().ok();
     Viewer {
         person: actor.person_id,
-        scopes: choices.into_iter().map(|choice| choice.scope).collect(),
-        namespaces: namespaces_where(state, actor, admin_right).await.unwrap_or_default(),
+        scopes: reach.iter().flat_map(|reach| &reach.choices).map(|choice| choice.scope.clone()).collect(),
+        namespaces: reach.iter().flat_map(|reach| &reach.administered).cloned().collect(),
     }
 }
 
@@ -35,13 +50,14 @@ fn admin_right(namespace: String) -> Right {
     Right::within(namespace, "create", "rbac.authorization.k8s.io", "rolebindings")
 }
 
-/// The scopes of these kinds for which the person may accept risks.
+/// What the person may accept risks for, and administers.
 ///
 /// # Errors
 /// When the cluster is away.
-pub async fn load_scopes(state: &AppState, actor: &Actor, kinds: &[ScopeKind]) -> Result<Vec<ScopeChoice>, AppError> {
+pub(super) async fn load_reach(state: &AppState, actor: &Actor) -> Result<Reach, AppError> {
+    let administered: BTreeSet<String> = namespaces_where(state, actor, admin_right).await?.into_iter().collect();
     let own: BTreeSet<String> = match state.policy.risks_accepted_by {
-        AcceptedBy::NamespaceAdmin => namespaces_where(state, actor, admin_right).await?.into_iter().collect(),
+        AcceptedBy::NamespaceAdmin => administered.clone(),
         AcceptedBy::TeamLead => {
             let led = state.policy.teams.iter().filter(|team| is_member(actor, &team.leads));
             led.flat_map(|team| team.namespaces.iter().cloned()).collect()
@@ -52,13 +68,11 @@ pub async fn load_scopes(state: &AppState, actor: &Actor, kinds: &[ScopeKind]) -
     let environments = state.policy.environments.iter().filter(|environment| is_all_own(&environment.namespaces));
     let environments = environments
         .map(|environment| (ScopeKind::Environment, environment.name.clone(), environment.namespaces.clone()));
-    let reached = namespaces.chain(environments).filter(|(kind, ..)| kinds.contains(kind));
+    let reached = namespaces.chain(environments);
     let mut choices: Vec<ScopeChoice> =
         reached.map(|(kind, name, namespaces)| ScopeChoice { scope: Scope { kind, name }, namespaces }).collect();
-    if kinds.contains(&ScopeKind::Team) {
-        choices.extend(teams_of(state, actor, &own));
-    }
-    Ok(choices)
+    choices.extend(teams_of(state, actor, &own));
+    Ok(Reach { choices, administered })
 }
 
 /// Teams that the person leads, or, where a team has no leads, whose namespaces are all theirs to administer.
@@ -95,20 +109,24 @@ pub(super) async fn load_groups(
         let team = state.policy.teams.iter().find(|team| team.name == choice.scope.name);
         return Ok(team.iter().flat_map(|team| &team.groups).map(|group| format!("{prefix}{group}")).collect());
     }
-    // Whoever administers by themselves, without any group, does so with each: then this says nothing of the group.
-    let nobody_else = KubeIdentity { user: actor.kube.user.clone(), groups: Vec::new() };
-    if administers(state, &nobody_else, &choice.namespaces).await? {
-        return Ok(Vec::new());
-    }
+    // Each group by itself, with a user that nobody is: somebody who administers by name would with any group.
+    let nobody = KubeName::try_from(NOBODY.to_owned()).map_err(|_| AppError::Internal)?;
+    let alone = |group: &KubeName| KubeIdentity { user: nobody.clone(), groups: vec![group.clone()] };
+    let groups: Vec<KubeIdentity> = actor.kube.groups.iter().map(alone).collect();
     let mut administering = Vec::new();
-    for group in &actor.kube.groups {
-        let alone = KubeIdentity { user: actor.kube.user.clone(), groups: vec![group.clone()] };
-        if administers(state, &alone, &choice.namespaces).await? {
-            administering.push(group.to_string());
-        }
+    for some in groups.chunks(GROUPS_AT_ONCE) {
+        let answers = try_join_all(some.iter().map(|who| administers(state, who, &choice.namespaces))).await?;
+        let yes = some.iter().zip(answers).filter(|(_, administers)| *administers);
+        administering.extend(yes.flat_map(|(who, _)| &who.groups).map(ToString::to_string));
     }
     Ok(administering)
 }
+
+/// A user of the cluster that no provider names: addresses hold an `@`, and this is none.
+const NOBODY: &str = "fairway-asks-for-a-group";
+
+/// How many groups the cluster is asked about at once.
+const GROUPS_AT_ONCE: usize = 8;
 
 async fn administers(state: &AppState, who: &KubeIdentity, namespaces: &[String]) -> Result<bool, AppError> {
     for namespace in namespaces {

@@ -9,7 +9,7 @@ use crate::preview::api::{ActForm, Shown, load_acceptance};
 use crate::preview::opt_in::{End, Standing};
 use crate::preview::terms::Effect;
 use crate::ui::{
-    Breadcrumb, ErrorSummary, Fact, Field, Notice, OnEnter, Page, Section, Submit, Table, Tone, page_with,
+    Badge, Breadcrumb, ErrorSummary, Fact, Field, Notice, OnEnter, Page, Section, Submit, Table, Time, Tone, page_with,
 };
 use leptos::prelude::*;
 
@@ -21,7 +21,7 @@ pub fn AcceptancePage() -> impl IntoView {
         let failed = rejected.is_some();
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
         let acceptance = shown.acceptance.clone();
-        let title = format!("{} for {}", acceptance.feature_name, acceptance.accepted.scope);
+        let title = format!("{} for {}", acceptance.terms.name, acceptance.accepted.scope);
         let told = request
             .query("accepted")
             .map(|_| "Your acceptance is recorded. An administrator decides next; how it stands is shown below.");
@@ -34,7 +34,8 @@ pub fn AcceptancePage() -> impl IntoView {
             <h1>{title.clone()}</h1>
             <Standing_ acceptance=acceptance.clone()/>
             <Acts shown=shown.clone()/>
-            <Certificate acceptance=acceptance/>
+            <Certificate acceptance=acceptance.clone()/>
+            <Mails acceptance=acceptance/>
             <Revoking shown=shown form=form errors=errors/>
         };
         Ok(Page::new(title, body).with_errors(failed))
@@ -105,7 +106,7 @@ fn Revoking(shown: Shown, form: ActForm, errors: FormErrors) -> impl IntoView {
         Effect::ByHand => "An administrator then takes back what it gave.",
         _ => "What it gave is taken back at once.",
     };
-    shown.may_revoke.then(|| {
+    (shown.may_revoke && shown.acceptance.standing().is_granted()).then(|| {
         view! {
             <section class="no-print">
                 <h2>"End it"</h2>
@@ -157,6 +158,37 @@ fn Certificate(acceptance: Acceptance) -> impl IntoView {
     .into_any()
 }
 
+/// Who was told of it, and who could not be.
+#[component]
+fn Mails(acceptance: Acceptance) -> impl IntoView {
+    let rows = acceptance
+        .deliveries
+        .iter()
+        .map(|delivery| {
+            let of = acceptance.occasion_in_words(delivery.occasion);
+            let state = match delivery.sent_at {
+                Some(at) => view! { <Time at=at/> }.into_any(),
+                None => view! { <Badge tone=Tone::Warn text="Not sent"/>" "{delivery.problem.clone()}" It is tried again for three days." }.into_any(),
+            };
+            view! {
+                <tr>
+                    <th scope="row">{of}</th>
+                    <td data-label="To">{delivery.recipient.in_words()}</td>
+                    <td data-label="Sent">{state}</td>
+                </tr>
+            }
+        })
+        .collect_view();
+    (!acceptance.deliveries.is_empty()).then(|| {
+        view! {
+            <section class="no-print">
+                <h2>"Told by e-mail"</h2>
+                <Table label="Told by e-mail" columns=&["Of what", "To", "Sent"]>{rows}</Table>
+            </section>
+        }
+    })
+}
+
 #[component]
 fn Step(taken: StepTaken) -> impl IntoView {
     let when = taken.taken_at.strftime("%-d %B %Y, %H:%M:%S UTC").to_string();
@@ -165,7 +197,7 @@ fn Step(taken: StepTaken) -> impl IntoView {
             <th scope="row">{taken.in_words()}</th>
             <td data-label="Who">{taken.taken_by()}</td>
             <td data-label="When"><time datetime=taken.taken_at.to_string()>{when}</time></td>
-            <td data-label="Comment"><div class="comment">{taken.comment.clone()}</div></td>
+            <td data-label="Comment">{(!taken.comment.is_empty()).then(|| view! { <div class="comment">{taken.comment.clone()}</div> })}</td>
             <td data-label="Reference"><code class="quiet">{taken.request_id.clone()}</code></td>
         </tr>
     }

@@ -3,8 +3,9 @@
 use super::{Acceptances, StandingBadge};
 use crate::form::{FormErrors, Rejected};
 use crate::preview::acceptance::Acceptance;
-use crate::preview::api::{DecisionForm, QueueFilter, load_queue};
+use crate::preview::api::{DecisionForm, Place, QueueFilter, load_queue};
 use crate::preview::opt_in::Standing;
+use crate::preview::terms::Effect;
 use crate::ui::{
     Breadcrumb, Checkbox, Empty, ErrorSummary, Fact, Field, Notice, OnEnter, Page, Section, Select, Submit, Time, Tone,
     page_with,
@@ -18,7 +19,9 @@ pub fn ApprovalsPage() -> impl IntoView {
     page_with(Section::Admin, Rejected::<DecisionForm>::on_this_page(), |request, rejected| async move {
         let actor = request.actor()?;
         let value = |name: &str| request.query(name).unwrap_or_default();
-        let filter = QueueFilter { feature: value("feature"), standing: value("standing") };
+        let after = value("after").parse().ok();
+        let filter = QueueFilter { after, feature: value("feature"), standing: value("standing") };
+        let action = format!("/admin/approvals?{}", query_of(&filter, filter.after));
         let queue = load_queue(&request.state, actor, &filter).await?;
         let failed = rejected.is_some();
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
@@ -31,17 +34,26 @@ pub fn ApprovalsPage() -> impl IntoView {
             view! { <Notice tone=Tone::Good><p>{words}" The people see it on their pages."</p></Notice> }
         });
         let (waiting, others): (Vec<_>, Vec<_>) = queue
+            .listed
             .acceptances
             .into_iter()
             .partition(|acceptance| matches!(acceptance.standing(), Standing::Waiting { .. }));
         let decider = actor.administrator().is_ok().then_some(actor.person_id);
         let is_empty = waiting.is_empty() && others.is_empty();
         let empty = is_empty.then(|| view! { <Empty title="Nothing to show"><p>"Acceptances that fit the filter appear here. "<a href="/admin/approvals?standing=all">"Show all acceptances"</a></p></Empty> });
-        let by_hand = filter.standing.is_empty();
-        let listed = (!others.is_empty()).then(|| {
-            let label = if by_hand { "To do by hand" } else { "Acceptances" };
-            let heading = by_hand.then(|| view! { <h2>{label}</h2><p>"Decided, and Fairway cannot do it by itself. Do it, and confirm on the page of the acceptance."</p> });
-            view! { {heading}<Acceptances acceptances=others label=label/> }
+        let is_queue = filter.standing.is_empty();
+        let (by_hand, others): (Vec<_>, Vec<_>) = match is_queue {
+            true => others.into_iter().partition(|acceptance| acceptance.terms.effect == Effect::ByHand),
+            false => (Vec::new(), others),
+        };
+        let by_hand = (!by_hand.is_empty()).then(|| view! { <h2>"To do by hand"</h2><p>"Decided, and Fairway cannot do it by itself. Do it, and confirm on the page of the acceptance."</p><Acceptances acceptances=by_hand label="To do by hand"/> });
+        let others = (!others.is_empty()).then(|| match is_queue {
+            true => view! { <h2>"Not as approved"</h2><p>"What Fairway could not make or take back, and where the cluster differs from what was approved. The page of the acceptance says why."</p><Acceptances acceptances=others label="Not as approved"/> }.into_any(),
+            false => view! { <Acceptances acceptances=others label="Acceptances"/> }.into_any(),
+        });
+        let more = queue.listed.next.map(|next| {
+            let address = format!("/admin/approvals?{}", query_of(&filter, Some(next)));
+            view! { <p><a class="button button--secondary" href=address>"Show more"</a></p> }
         });
         let body = view! {
             <Breadcrumb links=vec![("/admin".to_owned(), "Admin".to_owned())]/>
@@ -50,11 +62,23 @@ pub fn ApprovalsPage() -> impl IntoView {
             <h1>"Approvals"</h1>
             <Filters filter=filter features=queue.features/>
             {empty}
-            <Deciding waiting=waiting decider=decider form=form errors=errors/>
-            {listed}
+            <Deciding action=action waiting=waiting decider=decider form=form errors=errors/>
+            {by_hand}
+            {others}
+            {more}
         };
         Ok(Page::new("Approvals", body).with_errors(failed))
     })
+}
+
+/// The filter, and a place in the list, for an address.
+fn query_of(filter: &QueueFilter, after: Option<Place>) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("feature", &filter.feature).append_pair("standing", &filter.standing);
+    if let Some(after) = after {
+        query.append_pair("after", &after.to_string());
+    }
+    query.finish()
 }
 
 #[component]
@@ -82,7 +106,13 @@ fn Filters(filter: QueueFilter, features: Vec<(String, String)>) -> impl IntoVie
 
 /// The form over everything that waits; whoever decides nothing sees the same without the form.
 #[component]
-fn Deciding(waiting: Vec<Acceptance>, decider: Option<Uuid>, form: DecisionForm, errors: FormErrors) -> impl IntoView {
+fn Deciding(
+    action: String,
+    waiting: Vec<Acceptance>,
+    decider: Option<Uuid>,
+    form: DecisionForm,
+    errors: FormErrors,
+) -> impl IntoView {
     if waiting.is_empty() {
         return ().into_any();
     }
@@ -98,7 +128,7 @@ fn Deciding(waiting: Vec<Acceptance>, decider: Option<Uuid>, form: DecisionForm,
     match decider {
         None => view! { <p class="quiet">"Administrators decide these."</p>{list} }.into_any(),
         Some(_) => view! {
-            <form method="post" action="/admin/approvals" class="form form--wide">
+            <form method="post" action=action class="form form--wide">
                 // A decision is made with a button, never by the way.
                 <OnEnter sends=false/>
                 {list}
@@ -146,7 +176,7 @@ fn Waiting(acceptance: Acceptance, decider: Option<Uuid>, chosen: bool, errors: 
                 <Fact term="Accepted by">{name}" "<span class="quiet">{email}</span></Fact>
                 <Fact term="When"><Time at=acceptance.accepted.accepted_at/></Fact>
                 <Fact term="Namespaces">{acceptance.accepted.namespaces.join(", ")}</Fact>
-                <Fact term="Groups that get it">{acceptance.accepted.groups.join(", ")}</Fact>
+                <Fact term="Groups that get it">{match acceptance.accepted.groups.as_slice() { [] => "none".to_owned(), groups => groups.join(", ") }}</Fact>
                 <Fact term="Statement">{format!("version {}, ", acceptance.accepted.statement_version)}<a href=format!("/preview-features/acceptances/{id}")>"read it as it was accepted"</a></Fact>
                 <Fact term="What approval does">{effect}</Fact>
                 <Fact term="Why">{why}</Fact>

@@ -1,12 +1,12 @@
 //! `/preview-features/{slug}`: a statement to read, confirm point by point, and accept.
 
-use super::features::EndingSoon;
-use super::{Acceptances, Changes, Versions};
+use super::features::{EndingSoon, place};
+use super::{Accepted, Changes, Versions};
 use crate::faq::markdown;
 use crate::form::{FormErrors, Rejected};
-use crate::preview::acceptance::Accepted;
+use crate::preview::acceptance::Accepted as Record;
 use crate::preview::api::{Confirming, Offer, OptInForm, ScopeChoice, load_feature};
-use crate::preview::terms::Stage;
+use crate::preview::terms::{Stage, Terms};
 use crate::preview::{Feature, Version};
 use crate::ui::{
     Badge, Breadcrumb, Checkbox, Code, Empty, ErrorSummary, Fact, Notice, Page, Section, Select, Submit, TextArea,
@@ -21,7 +21,7 @@ pub fn FeaturePage() -> impl IntoView {
     let context = (Rejected::<OptInForm>::on_this_page(), use_context::<Confirming>());
     page_with(Section::PreviewFeatures, context, |request, (rejected, confirming)| async move {
         let Offer { feature, earlier, choices, acceptances } =
-            load_feature(&request.state, request.actor()?, &request.param("slug")).await?;
+            load_feature(&request.state, request.actor()?, &request.param("slug"), place(&request)).await?;
         let crumbs = vec![("/preview-features".to_owned(), "Preview features".to_owned())];
         let name = feature.description.name.clone();
         if let Some(confirming) = confirming {
@@ -36,21 +36,16 @@ pub fn FeaturePage() -> impl IntoView {
         }
         let failed = rejected.as_ref().is_some_and(|rejected| !rejected.errors.is_empty());
         let (form, errors) = rejected.map(|rejected| (rejected.form, rejected.errors)).unwrap_or_default();
-        let accepted = (!acceptances.is_empty()).then(|| {
-            view! {
-                <h2>"What was accepted"</h2>
-                <Acceptances acceptances=acceptances.clone() label="What was accepted"/>
-            }
-        });
+        let address = format!("/preview-features/{}", feature.description.slug);
         let body = view! {
             <Breadcrumb links=crumbs/>
             <ErrorSummary errors=errors.clone()/>
             <h1>{name.clone()}</h1>
-            <EndingSoon acceptances=acceptances.clone()/>
+            <EndingSoon acceptances=acceptances.ending.clone()/>
             <About feature=feature.clone()/>
             <Statement feature=feature.clone() before=earlier.first().cloned()/>
             <Accepting feature=feature choices=choices form=form errors=errors/>
-            {accepted}
+            <Accepted seen=acceptances address=address/>
             <Versions title="Earlier versions" versions=earlier/>
         };
         Ok(Page::new(name, body).with_errors(failed))
@@ -76,8 +71,10 @@ fn About(feature: Feature) -> impl IntoView {
 #[component]
 fn Statement(feature: Feature, before: Option<Version>) -> impl IntoView {
     let Feature { description, current } = feature;
+    let approvers = current.terms.approvers_in_words();
     let changes = before.map(|before| {
-        let new = format!("New in version {}: {}", current.terms.version, current.terms.changes);
+        let Terms { version, changes, renewal, .. } = &current.terms;
+        let new = format!("New in version {version}: {changes} {}", renewal.in_words());
         view! {
             <Notice tone=Tone::Info><p>{new}</p></Notice>
             <details>
@@ -87,7 +84,6 @@ fn Statement(feature: Feature, before: Option<Version>) -> impl IntoView {
         }
     });
     let terms = current.terms.clone();
-    let approvers = if terms.approvals == 1 { "One administrator".to_owned() } else { "Two administrators".to_owned() };
     view! {
         <h2>"Risks"</h2>
         {changes}
@@ -95,7 +91,7 @@ fn Statement(feature: Feature, before: Option<Version>) -> impl IntoView {
         <dl class="facts">
             <Fact term="What approval does">{terms.effect.in_words()}</Fact>
             <Fact term="How long">{format!("{} months from approval; then it is accepted again, or ends.", terms.validity_months)}</Fact>
-            <Fact term="Who approves">{format!("{approvers}, never the person who accepts.")}</Fact>
+            <Fact term="Approved by">{format!("{approvers}, never the person who accepts")}</Fact>
             <Fact term="Statement">
                 {format!("Version {}, published on {}. ", terms.version, current.published_at.strftime("%-d %B %Y"))}
                 <a href=format!("/preview-features/{}/statements/{}", description.slug, terms.version)>"Exact text"</a>
@@ -139,7 +135,8 @@ fn OptIn(feature: Feature, choices: Vec<ScopeChoice>, form: OptInForm, errors: F
         .iter()
         .enumerate()
         .map(|(index, point)| {
-            let ticked = form.points.contains(&index.to_string());
+            // Only what was ticked beside these very words.
+            let ticked = form.digest == feature.current.digest.to_string() && form.points.contains(&index.to_string());
             view! { <Checkbox name="points" id=format!("points-{index}") value=index.to_string() label=point.clone() checked=ticked errors=errors.clone()/> }
         })
         .collect_view();
@@ -197,7 +194,7 @@ fn Confirmation(slug: String, person: String, confirming: Confirming) -> impl In
 
 /// What an acceptance says, for people.
 #[component]
-pub(super) fn RecordFacts(accepted: Accepted) -> impl IntoView {
+pub(super) fn RecordFacts(accepted: Record) -> impl IntoView {
     let points = accepted.points.iter().map(|point| view! { <li>{point.clone()}</li> }).collect_view();
     let list = |items: &[String]| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
     let why = match accepted.justification.as_str() {

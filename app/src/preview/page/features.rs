@@ -1,12 +1,12 @@
 //! `/preview-features`: what there is, and what was accepted.
 
-use super::Acceptances;
+use super::Accepted;
 use crate::preview::Feature;
 use crate::preview::acceptance::Acceptance;
-use crate::preview::api::load_features;
+use crate::preview::api::{Place, load_features};
 use crate::preview::opt_in::{End, Standing};
 use crate::preview::terms::Stage;
-use crate::ui::{Badge, Empty, Notice, Page, Section, Tone, page};
+use crate::ui::{Badge, Empty, Notice, Page, PageRequest, Section, Tone, page};
 use jiff::{SignedDuration, Timestamp};
 use leptos::prelude::*;
 
@@ -14,7 +14,7 @@ use leptos::prelude::*;
 #[component]
 pub fn FeaturesPage() -> impl IntoView {
     page(Section::PreviewFeatures, |request| async move {
-        let (features, acceptances) = load_features(&request.state, request.actor()?).await?;
+        let (features, seen) = load_features(&request.state, request.actor()?, place(&request)).await?;
         let features: Vec<Feature> =
             features.into_iter().filter(|feature| feature.description.stage != Stage::Retired).collect();
         let list = if features.is_empty() {
@@ -23,22 +23,20 @@ pub fn FeaturesPage() -> impl IntoView {
             let cards = features.into_iter().map(|feature| view! { <Card feature=feature/> }).collect_view();
             view! { <ul class="cards">{cards}</ul> }.into_any()
         };
-        let accepted = (!acceptances.is_empty()).then(|| {
-            view! {
-                <h2>"What was accepted"</h2>
-                <p>"By you, for what you may act for, or for a namespace that you administer."</p>
-                <Acceptances acceptances=acceptances.clone() label="What was accepted"/>
-            }
-        });
         let body = view! {
             <h1>"Preview features"</h1>
-            <EndingSoon acceptances=acceptances/>
+            <EndingSoon acceptances=seen.ending.clone()/>
             <p>"Features that are newer and riskier than the rest of the platform. To use one, your team accepts its risks, and an administrator approves. "<a href="/faq/preview-features">"What preview features are"</a></p>
             {list}
-            {accepted}
+            <Accepted seen=seen address="/preview-features".to_owned() hint="By you, for what you may act for, or for a namespace that you administer."/>
         };
         Ok(Page::new("Preview features", body))
     })
+}
+
+/// The place in the list of what was accepted that the address asks for.
+pub(super) fn place(request: &PageRequest) -> Option<Place> {
+    request.query("after")?.parse().ok()
 }
 
 #[component]

@@ -14,8 +14,9 @@ pub use features::FeaturesPage;
 
 use super::Version;
 use super::acceptance::Acceptance;
+use super::api::{Listed, Seen};
 use super::opt_in::Standing;
-use crate::ui::{Badge, Diff, Table, Time, Tone};
+use crate::ui::{Badge, Diff, Notice, Table, Time, Tone};
 use leptos::prelude::*;
 
 #[component]
@@ -63,6 +64,7 @@ fn Versions(title: &'static str, versions: Vec<Version>) -> impl IntoView {
                     <li>
                         <h3>{format!("Version {}, {}", version.terms.version, version.published_at.strftime("%-d %B %Y"))}</h3>
                         <p>{version.terms.changes.clone()}</p>
+                        {(version.terms.version > 1).then(|| view! { <p>{version.terms.renewal.in_words()}</p> })}
                         <p><a href=address>"Exact text"</a>", SHA-256 "<code>{version.digest.to_string()}</code></p>
                         {changes}
                     </li>
@@ -71,6 +73,28 @@ fn Versions(title: &'static str, versions: Vec<Version>) -> impl IntoView {
             .collect_view();
         view! { <h2>{title}</h2><ol class="versions">{changes}</ol> }
     })
+}
+
+/// What somebody may see of what was accepted, and why some of it may be missing. `address` is the page's own.
+#[component]
+fn Accepted(seen: Seen, address: String, #[prop(optional)] hint: &'static str) -> impl IntoView {
+    let Seen { listed: Listed { acceptances, next }, missing, .. } = seen;
+    let missing = missing.map(|error| {
+        view! { <Notice tone=Tone::Warn><p>{error.to_string()}" Until then, what others accepted for what is yours is not shown."</p></Notice> }
+    });
+    let is_there = !acceptances.is_empty();
+    let more = next.map(|next| {
+        view! { <p><a class="button button--secondary" href=format!("{address}?after={next}")>"Show more"</a></p> }
+    });
+    view! {
+        {missing}
+        {is_there.then(|| view! {
+            <h2>"What was accepted"</h2>
+            {(!hint.is_empty()).then(|| view! { <p>{hint}</p> })}
+            <Acceptances acceptances=acceptances label="What was accepted"/>
+            {more}
+        })}
+    }
 }
 
 /// Acceptances in a table, each with the way to its record.

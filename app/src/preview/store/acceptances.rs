@@ -7,11 +7,15 @@ use crate::digest::Digest;
 use crate::error::AppError;
 use crate::preview::acceptance::{Acceptance, Accepted, StepTaken, Unreadable, approved_at, fold};
 use crate::preview::life::{LaterVersion, Life};
+use crate::preview::opt_in::Standing;
 use crate::preview::terms::{Renewal, Scope, Stage, Terms};
 use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use serde::Deserialize;
 use serde_json::Value;
 use sqlx::{PgConnection, PgExecutor};
+use std::fmt;
+use std::str::FromStr;
 use uuid::Uuid;
 
 /// Which acceptances are asked for; what is none asks for all.
@@ -27,10 +31,68 @@ pub struct AcceptanceQuery {
     pub standings: Option<Vec<String>>,
     /// For a scope.
     pub scope: Option<Scope>,
-    /// That reach a namespace.
-    pub namespace: Option<String>,
+    /// That reach any of these namespaces.
+    pub namespaces: Option<Vec<String>>,
+    /// That are not over.
+    pub is_open: bool,
+    /// Of which people were told that they end, and those that wait and may keep them.
+    pub ends_soon: bool,
+    /// In which anything happened at or after a moment.
+    pub since: Option<Timestamp>,
+    /// That wait for somebody: to decide, to do by hand what was decided, or to see to what went wrong.
+    pub needs_somebody: bool,
+    /// After a place in the list.
+    pub after: Option<Place>,
+    /// Those first that wait the longest.
+    pub oldest_first: bool,
     /// All that fit, and not only as many as a page shows.
     pub is_whole: bool,
+}
+
+/// A place in a list of acceptances: that of the last one shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    is_waiting: bool,
+    accepted_at: Timestamp,
+    id: Uuid,
+}
+
+/// As addresses have it: `waiting.1795564800000000.UUID`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.is_waiting { "waiting" } else { "decided" };
+        write!(f, "{kind}.{}.{}", self.accepted_at.as_microsecond(), self.id)
+    }
+}
+
+/// A text that is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no place in a list")]
+pub struct NoPlace;
+
+impl FromStr for Place {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let [kind, at, id] = text.split('.').collect::<Vec<_>>()[..] else { return Err(NoPlace) };
+        let is_waiting = match kind {
+            "waiting" => true,
+            "decided" => false,
+            _ => return Err(NoPlace),
+        };
+        let micros = at.parse().map_err(|_| NoPlace)?;
+        let accepted_at = Timestamp::from_microsecond(micros).map_err(|_| NoPlace)?;
+        Ok(Self { is_waiting, accepted_at, id: id.parse().map_err(|_| NoPlace)? })
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Default)]
+pub struct Listed {
+    /// What it shows.
+    pub acceptances: Vec<Acceptance>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Place>,
 }
 
 /// Somebody who sees what they accepted themselves, what was accepted for what is theirs, and what reaches a namespace
@@ -45,8 +107,22 @@ pub struct Viewer {
     pub namespaces: Vec<String>,
 }
 
-/// The most that a list shows.
-const MOST: i64 = 500;
+/// How many a page shows.
+const PAGE: i64 = 50;
+
+/// Keeps others from accepting for a scope until the transaction ends.
+///
+/// # Errors
+/// When the database is away.
+pub async fn hold_scope(transaction: &mut PgConnection, feature: &str, scope: &Scope) -> sqlx::Result<()> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtext('acceptances'), hashtext($1)) is null as locked",
+        format!("{feature} {scope}"),
+    )
+    .fetch_one(transaction)
+    .await?;
+    Ok(())
+}
 
 /// Stores an acceptance, if what it accepts is the current statement of a feature in preview: decided under a lock that
 /// publishing takes as well.
@@ -138,10 +214,41 @@ pub async fn list_acceptances(
     database: impl PgExecutor<'_>,
     query: &AcceptanceQuery,
 ) -> Result<Vec<Acceptance>, AppError> {
+    Ok(readable(read_acceptances(database, query).await?))
+}
+
+/// A page of what [`list_acceptances`] gives, and where the next one begins.
+///
+/// # Errors
+/// When the database is away.
+pub async fn list_page(database: impl PgExecutor<'_>, query: &AcceptanceQuery) -> Result<Listed, AppError> {
+    let stored = read_acceptances(database, query).await?;
+    let is_full = i64::try_from(stored.len()) == Ok(PAGE);
+    let acceptances = readable(stored);
+    let next = acceptances.last().filter(|_| is_full).map(|last| Place {
+        is_waiting: matches!(last.standing(), Standing::Waiting { .. }),
+        accepted_at: last.accepted.accepted_at,
+        id: last.accepted.id,
+    });
+    Ok(Listed { acceptances, next })
+}
+
+fn readable(stored: Vec<(Uuid, Result<Acceptance, Unreadable>)>) -> Vec<Acceptance> {
     let read = |(id, stored): (Uuid, Result<Acceptance, Unreadable>)| {
         stored.inspect_err(|error| tracing::error!(%error, acceptance = %id, "a stored acceptance cannot be read")).ok()
     };
-    Ok(read_acceptances(database, query).await?.into_iter().filter_map(read).collect())
+    stored.into_iter().filter_map(read).collect()
+}
+
+/// How many acceptances wait for somebody.
+///
+/// # Errors
+/// When the database is away.
+pub async fn count_open(database: impl PgExecutor<'_>) -> sqlx::Result<i64> {
+    let row = sqlx::query!(r#"select count(*) as "open!" from acceptances a where not exists (select from opt_in_steps o where o.acceptance_id = a.id and o.standing in ('refused', 'withdrawn', 'ended')) and needs_somebody(a.id)"#)
+        .fetch_one(database)
+        .await?;
+    Ok(row.open)
 }
 
 /// As [`list_acceptances`], with those that cannot be read, and why.
@@ -160,7 +267,7 @@ pub async fn read_acceptances(
         .unzip();
     let rows = sqlx::query_as!(
         Row,
-        r#"select a.id, a.person_id, a.document, a.digest as "digest: Digest", f.name as feature_name, f.created_at as "feature_since: jiff_sqlx::Timestamp", f.stage, f.retires_at as "retires_at: jiff_sqlx::Timestamp", s.document as statement,
+        r#"select a.id, a.person_id, a.document, a.digest as "digest: Digest", w.email as person_address, f.name as feature_name, f.created_at as "feature_since: jiff_sqlx::Timestamp", f.stage, f.retires_at as "retires_at: jiff_sqlx::Timestamp", s.document as statement,
              encode(i.salt, 'hex') as salt, i.issuer as "issuer?", i.subject as "subject?", i.name as "name?", i.email as "email?",
              coalesce(e.problem, '') as "problem!", coalesce(e.drift, '') as "drift!",
              e.next_attempt_at as "next_attempt_at?: jiff_sqlx::Timestamp",
@@ -170,6 +277,8 @@ pub async fn read_acceptances(
              coalesce((select jsonb_agg(jsonb_build_object('renewal', later.document::jsonb -> 'renewal', 'published_at', later.published_at))
                from risk_statements later where later.feature_slug = a.feature_slug and later.version > a.statement_version), '[]') as "later!",
              coalesce((select jsonb_agg(jsonb_build_object('days', n.days, 'given_at', n.given_at, 'ends_at', n.ends_at)) from notices n where n.acceptance_id = a.id), '[]') as "noticed!",
+             coalesce((select jsonb_agg(jsonb_build_object('occasion', d.occasion, 'recipient', d.recipient, 'sent_at', d.sent_at, 'problem', d.problem, 'next_attempt_at', d.next_attempt_at) order by d.next_attempt_at, d.occasion, d.recipient)
+               from notifications d where d.acceptance_id = a.id), '[]') as "deliveries!",
              exists (select from acceptances after where after.feature_slug = a.feature_slug and after.scope_kind = a.scope_kind
                and after.scope_name = a.scope_name and after.accepted_at > a.accepted_at
                and standing_of(after.id) in ('approved', 'effective')) as "is_replaced!"
@@ -177,26 +286,44 @@ pub async fn read_acceptances(
            join preview_features f on f.slug = a.feature_slug
            join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version
            join identities i on i.commitment = a.identity
+           join people w on w.id = a.person_id
            left join effects e on e.acceptance_id = a.id
            where ($1::uuid is null or a.id = $1)
              and ($2::uuid is null or a.person_id = $2
                or (a.scope_kind, a.scope_name) in (select * from unnest($8::text[], $9::text[]))
                or a.document::jsonb -> 'namespaces' ?| $10::text[])
-             and ($11::text is null or a.document::jsonb -> 'namespaces' ? $11)
+             and ($11::text[] is null or a.document::jsonb -> 'namespaces' ?| $11)
+             and (not $18::boolean or not exists (select from opt_in_steps o where o.acceptance_id = a.id and o.standing in ('refused', 'withdrawn', 'ended')))
+             and (not $19::boolean or standing_of(a.id) = 'waiting' or exists (select from notices n where n.acceptance_id = a.id))
              and ($3::text is null or a.feature_slug = $3) and ($4::text[] is null or standing_of(a.id) = any($4))
              and ($5::text is null or (a.scope_kind = $5 and a.scope_name = $6))
-           order by (standing_of(a.id) = 'waiting') desc, a.accepted_at desc limit $7"#,
+             and ($12::timestamptz is null or a.id in (select id from acceptances where accepted_at >= $12
+               union all select acceptance_id from opt_in_steps where taken_at >= $12
+               union all select acceptance_id from notices where given_at >= $12))
+             and (not $13::boolean or (not exists (select from opt_in_steps o where o.acceptance_id = a.id and o.standing in ('refused', 'withdrawn', 'ended')) and needs_somebody(a.id)))
+             and ($14::boolean is null or (standing_of(a.id) = 'waiting') < $14 or ((standing_of(a.id) = 'waiting') = $14
+               and case when $17::boolean then (a.accepted_at, a.id) > ($15, $16) else (a.accepted_at, a.id) < ($15, $16) end))
+           order by (standing_of(a.id) = 'waiting') desc, case when $17::boolean then a.accepted_at end, case when $17::boolean then a.id end,
+             a.accepted_at desc, a.id desc limit $7"#,
         query.id,
         query.seen_by.as_ref().map(|viewer| viewer.person),
         query.feature,
         query.standings.as_deref(),
         query.scope.as_ref().map(|scope| scope.kind.stored()),
         query.scope.as_ref().map(|scope| scope.name.as_str()),
-        if query.is_whole { i64::MAX } else { MOST },
+        if query.is_whole { i64::MAX } else { PAGE },
         &kinds as &[&str],
         &names as &[&str],
         query.seen_by.as_ref().map(|viewer| viewer.namespaces.as_slice()),
-        query.namespace,
+        query.namespaces.as_deref(),
+        query.since.map(|at| at.to_sqlx()) as _,
+        query.needs_somebody,
+        query.after.map(|place| place.is_waiting),
+        query.after.map(|place| place.accepted_at.to_sqlx()) as _,
+        query.after.map(|place| place.id),
+        query.oldest_first,
+        query.is_open,
+        query.ends_soon,
     )
     .fetch_all(database)
     .await?;
@@ -208,6 +335,7 @@ struct Row {
     person_id: Uuid,
     document: String,
     digest: Digest,
+    person_address: String,
     feature_name: String,
     feature_since: jiff_sqlx::Timestamp,
     stage: String,
@@ -224,6 +352,7 @@ struct Row {
     steps: Value,
     later: Value,
     noticed: Value,
+    deliveries: Value,
     is_replaced: bool,
 }
 
@@ -261,10 +390,12 @@ impl Row {
             feature_name: self.feature_name,
             feature_since: self.feature_since.to_jiff(),
             person_id: self.person_id,
+            person_address: self.person_address,
             identity: Identity::stored(self.salt, [self.issuer, self.subject, self.name, self.email]),
             steps,
             opt_in,
             life,
+            deliveries: serde_json::from_value(self.deliveries)?,
             problem: self.problem,
             drift: self.drift,
             next_attempt_at: self.next_attempt_at.map(|at| at.to_jiff()),

@@ -23,13 +23,15 @@ impl EffectNote {
 }
 
 /// Notes what came of an attempt, or of a look. It is looked again after a pause that `look_every` says; after a
-/// failure the pause begins with 5 seconds and doubles with each, up to 10 minutes.
+/// failure the pause begins with 5 seconds and doubles with each, up to 10 minutes. Noted only while the opt-in has taken
+/// as many steps: of what it has come to meanwhile nothing was seen.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn note_effect(
     database: &PgPool,
     acceptance: Uuid,
+    steps: usize,
     note: &EffectNote,
     look_every: SignedDuration,
     now: Timestamp,
@@ -37,7 +39,8 @@ pub async fn note_effect(
     let again = now + look_every;
     sqlx::query!(
         "insert into effects as e (acceptance_id, attempts, next_attempt_at, problem, drift, looked_at)
-         values ($1, case when $2 = '' then 0 else 1 end, case when $2 = '' then $5::timestamptz else $4::timestamptz + interval '5 seconds' end, $2, $3, $4)
+         select $1, case when $2 = '' then 0 else 1 end, case when $2 = '' then $5::timestamptz else $4::timestamptz + interval '5 seconds' end, $2, $3, $4
+         where (select count(*) from opt_in_steps where acceptance_id = $1) = $6
          on conflict (acceptance_id) do update set
            attempts = case when $2 = '' then 0 else e.attempts + 1 end,
            next_attempt_at = case when $2 = '' then $5::timestamptz else $4::timestamptz + least(interval '5 seconds' * power(2, least(e.attempts, 10)), interval '10 minutes') end,
@@ -47,6 +50,7 @@ pub async fn note_effect(
         note.drift,
         now.to_sqlx() as _,
         again.to_sqlx() as _,
+        i64::try_from(steps).unwrap_or(i64::MAX),
     )
     .execute(database)
     .await?;
