@@ -258,8 +258,31 @@ test('a statement that changes while it is read is read again, and nothing is re
   await page.getByRole('button', { name: 'Accept risks' }).click();
   await expect(page.getByRole('alert')).toContainText('was changed while you read it');
   await expect(page.getByRole('checkbox').first()).not.toBeChecked();
-  await expect(page.getByText('New in version 2: Riskier')).toBeVisible();
+  await expect(page.getByText('New in version 2: Riskier What was accepted before goes on as long as it lasts.')).toBeVisible();
+  // Nor do ticks come back under a text that nobody ticked, by the way of changing the answers.
+  await confirmed(page, feature);
+  await published(administrator, feature, { body: 'Riskiest.', points: 'We know it all.', changes: 'Riskiest', renewal_days: '14' });
+  await page.getByRole('button', { name: 'Change answers' }).click();
+  await expect(page.getByRole('alert')).toContainText('was changed while you read it');
+  await expect(page.getByRole('checkbox', { name: 'We know it all.' })).not.toBeChecked();
+  await expect(page.getByText('has to accept this one within 14 days, or loses the feature')).toBeVisible();
   expect(rows(`select 1 from acceptances where feature_slug = '${feature}'`)).toEqual([]);
+});
+
+test('the queue is filtered with its form, and a certificate prints without what only a screen needs', async ({ open }) => {
+  const { administrator, feature } = await effective(open);
+  await administrator.goto('/admin/approvals');
+  await administrator.getByLabel('Feature', { exact: true }).selectOption(feature);
+  await administrator.getByLabel('State').selectOption('Effective');
+  await administrator.getByRole('button', { name: 'Filter acceptances' }).click();
+  const found = administrator.getByRole('region', { name: 'Acceptances' }).getByRole('row');
+  await expect(found).toHaveCount(2);
+  await found.getByRole('link', { name: feature }).click();
+  await expect(administrator.getByRole('button', { name: 'Export as JSON' })).toBeVisible();
+  await administrator.emulateMedia({ media: 'print' });
+  for (const name of ['Export as JSON', 'Revoke opt-in']) await expect(administrator.getByRole('button', { name })).toHaveCount(0);
+  await expect(administrator.getByText('From the record of Fairway.')).toBeVisible();
+  await expect(administrator.getByRole('region', { name: 'Decisions' })).toContainText('Ada Administrator');
 });
 
 test('a version that must be accepted again warns who accepted the one before, and shows what changed', async ({ open }) => {

@@ -1,8 +1,6 @@
-//! The outside services the areas talk to. Postgres is not among them: stores use it directly.
+//! The Kubernetes cluster.
 
 use crate::access::{Binding, KubeIdentity};
-use crate::actor::Profile;
-use crate::audit::chain::Head;
 use crate::namespaces::{Namespace, NamespaceName};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -10,7 +8,6 @@ use review::{Cidr, Manifest, ObjectRef, Port};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use url::Url;
 
 /// The Kubernetes cluster.
 #[async_trait]
@@ -325,138 +322,4 @@ impl From<ClusterError> for crate::error::AppError {
             }
         }
     }
-}
-
-/// The OpenID provider (OpenID Connect Core 1.0, authorization code flow with PKCE).
-#[async_trait]
-pub trait IdentityProvider: Send + Sync {
-    /// Where to send the browser, and what to remember until it comes back.
-    ///
-    /// # Errors
-    /// When the provider cannot be reached.
-    async fn begin(&self) -> Result<(Url, PendingSignIn), ProviderError>;
-
-    /// Takes the code that the browser brought back.
-    ///
-    /// # Errors
-    /// When the provider refuses, is away, or its answer does not hold what it must.
-    async fn finish(&self, code: String, pending: PendingSignIn) -> Result<SignedIn, ProviderError>;
-
-    /// Reads the profile again with a refresh token.
-    ///
-    /// # Errors
-    /// [`ProviderError::Refused`] when the person may no longer sign in.
-    async fn refresh(&self, signed_in: &SignedIn) -> Result<SignedIn, ProviderError>;
-
-    /// Where to send the browser so that the provider ends its session as well
-    /// (OpenID Connect RP-Initiated Logout 1.0); `None` where it offers none.
-    ///
-    /// # Errors
-    /// When the provider cannot be reached.
-    async fn sign_out_url(&self, signed_in: &SignedIn) -> Result<Option<Url>, ProviderError>;
-
-    /// Asks for the discovery document: is it there?
-    ///
-    /// # Errors
-    /// When it is not.
-    async fn check(&self) -> Result<(), ProviderError>;
-}
-
-/// Somewhere outside of the portal and its database that keeps the heads of the record: a webhook.
-#[async_trait]
-pub trait Witness: Send + Sync {
-    /// Where it is, without what is secret about it.
-    fn host(&self) -> &str;
-
-    /// Sends the head of a day.
-    ///
-    /// # Errors
-    /// When it was not taken.
-    async fn tell(&self, day: &str, head: &Head) -> Result<(), WitnessError>;
-}
-
-/// It was not taken, or it is not known whether it was.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct WitnessError(pub String);
-
-impl From<WitnessError> for crate::error::AppError {
-    fn from(error: WitnessError) -> Self {
-        tracing::warn!(%error, "the head of the record was not taken");
-        Self::Away { part: crate::error::Part::Witness }
-    }
-}
-
-/// The mail server.
-#[async_trait]
-pub trait Mailer: Send + Sync {
-    /// Sends a mail; it went well once the server has taken it.
-    ///
-    /// # Errors
-    /// When the server did not take it, or is away.
-    async fn send(&self, mail: &Mail) -> Result<(), MailError>;
-}
-
-/// A mail in plain text, to one address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
-    /// Of no other mail: letters, digits, dots and hyphens.
-    pub id: String,
-    /// An address.
-    pub to: String,
-    /// One line.
-    pub subject: String,
-    /// Lines.
-    pub body: String,
-}
-
-/// Why a mail was not sent, without any address.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MailError {
-    /// The server does not take this one, now or ever.
-    #[error("the mail server did not take it: {0}")]
-    Refused(String),
-    /// No mail can be sent now.
-    #[error("the mail server is away: {0}")]
-    Away(String),
-}
-
-impl From<MailError> for crate::error::AppError {
-    fn from(error: MailError) -> Self {
-        tracing::warn!(%error, "a mail was not sent");
-        Self::Away { part: crate::error::Part::MailServer }
-    }
-}
-
-/// What is kept, server-side, between leaving for the provider and coming back.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct PendingSignIn {
-    /// Bound to the browser by the session it is kept in.
-    pub state: String,
-    /// Expected in the ID token.
-    pub nonce: String,
-    /// PKCE verifier (RFC 7636).
-    pub pkce_verifier: String,
-}
-
-/// The result of a sign-in. Holds secrets: never logged, kept only in the sealed session.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct SignedIn {
-    /// Who.
-    pub profile: Profile,
-    /// For signing out.
-    pub id_token: String,
-    /// For reading the groups again.
-    pub refresh_token: Option<String>,
-}
-
-/// What the provider may answer instead.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProviderError {
-    /// Refused, or the answer breaks a rule of the standard.
-    #[error("refused: {0}")]
-    Refused(String),
-    /// Not reachable, or not answering in time.
-    #[error("away: {0}")]
-    Away(String),
 }
