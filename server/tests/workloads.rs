@@ -8,6 +8,7 @@ use app::audit::store::{NewEvent, append, erase_person};
 use app::audit::{Action, Phase};
 use app::digest::Digest;
 use app::error::AppError;
+use app::workloads::api::verify_reviews;
 use app::workloads::draft::DraftForm;
 use app::workloads::second_person::ReviewVerdict;
 use app::workloads::store::{
@@ -17,8 +18,8 @@ use app::workloads::store::{
 use app::workloads::submission::{ApplyOutcome, ApplyResult, SubmissionState};
 use parts::{actor, portal_role};
 use serde_json::json;
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Executor, PgPool};
 use uuid::Uuid;
 
 #[sqlx::test(migrations = "../migrations")]
@@ -231,4 +232,44 @@ async fn a_draft_that_is_submitted_again_replaces_what_was_submitted_before(
     assert_eq!((state(first).await, state(second).await), (SubmissionState::Replaced, SubmissionState::Ready));
     let second = find_submission(&portal, second).await.unwrap();
     assert_eq!(applied_before(&portal, &second).await.unwrap(), None, "the first was never applied");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_review_that_is_changed_or_removed_or_made_up_is_found_by_comparing_it_with_the_record(owner: PgPool) {
+    let (dana, lee) = (actor(&owner, "dana", &[]).await, actor(&owner, "lee", &[]).await);
+    let reasons = ["A reason.".to_owned()];
+    let new = NewSubmission { second_person: &reasons, ..submission(&dana.person_id, "a", Digest::of("a")) };
+    let id = insert_submission(&owner, new).await.unwrap();
+    let doubts = async || verify_reviews(&mut owner.acquire().await.unwrap()).await.unwrap();
+    let refused = review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused);
+    let event = |intent_id, phase| NewEvent {
+        intent_id,
+        phase,
+        actor: (&lee.profile).into(),
+        action: Action::WorkloadReview,
+        object: "Submission/shop/web",
+        detail: json!({ "submission": id, "digest": Digest::of("a"), "verdict": "refused" }),
+        request_id: "request",
+    };
+    reviewed(&owner, refused).await.unwrap();
+    assert_eq!(doubts().await, ["Review 1 of a workload is not what the record shows."], "nobody recorded it");
+    let intent = append(&owner, event(None, Phase::Intent)).await.unwrap().id;
+    append(&owner, event(Some(intent), Phase::Succeeded)).await.unwrap();
+    assert_eq!(doubts().await, Vec::<String>::new());
+    for (forgery, told) in [
+        ("update submission_reviews set verdict = 'approved'", "Review 1"),
+        ("update submission_reviews set reviewer_id = (select id from people where subject = 'dana')", "Review 1"),
+        ("delete from submission_reviews", "Row 1"),
+    ] {
+        let mut transaction = owner.begin().await.unwrap();
+        transaction.execute("set local session_replication_role = replica").await.unwrap();
+        transaction
+            .execute("alter table submission_reviews drop constraint submission_reviews_need_a_second_person")
+            .await
+            .unwrap();
+        transaction.execute(forgery).await.unwrap();
+        let doubts = verify_reviews(&mut transaction).await.unwrap();
+        assert!(doubts.len() == 1 && doubts[0].starts_with(told), "{forgery}: {doubts:?}");
+        transaction.rollback().await.unwrap();
+    }
 }

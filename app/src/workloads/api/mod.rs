@@ -9,6 +9,7 @@ mod lists;
 mod review;
 mod second_person;
 mod take_away;
+mod verifying;
 
 pub use apply::{load_submission, post_apply};
 pub use connections::{NamespaceConnections, draw_submission, load_connections};
@@ -24,3 +25,4 @@ pub use lists::{
 pub use review::{Depth, DryRun, DryRunAnswer, Reviewed, dry_run, load_known, may_apply, review_draft};
 pub use second_person::{ReviewForm, is_reviewable, may_comment, may_review, post_review};
 pub use take_away::{file, get_kustomize, get_manifest, load_picture};
+pub use verifying::verify_reviews;

@@ -3,6 +3,7 @@
 mod drafts;
 mod reviews;
 mod submissions;
+mod verification;
 
 pub use drafts::{delete_draft, find_draft, insert_draft, list_drafts, update_draft};
 pub use reviews::{NewReview, insert_comment, insert_review};
@@ -10,3 +11,4 @@ pub use submissions::{
     NewSubmission, applied_before, find_submission, find_submission_of, insert_apply_result, insert_submission,
     is_overtaken, list_submissions,
 };
+pub use verification::{list_missing_reviews, list_unrecorded_reviews};

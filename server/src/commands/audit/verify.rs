@@ -9,6 +9,7 @@ use app::audit::export::ExportedRow;
 use app::audit::store::{FalseRow, StoredIdentity, find_false_row, list_identities, stream_links, written_end};
 use app::digest::Digest;
 use app::preview::api::{OptInRecord, Verified, verify_acceptances};
+use app::workloads::api::verify_reviews;
 use clap::Args;
 use futures::TryStreamExt;
 use sqlx::{PgConnection, PgPool};
@@ -78,7 +79,7 @@ impl VerifyArguments {
         let compared = match self.is_whole() {
             true => {
                 blanked.compare(unopened.clone())?;
-                compare_acceptances(&mut snapshot, opt_ins).await?
+                compare_decisions(&mut snapshot, opt_ins).await?
             }
             false => String::new(),
         };
@@ -146,12 +147,16 @@ fn check_identities(identities: &[StoredIdentity]) -> anyhow::Result<()> {
     }
 }
 
-async fn compare_acceptances(snapshot: &mut PgConnection, record: OptInRecord) -> anyhow::Result<String> {
-    let Verified { acceptances, doubts } = verify_acceptances(snapshot, record).await?;
+/// Compares what people accepted and decided with what the record says of it.
+async fn compare_decisions(snapshot: &mut PgConnection, record: OptInRecord) -> anyhow::Result<String> {
+    let Verified { acceptances, mut doubts } = verify_acceptances(snapshot, record).await?;
+    doubts.extend(verify_reviews(snapshot).await?);
     if doubts.is_empty() {
-        return Ok(format!("\n{acceptances} acceptances with their steps and statements, all as recorded."));
+        return Ok(format!(
+            "\n{acceptances} acceptances with their steps and statements, and all reviews, as recorded."
+        ));
     }
-    bail!("what was accepted is not what was recorded:\n{}", doubts.join("\n"))
+    bail!("what was decided is not what was recorded:\n{}", doubts.join("\n"))
 }
 
 /// Whose details the record shows to have been blanked, by their commitments.
