@@ -58,7 +58,7 @@ function fill({ psql }) {
     do $$
     declare
       last bigint; previous bytea; line text; sealed bytea; who text[]; intent uuid; at timestamptz;
-      kinds text[] := array['namespace.create', 'workload.submit', 'workload.review', 'workload.apply', 'session.sign_in'];
+      kinds text[] := array['namespace.create', 'workload.submit', 'workload.comment', 'workload.apply', 'session.sign_in'];
     begin
       select sequence, hash, occurred_at into last, previous, at from audit_end;
       with people as (

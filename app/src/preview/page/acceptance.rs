@@ -133,7 +133,7 @@ fn Certificate(acceptance: Acceptance) -> impl IntoView {
         <h2>"Certificate of risk acceptance"</h2>
         <p class="only-print">"From the record of Fairway. Its export as a file proves what is printed here: fairway audit verify-acceptance."</p>
         <form method="post" action=format!("/preview-features/acceptances/{id}/record") class="no-print">
-            <p>"Exported, it holds everything that is needed to verify it without Fairway. To print it, use the print command of the browser."</p>
+            <p>"Exported, it holds every text, decision and row about it: with an export of the record beside it, it can be verified without Fairway. To print it, use the print command of the browser."</p>
             <Submit label="Export as JSON" secondary=true/>
         </form>
         <dl class="facts">

@@ -147,6 +147,9 @@ fn check_identities(identities: &[StoredIdentity]) -> anyhow::Result<()> {
     }
 }
 
+/// As many as somebody reads.
+const MOST_DOUBTS: usize = 100;
+
 /// Compares what people accepted and decided with what the record says of it.
 async fn compare_decisions(snapshot: &mut PgConnection, record: OptInRecord) -> anyhow::Result<String> {
     let Verified { acceptances, mut doubts } = verify_acceptances(snapshot, record).await?;
@@ -156,6 +159,9 @@ async fn compare_decisions(snapshot: &mut PgConnection, record: OptInRecord) -> 
             "\n{acceptances} acceptances with their steps and statements, and all reviews, as recorded."
         ));
     }
+    let more = doubts.len().saturating_sub(MOST_DOUBTS);
+    doubts.truncate(MOST_DOUBTS);
+    doubts.extend((more > 0).then(|| format!("And {more} more.")));
     bail!("what was decided is not what was recorded:\n{}", doubts.join("\n"))
 }
 
