@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, stack, test, unique } from './portal.mjs';
+import { accepted, published } from './opt-ins.mjs';
 import { kube, rows } from './truth.mjs';
 
 const region = (page) => page.getByRole('region', { name: 'Writes' });
@@ -174,7 +175,17 @@ test('an administrator sees what somebody may do and why, and that they looked i
 
 test('nobody else reads or exports the record, and what was tried is in it', async ({ open }) => {
   const page = await open('dana');
-  expect((await page.request.get('/admin/audit')).status()).toBe(404);
+  // A look is recorded by the page that it was at, whatever else the address says.
+  const looked = await page.request.get('/admin/audit?person=somebody%40example.com');
+  expect(looked.status()).toBe(404);
+  const refusals = (response) => rows(`select phase, detail from audit_events where request_id = '${response.headers()['x-request-id']}'`);
+  await expect.poll(() => refusals(looked)).toEqual([{ phase: 'refused', detail: { path: '/admin/audit', code: 'not_found' } }]);
+  const slug = unique('too-early');
+  await published(await open('ada'), slug);
+  const id = await accepted(page, slug);
+  const early = await page.request.post(`/preview-features/acceptances/${id}`, { form: { act: 'revoke', comment: 'Too early' } });
+  expect(early.status()).toBe(409);
+  await expect.poll(() => refusals(early)).toEqual([{ phase: 'refused', detail: { path: `/preview-features/acceptances/${id}`, code: 'conflict' } }]);
   const refused = await page.request.post('/admin/audit/export', { form: { format: 'csv' } });
   expect(refused.status()).toBe(404);
   const reference = refused.headers()['x-request-id'];

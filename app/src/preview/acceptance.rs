@@ -241,9 +241,31 @@ pub fn approved_at(steps: &[StepTaken]) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
+impl Accepted {
+    /// Of these terms, for the namespace shop, for tests.
+    pub(crate) fn example(terms: &Terms) -> Self {
+        Self {
+            id: Uuid::from_u128(7),
+            feature: terms.feature.clone(),
+            statement_version: terms.version,
+            statement_digest: terms.digest(),
+            points: terms.points.clone(),
+            scope: Scope { kind: super::terms::ScopeKind::Namespace, name: "shop".into() },
+            namespaces: vec!["shop".into()],
+            namespace_uids: [("shop".into(), "1".into())].into(),
+            groups: Vec::new(),
+            person: Digest::ZERO,
+            person_groups: Vec::new(),
+            justification: String::new(),
+            request_id: String::new(),
+            accepted_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::preview::terms::{Effect, Renewal, ScopeKind};
 
     fn taken(step: &str, person_id: Option<u128>, reason: Option<End>, standing: &str) -> StepTaken {
         StepTaken {
@@ -259,22 +281,6 @@ mod tests {
         }
     }
 
-    fn terms() -> Terms {
-        Terms {
-            feature: "snippets".into(),
-            name: "Snippets".into(),
-            version: 1,
-            body: "Risky.".into(),
-            points: vec!["Yes.".into()],
-            scopes: vec![ScopeKind::Namespace],
-            validity_months: 12,
-            approvals: 1,
-            effect: Effect::ByHand,
-            renewal: Renewal::NotNeeded,
-            changes: String::new(),
-        }
-    }
-
     #[test]
     fn stored_steps_make_the_opt_in_again() {
         let steps = [
@@ -284,7 +290,7 @@ mod tests {
             taken("ended", None, Some(End::Expired), "ended"),
         ];
         let standings: Vec<Standing> = (0..=steps.len())
-            .map(|number| fold(Uuid::from_u128(1), &terms(), &steps[..number]).unwrap().standing().clone())
+            .map(|number| fold(Uuid::from_u128(1), &Terms::example(), &steps[..number]).unwrap().standing().clone())
             .collect();
         let stored: Vec<&str> = standings.iter().map(Standing::stored).collect();
         assert_eq!(stored, ["waiting", "approved", "effective", "ending", "ended"]);
@@ -293,8 +299,8 @@ mod tests {
     #[test]
     fn steps_that_a_hand_wrote_into_the_database_are_not_believed() {
         let own = [taken("approved", Some(1), None, "approved")];
-        assert!(fold(Uuid::from_u128(1), &terms(), &own).is_err());
+        assert!(fold(Uuid::from_u128(1), &Terms::example(), &own).is_err());
         let unfounded = [taken("effective", None, None, "effective")];
-        assert!(fold(Uuid::from_u128(1), &terms(), &unfounded).is_err());
+        assert!(fold(Uuid::from_u128(1), &Terms::example(), &unfounded).is_err());
     }
 }

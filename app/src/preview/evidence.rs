@@ -259,7 +259,6 @@ fn check_step(
 mod tests {
     use super::*;
     use crate::audit::chain::{Head, Link};
-    use crate::preview::terms::{Effect, Renewal, Scope, ScopeKind};
     use serde_json::{Value, json};
 
     fn person(subject: &str) -> Identity {
@@ -298,36 +297,9 @@ mod tests {
 
     /// Dana accepted, and somebody approved.
     fn evidence(approver: &Identity) -> Evidence {
-        let terms = Terms {
-            feature: "snippets".into(),
-            name: "Snippets".into(),
-            version: 1,
-            body: "Risky.".into(),
-            points: vec!["Yes.".into()],
-            scopes: vec![ScopeKind::Namespace],
-            validity_months: 12,
-            approvals: 1,
-            effect: Effect::ByHand,
-            renewal: Renewal::NotNeeded,
-            changes: String::new(),
-        };
+        let terms = Terms::example();
         let dana = person("dana");
-        let accepted = Accepted {
-            id: Uuid::from_u128(7),
-            feature: "snippets".into(),
-            statement_version: 1,
-            statement_digest: terms.digest(),
-            points: terms.points.clone(),
-            scope: Scope { kind: ScopeKind::Namespace, name: "shop".into() },
-            namespaces: vec!["shop".into()],
-            namespace_uids: [("shop".into(), "1".into())].into(),
-            groups: Vec::new(),
-            person: dana.commitment().unwrap(),
-            person_groups: Vec::new(),
-            justification: String::new(),
-            request_id: String::new(),
-            accepted_at: Timestamp::UNIX_EPOCH,
-        };
+        let accepted = Accepted { person: dana.commitment().unwrap(), ..Accepted::example(&terms) };
         let approved = StepTaken {
             step: "approved".into(),
             person_id: Some(Uuid::from_u128(2)),

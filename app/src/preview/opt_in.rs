@@ -208,6 +208,9 @@ fn approved(
 }
 
 impl Standing {
+    /// As stored, of what is open or granted: accepting once more makes no sense but to renew it, and retiring ends it.
+    pub const STANDS: [&str; 3] = ["waiting", "approved", "effective"];
+
     /// As stored beside each step, for lists.
     #[must_use]
     pub fn stored(&self) -> &'static str {
@@ -241,12 +244,6 @@ impl Standing {
     #[must_use]
     pub fn is_granted(&self) -> bool {
         matches!(self, Self::Approved | Self::Effective)
-    }
-
-    /// Whether it is open or granted, so that accepting once more makes no sense but to renew it.
-    #[must_use]
-    pub fn stands(&self) -> bool {
-        matches!(self, Self::Waiting { .. } | Self::Approved | Self::Effective)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
 use crate::preview::acceptance::{Acceptance, Accepted};
+use crate::preview::opt_in::Standing;
 use crate::preview::store::{self, AcceptanceQuery, Listed, Place};
 use crate::preview::terms::{Effect, Scope, Stage};
 use crate::preview::{Feature, Version};
@@ -167,7 +168,7 @@ async fn find_standing(
     let query = AcceptanceQuery {
         feature: Some(feature.to_owned()),
         scope: Some(scope.clone()),
-        standings: Some(["waiting", "approved", "effective"].map(str::to_owned).to_vec()),
+        standings: Some(Standing::STANDS.map(str::to_owned).to_vec()),
         ..AcceptanceQuery::default()
     };
     let accepted = store::list_acceptances(database, &query).await?;
@@ -317,7 +318,7 @@ async fn load_seen(
     query: AcceptanceQuery,
 ) -> Result<Seen, AppError> {
     let query = AcceptanceQuery { seen_by: Some(viewer(actor, reach)), ..query };
-    let standings = Some(["waiting", "approved", "effective"].map(str::to_owned).to_vec());
+    let standings = Some(Standing::STANDS.map(str::to_owned).to_vec());
     let standing = AcceptanceQuery { standings, ends_soon: true, after: None, is_whole: true, ..query.clone() };
     Ok(Seen {
         listed: store::list_page(&state.database, &query).await?,

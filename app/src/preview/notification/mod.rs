@@ -173,7 +173,7 @@ mod tests {
     use crate::digest::Digest;
     use crate::preview::acceptance::{Accepted, fold};
     use crate::preview::life::{Life, Notice};
-    use crate::preview::terms::{Renewal, Scope, Stage, Terms};
+    use crate::preview::terms::{Stage, Terms};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -200,35 +200,8 @@ mod tests {
 
     /// Accepted in hour 0 for the namespace shop, and what became of it.
     fn acceptance(effect: Effect, approvals: u8, steps: &[StepTaken]) -> Acceptance {
-        let terms = Terms {
-            feature: "snippets".into(),
-            name: "Snippets".into(),
-            version: 1,
-            body: "Risky.".into(),
-            points: vec!["Yes.".into()],
-            scopes: vec![ScopeKind::Namespace],
-            validity_months: 12,
-            approvals,
-            effect,
-            renewal: Renewal::NotNeeded,
-            changes: String::new(),
-        };
-        let accepted = Accepted {
-            id: Uuid::from_u128(7),
-            feature: "snippets".into(),
-            statement_version: 1,
-            statement_digest: terms.digest(),
-            points: terms.points.clone(),
-            scope: Scope { kind: ScopeKind::Namespace, name: "shop".into() },
-            namespaces: vec!["shop".into()],
-            namespace_uids: [("shop".into(), "1".into())].into(),
-            groups: Vec::new(),
-            person: Digest::ZERO,
-            person_groups: Vec::new(),
-            justification: "We need it".into(),
-            request_id: String::new(),
-            accepted_at: at(0),
-        };
+        let terms = Terms { approvals, effect, ..Terms::example() };
+        let accepted = Accepted { justification: "We need it".into(), ..Accepted::example(&terms) };
         let identity = Identity {
             issuer: "https://idp".into(),
             subject: "dana".into(),

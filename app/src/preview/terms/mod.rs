@@ -208,12 +208,10 @@ impl Terms {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-
-    fn terms() -> Terms {
-        Terms {
+impl Terms {
+    /// The first version of something, for tests.
+    pub(crate) fn example() -> Self {
+        Self {
             feature: "snippets".into(),
             name: "Snippets".into(),
             version: 1,
@@ -227,6 +225,12 @@ mod tests {
             changes: String::new(),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
 
     fn metadata(key: &str, value: &str) -> Effect {
         Effect::Metadata { labels: BTreeMap::from([(key.to_owned(), value.to_owned())]), annotations: BTreeMap::new() }
@@ -240,15 +244,15 @@ mod tests {
     #[test]
     fn every_word_that_is_accepted_is_part_of_the_digest() {
         let changed = [
-            Terms { body: "Risky".into(), ..terms() },
-            Terms { points: vec!["We accept downtime".into()], ..terms() },
-            Terms { points: vec![], body: "Risky.\nWe accept downtime.".into(), ..terms() },
-            Terms { validity_months: 6, ..terms() },
-            Terms { effect: metadata("a", "b"), ..terms() },
-            Terms { version: 2, ..terms() },
+            Terms { body: "Risky".into(), ..Terms::example() },
+            Terms { points: vec!["We accept downtime".into()], ..Terms::example() },
+            Terms { points: vec![], body: "Risky.\nWe accept downtime.".into(), ..Terms::example() },
+            Terms { validity_months: 6, ..Terms::example() },
+            Terms { effect: metadata("a", "b"), ..Terms::example() },
+            Terms { version: 2, ..Terms::example() },
         ];
         for other in changed {
-            assert_ne!(other.digest(), terms().digest());
+            assert_ne!(other.digest(), Terms::example().digest());
             let read: Terms = serde_json::from_str(&other.document()).unwrap();
             assert_eq!(read, other);
         }
@@ -256,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_published_is_named_by_its_field() {
-        assert_eq!(wrong_fields(&terms()), Vec::<&str>::new());
+        assert_eq!(wrong_fields(&Terms::example()), Vec::<&str>::new());
         let empty = Terms {
             body: " ".into(),
             points: vec![],
@@ -265,7 +269,7 @@ mod tests {
             approvals: 3,
             version: 2,
             renewal: Renewal::WithinDays(0),
-            ..terms()
+            ..Terms::example()
         };
         let all = ["body", "points", "scopes", "validity_months", "approvals", "changes", "renewal_days"];
         assert_eq!(wrong_fields(&empty), all);
@@ -273,7 +277,7 @@ mod tests {
 
     #[test]
     fn effects_stay_within_what_the_settings_allow() {
-        let with = |effect| wrong_fields(&Terms { effect, ..terms() });
+        let with = |effect| wrong_fields(&Terms { effect, ..Terms::example() });
         assert_eq!(with(metadata("preview.fairway.dev/snippets", "on")), Vec::<&str>::new());
         for (key, value) in [
             ("pod-security.kubernetes.io/enforce", "privileged"),

@@ -10,6 +10,7 @@ use crate::actor::Actor;
 use crate::audit::{Action, Phase, recorded};
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode};
+use crate::preview::opt_in::Standing;
 use crate::preview::store::{self, AcceptanceQuery};
 use crate::preview::terms::{Effect, Stage};
 use crate::preview::{Feature, Version};
@@ -24,9 +25,6 @@ use saving::{Plan, carry_out};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeSet;
-
-/// How opt-ins stand that retiring a feature ends.
-const STANDING: [&str; 3] = ["waiting", "approved", "effective"];
 
 /// `POST /admin/features/{slug}`, where `new` is a new one.
 ///
@@ -76,7 +74,7 @@ async fn save_feature(
     if retires && form.retire.trim() != entry.slug {
         let retired = AcceptanceQuery {
             feature: Some(entry.slug.clone()),
-            standings: Some(STANDING.map(str::to_owned).to_vec()),
+            standings: Some(Standing::STANDS.map(str::to_owned).to_vec()),
             is_whole: true,
             ..AcceptanceQuery::default()
         };
