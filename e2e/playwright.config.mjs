@@ -1,18 +1,19 @@
 // Browser tests run against a stack that is up already: see stack/test.mjs.
 
 import { defineConfig } from '@playwright/test';
-import { chromium } from './stack/tools.mjs';
+import { availableParallelism } from 'node:os';
+import { chromium } from './stack/tools/programs.mjs';
 
 const browser = { launchOptions: { executablePath: chromium(), args: ['--no-sandbox', '--disable-dev-shm-usage'] } };
 
 export default defineConfig({
   testDir: 'tests',
+  testMatch: process.env.FAIRWAY_CHECK === 'keycloak' ? 'keycloak.check.mjs' : '**/*.spec.mjs',
   outputDir: '../target/e2e/results',
-  snapshotPathTemplate: 'tests/snapshots/{arg}{ext}',
   forbidOnly: Boolean(process.env.CI),
-  workers: 2,
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  workers: Math.max(2, availableParallelism()),
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
   reporter: [['list']],
-  use: { ...browser, trace: 'retain-on-failure', timezoneId: 'Europe/Berlin' },
+  use: { ...browser, trace: 'retain-on-failure', timezoneId: 'Europe/Berlin', ignoreHTTPSErrors: true },
 });

@@ -21,6 +21,14 @@ create table risk_statements (
     check (document::jsonb ->> 'feature' = feature_slug and (document::jsonb ->> 'version')::integer = version),
   digest bytea not null check (digest = sha256(convert_to(document, 'UTF8'))),
   published_at timestamptz not null default now(),
+  -- What lists need of it, so that they need not read the document.
+  validity_months smallint not null generated always as ((document::jsonb ->> 'validity_months')::smallint) stored,
+  approvals smallint not null generated always as ((document::jsonb ->> 'approvals')::smallint) stored,
+  effect jsonb not null generated always as (document::jsonb -> 'effect') stored,
+  -- An administrator enables it; nothing is made in the cluster.
+  is_manual boolean not null generated always as (document::jsonb ->> 'effect' is not distinct from 'manual') stored,
+  -- Within how many days it is accepted again; null where what was accepted before goes on.
+  renewal_days integer generated always as ((document::jsonb -> 'renewal' ->> 'within_days')::integer) stored,
   primary key (feature_slug, version),
   unique (feature_slug, version, digest)
 );
@@ -44,12 +52,17 @@ create table acceptances (
     check (scope_kind in ('team', 'namespace', 'environment')),
   scope_name text not null generated always as (document::jsonb -> 'scope' ->> 'name') stored,
   accepted_at timestamptz not null generated always as (recorded_time(document::jsonb ->> 'accepted_at')) stored,
+  namespaces jsonb not null generated always as (document::jsonb -> 'namespaces') stored
+    check (jsonb_typeof(namespaces) = 'array'),
+  groups jsonb not null generated always as (document::jsonb -> 'groups') stored,
   foreign key (feature_slug, statement_version, statement_digest)
     references risk_statements (feature_slug, version, digest),
   -- For the foreign key of `opt_in_steps`, which must know who accepted.
   unique (id, person_id)
 );
 create index acceptances_by_person on acceptances (person_id, accepted_at desc);
+create index acceptances_by_time on acceptances (accepted_at, id);
+create index acceptances_by_namespace on acceptances using gin (namespaces);
 create index acceptances_by_scope on acceptances (feature_slug, scope_kind, scope_name, accepted_at desc);
 create trigger acceptances_append_only before update or delete or truncate on acceptances
   for each statement execute function refuse_rewrite();
@@ -70,8 +83,8 @@ create table opt_in_steps (
   reason text check (reason in ('expired', 'revoked', 'retired', 'not_renewed', 'replaced')),
   comment text not null check (step <> 'refused' or btrim(comment) <> ''),
   -- How the opt-in stands after it.
-  standing text not null
-    check (standing in ('waiting', 'refused', 'withdrawn', 'approved', 'effective', 'ending', 'ended')),
+  status text not null
+    check (status in ('waiting', 'refused', 'withdrawn', 'approved', 'effective', 'ending', 'ended')),
   request_id text not null,
   taken_at timestamptz not null default now(),
   primary key (acceptance_id, number),
@@ -85,25 +98,28 @@ create trigger opt_in_steps_append_only before update or delete or truncate on o
   for each statement execute function refuse_rewrite();
 
 -- The rules of the portal once more, where no defect of the portal can go around them.
-create function refuse_unfounded_step() returns trigger language plpgsql as $$
+create function refuse_unfounded_step() returns trigger language plpgsql set search_path = public, pg_temp as $$
 declare
   before text;
   approvals integer;
   needed integer;
 begin
-  select standing into before from opt_in_steps where acceptance_id = new.acceptance_id order by number desc limit 1;
+  select status into before from opt_in_steps where acceptance_id = new.acceptance_id order by number desc limit 1;
   if new.number <> 1 + (select count(*) from opt_in_steps where acceptance_id = new.acceptance_id) then
     -- As for two who want the same number: somebody else was faster.
     raise exception 'this is not the next step' using errcode = 'unique_violation';
   end if;
   select count(*) into approvals from opt_in_steps where acceptance_id = new.acceptance_id and step = 'approved';
-  select (s.document::jsonb ->> 'approvals')::integer into needed
+  select s.approvals into needed
     from acceptances a join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version
     where a.id = new.acceptance_id;
-  if new.standing = 'approved' and (new.step <> 'approved' or approvals + 1 < needed) then
+  if new.step in ('approved', 'refused', 'withdrawn') and coalesce(before, 'waiting') <> 'waiting' then
+    raise exception 'nothing waits for a decision' using errcode = 'check_violation';
+  end if;
+  if new.status = 'approved' and (new.step <> 'approved' or approvals + 1 < needed) then
     raise exception 'not enough approvals' using errcode = 'check_violation';
   end if;
-  if new.standing = 'effective' and (new.step <> 'effective' or before is distinct from 'approved') then
+  if new.status = 'effective' and (new.step <> 'effective' or before is distinct from 'approved') then
     raise exception 'only what was approved becomes effective' using errcode = 'check_violation';
   end if;
   return new;
@@ -113,11 +129,46 @@ create trigger opt_in_steps_in_order before insert on opt_in_steps
   for each row execute function refuse_unfounded_step();
 grant select, insert on opt_in_steps to fairway_app;
 
-create function standing_of(acceptance uuid) returns text stable language sql as $$
-  select coalesce(
-    (select standing from opt_in_steps where acceptance_id = acceptance order by number desc limit 1),
-    'waiting')
+create index opt_in_steps_by_time on opt_in_steps (taken_at);
+
+-- How each opt-in stands: what its steps have made of it. Kept by triggers, never by the portal.
+create table opt_ins (
+  acceptance_id uuid primary key references acceptances,
+  status text not null default 'waiting'
+    check (status in ('waiting', 'refused', 'withdrawn', 'approved', 'effective', 'ending', 'ended')),
+  -- How many steps were taken.
+  steps integer not null default 0,
+  end_reason text,
+  -- What was said with the last step.
+  comment text not null default '',
+  approved_at timestamptz,
+  changed_at timestamptz not null
+);
+-- What is over stays over, and there is more of it from year to year.
+create index opt_ins_that_are_open on opt_ins (status) where status not in ('refused', 'withdrawn', 'ended');
+create index opt_ins_by_status on opt_ins (status);
+grant select on opt_ins to fairway_app;
+create function begin_opt_in() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+  insert into opt_ins (acceptance_id, changed_at) values (new.id, new.accepted_at);
+  return null;
+end
 $$;
+create trigger acceptances_begin_an_opt_in after insert on acceptances for each row execute function begin_opt_in();
+create function advance_opt_in() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+  update opt_ins set status = new.status, steps = new.number, end_reason = new.reason, comment = new.comment,
+    approved_at = case when new.status = 'approved' then new.taken_at else approved_at end, changed_at = new.taken_at
+  where acceptance_id = new.acceptance_id;
+  if not found then
+    raise exception 'there is no such opt-in' using errcode = 'check_violation';
+  end if;
+  return null;
+end
+$$;
+-- Whoever could make triggers of them on a table of their own would give any opt-in any status.
+revoke execute on function begin_opt_in(), advance_opt_in() from public;
+create trigger opt_in_steps_advance_an_opt_in after insert on opt_in_steps for each row execute function advance_opt_in();
 
 -- That people were told that an opt-in ends.
 create table notices (
@@ -128,6 +179,7 @@ create table notices (
   -- An end that moves is told of anew.
   primary key (acceptance_id, ends_at, days)
 );
+create index notices_by_time on notices (given_at);
 create trigger notices_append_only before update or delete or truncate on notices
   for each statement execute function refuse_rewrite();
 grant select, insert on notices to fairway_app;
@@ -142,6 +194,51 @@ create table effects (
   problem text not null default '',
   -- How the cluster differs from what was given; empty where it does not.
   drift text not null default '',
-  looked_at timestamptz
+  checked_at timestamptz
 );
 grant select, insert, update on effects to fairway_app;
+-- How far people have been told of an opt-in by e-mail. No evidence: that stands in the record. No addresses: those are
+-- looked up when a mail is sent, so that whoever was erased gets none.
+create table notifications (
+  acceptance_id uuid not null references acceptances,
+  -- What people are told of: `accepted`, `step-2`, `notice-7-1795564800000000`.
+  occasion text not null,
+  -- Whom: `administrators`, `person`, `team/shop`.
+  recipient text not null,
+  -- Failed in a row.
+  attempts integer not null default 0,
+  next_attempt_at timestamptz not null,
+  -- What was in the way last, in words; empty where nothing was.
+  problem text not null default '',
+  sent_at timestamptz,
+  primary key (acceptance_id, occasion, recipient)
+);
+grant select, insert, update on notifications to fairway_app;
+
+-- What lists show of each opt-in, without a document. What is open needs action where somebody has to decide, to do by
+-- hand what was decided, or to see to what Fairway could not do.
+create view opt_in_summaries as
+select a.id, a.person_id, a.feature_slug, f.name as feature_name, f.stage, f.retires_at, a.statement_version,
+  a.statement_digest, a.scope_kind, a.scope_name, a.namespaces, a.groups, a.accepted_at, i.name as person_name,
+  o.status, o.steps, o.end_reason, o.comment, o.approved_at, s.validity_months, s.effect, s.is_manual,
+  coalesce(e.problem, '') as problem, coalesce(e.drift, '') as drift,
+  -- A later acceptance for the same scope is granted.
+  exists (
+    select from acceptances later join opt_ins l on l.acceptance_id = later.id
+    where later.feature_slug = a.feature_slug and later.scope_kind = a.scope_kind and later.scope_name = a.scope_name
+      and later.accepted_at > a.accepted_at and l.status in ('approved', 'effective')
+  ) as is_replaced,
+  case o.status
+    when 'waiting' then true
+    when 'approved' then s.is_manual or coalesce(e.problem <> '', false)
+    when 'ending' then s.is_manual or coalesce(e.problem <> '', false)
+    when 'effective' then coalesce(e.drift <> '', false)
+    else false
+  end as needs_action
+from acceptances a
+join opt_ins o on o.acceptance_id = a.id
+join preview_features f on f.slug = a.feature_slug
+join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version
+join identities i on i.commitment = a.identity
+left join effects e on e.acceptance_id = a.id;
+grant select on opt_in_summaries to fairway_app;

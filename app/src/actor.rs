@@ -93,7 +93,6 @@ impl Actor {
 }
 
 impl<'a> Administrator<'a> {
-    /// The person.
     #[must_use]
     pub fn actor(self) -> &'a Actor {
         self.0

@@ -1,22 +1,23 @@
-//! The one pattern of every form: a native form posts to the address of its own page; on success the
-//! handler redirects (303), otherwise the page comes back with status 422, its values and its errors.
+//! The one pattern of every form: a native form posts to the address of its page, or a button of it to an address of
+//! its own. On success the handler redirects (303), otherwise the page comes back with status 422, its values and its
+//! errors.
 
 use crate::error::AppError;
 use crate::state::AppState;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::http::{Method, Request, StatusCode};
+use axum::http::{Method, Request, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::{provide_context, use_context};
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
 /// What is wrong with a form, field by field, in the order of the page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FormErrors(Vec<FieldError>);
 
-/// One wrong field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// The field's name, which is its id on the page.
@@ -66,7 +67,6 @@ impl FormErrors {
 pub struct Rejected<F> {
     /// As typed.
     pub form: F,
-    /// What is wrong.
     pub errors: FormErrors,
 }
 
@@ -101,10 +101,11 @@ impl<F: Clone + Send + Sync + 'static> FormOutcome<F> {
         Self::Shown(Box::new(move || provide_context(context.clone())))
     }
 
-    /// The response: a redirect, or the page again with status 422, or with 200 where it only shows something.
+    /// The response: a redirect, or the page at the request's own address again with status 422, or with 200 where it
+    /// only shows something.
     pub async fn respond(self, state: AppState, parts: Parts) -> Response {
         match self {
-            Self::Done(path) => Redirect::to(&path).into_response(),
+            Self::Done(path) => redirect_to(&path),
             Self::Again(rejected) => {
                 page_again(state, parts, StatusCode::UNPROCESSABLE_ENTITY, move || provide_context(rejected.clone()))
                     .await
@@ -115,13 +116,50 @@ impl<F: Clone + Send + Sync + 'static> FormOutcome<F> {
             }
         }
     }
+
+    /// As [`FormOutcome::respond`], for a button with an address of its own: the page is the one that it is on.
+    pub async fn respond_on(self, page: &str, state: AppState, mut parts: Parts) -> Response {
+        match page.parse() {
+            Ok(uri) => parts.uri = uri,
+            Err(error) => tracing::error!(%error, page, "a page has no such address"),
+        }
+        self.respond(state, parts).await
+    }
+}
+
+/// 303, so that what follows is a GET.
+#[must_use]
+pub fn redirect_to(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}
+
+/// For whoever opens, or reloads, the address of a button: leads to the page that the button is on.
+pub async fn back_to_page(uri: Uri) -> Response {
+    let page = uri.path().rsplit_once('/').map_or("/", |(page, _)| page);
+    match uri.query() {
+        Some(query) => redirect_to(&format!("{page}?{query}")),
+        None => redirect_to(page),
+    }
+}
+
+/// Parts of the path. A path with other parts, such as an id that is none, leads to no page.
+#[derive(Debug, Clone, Copy)]
+pub struct PathOf<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<T> {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AppError> {
+        let Path(value) = Path::from_request_parts(parts, state).await.map_err(|_| AppError::NotFound)?;
+        Ok(Self(value))
+    }
 }
 
 /// Reads a sent form. One that no page of ours makes has no field to blame: it is not a page.
 ///
 /// # Errors
 /// [`AppError::NotFound`].
-pub fn decode<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, AppError> {
+pub fn decode<T: DeserializeOwned>(body: &str) -> Result<T, AppError> {
     serde_html_form::from_str(body).map_err(|error| {
         tracing::warn!(%error, "a form that no page of ours sends");
         AppError::NotFound
@@ -150,7 +188,7 @@ pub async fn show_failures(State(state): State<AppState>, request: Request<Body>
     }
 }
 
-/// Renders the page at the request's own path, as if asked for with GET, under another status.
+/// Renders the page at an address, as if asked for with GET, under another status.
 async fn page_again(
     state: AppState,
     parts: Parts,

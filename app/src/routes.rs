@@ -1,17 +1,17 @@
 //! Every address of the site: pages, forms, and the document around them.
 
-use crate::access::page::AccessPage;
-use crate::audit::page::AuditPage;
+use crate::access::pages::AccessPage;
+use crate::audit::pages::AuditPage;
 use crate::error::AppError;
-use crate::faq::page::{ArticlePage, FaqPage};
-use crate::namespaces::page::{NamespacePage, NamespacesPage, NewNamespacePage};
-use crate::preview::api::count_open;
-use crate::preview::page::{AcceptancePage, ApprovalsPage, CataloguePage, EditFeaturePage, FeaturePage, FeaturesPage};
+use crate::faq::pages::{ArticlePage, FaqPage};
+use crate::namespaces::pages::{NamespacePage, NamespacesPage, NewNamespacePage};
+use crate::preview::pages::{AcceptancePage, ApprovalsPage, CataloguePage, EditFeaturePage, FeaturePage, FeaturesPage};
+use crate::preview::service::queue::count_needing_action;
 use crate::state::AppState;
 use crate::ui::styleguide::StyleguidePage;
 use crate::ui::{Page, Section, failure_page, page};
-use crate::view_as::page::ViewAsPage;
-use crate::workloads::page::{
+use crate::view_as::pages::ViewAsPage;
+use crate::workloads::pages::{
     ConnectionsPage, DeleteDraftPage, DraftPage, ImportPage, NewWorkloadPage, SubmissionPage, WorkloadsPage,
 };
 use crate::{audit, namespaces, preview, view_as, workloads};
@@ -19,7 +19,6 @@ use axum::Router;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
-use axum::routing::{get, post};
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -27,30 +26,14 @@ use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::components::{FlatRoutes, Route, Router as PageRouter};
 use leptos_router::{SsrMode, path};
 
-/// The handlers of forms and downloads, each at the address of its page.
+/// The handlers of forms and downloads.
 pub fn form_routes() -> Router<AppState> {
     Router::new()
-        .route("/namespaces/new", post(namespaces::api::post_namespace))
-        .route("/workloads/new", post(workloads::api::post_new))
-        .route("/workloads/drafts/{id}/manifest.yaml", get(workloads::api::get_manifest))
-        .route("/workloads/drafts/{id}/picture.svg", get(workloads::page::get_picture))
-        .route("/workloads/drafts/{id}/kustomize.zip", get(workloads::api::get_kustomize))
-        .route("/workloads/drafts/{id}/delete", post(workloads::api::post_delete))
-        .route("/workloads/drafts/{id}/{step}", post(workloads::api::post_step))
-        .route("/workloads/import", post(workloads::api::post_import))
-        .route("/workloads/{id}", post(workloads::api::post_review))
-        .route("/workloads/{id}/apply", post(workloads::api::post_apply))
-        .route("/workloads/{id}/undo", post(workloads::api::post_undo))
-        .route("/preview-features/{slug}", post(preview::api::post_opt_in))
-        .route("/admin/approvals", post(preview::api::post_decision))
-        .route("/preview-features/{slug}/statements/{version}", get(preview::api::get_statement))
-        .route("/preview-features/acceptances/{id}", post(preview::api::post_act))
-        .route("/preview-features/acceptances/{id}/record", post(preview::api::post_record))
-        .route("/admin/features", post(preview::api::post_catalogue))
-        .route("/admin/features/catalogue.yaml", post(preview::api::post_catalogue_export))
-        .route("/admin/features/{slug}", post(preview::api::post_feature))
-        .route("/admin/audit/export", post(audit::api::post_export))
-        .route("/admin/view-as", post(view_as::api::post_view_as))
+        .merge(audit::handlers::routes())
+        .merge(namespaces::handlers::routes())
+        .merge(preview::handlers::routes())
+        .merge(view_as::handlers::routes())
+        .merge(workloads::handlers::routes())
 }
 
 /// Every page.
@@ -135,7 +118,8 @@ fn content_security_policy(island: bool, identity_provider: &str) -> HeaderValue
         None => "'none'".to_owned(),
     };
     let policy = format!(
-        "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' {identity_provider}; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self' {identity_provider}; base-uri 'none'; frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
@@ -145,21 +129,47 @@ fn HomePage() -> impl IntoView {
     page(Section::None, |request| async move {
         let platform = request.state.policy.platform.name.clone();
         let start = match request.visitor() {
-            Some(actor) => view! { <p>"Welcome, "{actor.profile.name.clone()}". "<a href="/access">"See what your groups give you"</a>", or "<a href="/workloads/new">"add a workload"</a>"."</p> }.into_any(),
-            None => view! { <p><a class="button" href="/sign-in">"Sign in"</a>" "<a href="/faq">"Read the FAQ first"</a></p> }.into_any(),
+            Some(actor) => view! {
+                <p>
+                    "Welcome, "{actor.profile.name.clone()}". "<a href="/access">"See what your groups give you"</a>
+                    ", or "<a href="/workloads/new">"add a workload"</a>"."
+                </p>
+            }
+            .into_any(),
+            None => view! {
+                <p><a class="button" href="/sign-in">"Sign in"</a>" "<a href="/faq">"Read the FAQ first"</a></p>
+            }
+            .into_any(),
         };
         let body = view! {
             <div class="hero">
                 <h1>"The safe way into "{platform}</h1>
-                <p class="lead">"Get a namespace, and run a workload behind a network policy that allows only what it needs. Fairway writes both, shows what they mean, and asks the cluster before anything is sent."</p>
+                <p class="lead">
+                    "Get a namespace, and run a workload behind a network policy that allows only what it needs. \
+                     Fairway writes both, shows what they mean, and asks the cluster before anything is sent."
+                </p>
                 {start}
             </div>
             <ul class="cards">
-                <li class="card"><h2><a href="/access">"Access"</a></h2><p>"What you may do, in which namespace, and which group gives it to you."</p></li>
-                <li class="card"><h2><a href="/namespaces">"Namespaces"</a></h2><p>"Have one, or make one for your team."</p></li>
-                <li class="card"><h2><a href="/workloads">"Workloads"</a></h2><p>"A few questions and a picture instead of two hundred lines of YAML."</p></li>
-                <li class="card"><h2><a href="/preview-features">"Preview features"</a></h2><p>"Read the risks, accept them, have it approved."</p></li>
-                <li class="card"><h2><a href="/faq">"FAQ"</a></h2><p>"Paste a message you do not understand, and read what to do."</p></li>
+                <li class="card">
+                    <h2><a href="/access">"Access"</a></h2>
+                    <p>"What you may do, in which namespace, and which group gives it to you."</p>
+                </li>
+                <li class="card">
+                    <h2><a href="/namespaces">"Namespaces"</a></h2><p>"Have one, or make one for your team."</p>
+                </li>
+                <li class="card">
+                    <h2><a href="/workloads">"Workloads"</a></h2>
+                    <p>"A few questions and a picture instead of two hundred lines of YAML."</p>
+                </li>
+                <li class="card">
+                    <h2><a href="/preview-features">"Preview features"</a></h2>
+                    <p>"Read the risks, accept them, have it approved."</p>
+                </li>
+                <li class="card">
+                    <h2><a href="/faq">"FAQ"</a></h2>
+                    <p>"Paste a message you do not understand, and read what to do."</p>
+                </li>
             </ul>
         };
         Ok(Page::new("Welcome", body))
@@ -173,17 +183,27 @@ fn AdminPage() -> impl IntoView {
         actor.record_reader()?;
         let catalogue = actor.administrator().is_ok().then(|| {
             view! {
-                <li class="card"><h2><a href="/admin/features">"Preview feature catalogue"</a></h2><p>"Publish features and their risks."</p></li>
-                <li class="card"><h2><a href="/admin/view-as">"View as somebody"</a></h2><p>"What somebody may do, and which binding and group it comes from."</p></li>
+                <li class="card">
+                    <h2><a href="/admin/features">"Preview feature catalogue"</a></h2>
+                    <p>"Publish features and their risks."</p>
+                </li>
+                <li class="card">
+                    <h2><a href="/admin/view-as">"View as somebody"</a></h2>
+                    <p>"What somebody may do, and which binding and group it comes from."</p>
+                </li>
             }
         });
-        let open = count_open(&request.state, actor).await?;
+        let open = count_needing_action(&request.state, actor).await?;
         let open = if open == 0 { "None is open.".to_owned() } else { format!("Open: {open}.") };
         let body = view! {
             <h1>"Admin"</h1>
             <ul class="cards">
-                <li class="card"><h2><a href="/admin/approvals">"Approvals"</a></h2><p>"Decide on accepted risks. "{open}</p></li>
-                <li class="card"><h2><a href="/admin/audit">"Audit"</a></h2><p>"Every write: who, what, and how it ended."</p></li>
+                <li class="card">
+                    <h2><a href="/admin/approvals">"Approvals"</a></h2><p>"Decide on accepted risks. "{open}</p>
+                </li>
+                <li class="card">
+                    <h2><a href="/admin/audit">"Audit"</a></h2><p>"Every write: who, what, and how it ended."</p>
+                </li>
                 {catalogue}
             </ul>
         };

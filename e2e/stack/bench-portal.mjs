@@ -1,25 +1,32 @@
-// What the portal takes: the time of a live review, and what a step of the wizard transfers. On a stack of its own, with
+// What the portal takes: the time of a live review, what a step of the wizard transfers, and how many pages it serves. On a stack of its own, with
 // the release build.
 
 import { chromium } from '@playwright/test';
+import { statSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { measurePages } from './bench-pages.mjs';
 import { measureRecord } from './bench-record.mjs';
-import { buildPortal, buildSite, site } from './build.mjs';
-import { freePort } from './processes.mjs';
+import { buildBareHandler, buildPortal, buildSite, site } from './build.mjs';
+import { endOnSignals, freePort } from './processes.mjs';
 import { say } from './say.mjs';
 import { startStack } from './stack.mjs';
-import * as tools from './tools.mjs';
+import { chromium as chromiumProgram } from './tools/programs.mjs';
 
 const POLICIES = 50;
 const REVIEWS = 200;
 
-/** Milliseconds of the live review (median and the slowest twentieth), kilobytes of a step (first and again), and the record. */
+/**
+ * Megabytes of the binary, milliseconds of the live review (median and the slowest twentieth), kilobytes of a step
+ * (first and again), pages, and the record.
+ */
 export async function measurePortal() {
   say('building the portal for measuring; usually 15 minutes on 2 cores');
-  const binary = buildPortal({ release: true });
-  buildSite();
+  endOnSignals();
+  const binary = await buildPortal({ release: true });
+  const bareHandler = await buildBareHandler();
+  await buildSite();
   const stack = await startStack({ binary, site, port: await freePort(), onLost: (sentence) => say(sentence) });
-  const browser = await chromium.launch({ executablePath: tools.chromium(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  const browser = await chromium.launch({ executablePath: chromiumProgram(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
   try {
     await fillNamespace(stack.cluster.kube);
     const context = await browser.newContext({ baseURL: stack.url });
@@ -33,6 +40,7 @@ export async function measurePortal() {
     await page.reload({ waitUntil: 'networkidle' });
     const again = transferred();
     const times = await liveReviews(page);
+    const pages = await measurePages(stack, bareHandler);
     const record = await measureRecord(stack, binary, async () => {
       const administrator = await (await browser.newContext({ baseURL: stack.url })).newPage();
       await administrator.goto('/access');
@@ -40,7 +48,7 @@ export async function measurePortal() {
       await administrator.waitForURL('**/access');
       return administrator;
     });
-    return { first, again, median: times[Math.floor(times.length / 2)], slow: times[Math.floor(times.length * 0.95)], record };
+    return { size: statSync(binary).size / 1e6, first, again, median: times[Math.floor(times.length / 2)], slow: times[Math.floor(times.length * 0.95)], pages, record };
   } finally {
     await browser.close();
     await stack.stop();
@@ -75,15 +83,14 @@ async function watchTransfer(page) {
  * the answer is there, sorted. The answers must be reviews.
  */
 async function liveReviews(page) {
-  const draft = page.url().split('/').at(-2);
   const form = new URLSearchParams({ namespace: 'shop', name: 'web', kind: 'deployment', replicas: '2', image: 'harbor.example.com/shop/web:1', command: '', ports: '8080', service: 'yes' }).toString();
   const cookie = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join('; ');
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const address = new URL('/api/review-live', page.url());
+  const address = new URL(page.url().replace(/[^/]*$/, 'workload/live-review'));
   const times = [];
   for (let number = 0; number < REVIEWS; number += 1) {
     const began = performance.now();
-    const { status, text } = await post(address, new URLSearchParams({ draft, step: 'workload', form }).toString(), { agent, cookie });
+    const { status, text } = await post(address, form, { agent, cookie });
     times.push(performance.now() - began);
     if (!text.includes('Ready: the rules find nothing to fix.')) throw new Error(`no review: ${status} ${text.slice(0, 200)}`);
   }

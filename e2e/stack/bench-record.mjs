@@ -70,7 +70,7 @@ function fill({ psql }) {
         last := last + 1;
         at := at + interval '1 millisecond';
         if number % 2 = 1 then intent := gen_random_uuid(); end if;
-        line := format('{"sequence":%s,"id":"%s","intent_id":%s,"phase":"%s","actor":"%s","action":"%s","object":"Namespace//shop-%s","detail":{"origin":"shop"},"request_id":"%s","occurred_at":"%s"}',
+        line := format('{"sequence":%s,"format":1,"id":"%s","intent_id":%s,"phase":"%s","actor":"%s","action":"%s","object":{"kind":"namespace","name":"shop-%s"},"detail":{"name":"shop","origin":{"parent":"shop"}},"failure":null,"request_id":"%s","occurred_at":"%s"}',
           last, case number % 2 when 1 then intent else gen_random_uuid() end, case number % 2 when 1 then 'null' else '"' || intent || '"' end,
           case number % 2 when 1 then 'intent' else 'succeeded' end, who[1 + (number / 2) % 50], kinds[1 + (number / 2) % 5], number / 2, intent, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'));
         sealed := sha256(previous || convert_to(line, 'UTF8'));

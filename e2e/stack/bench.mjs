@@ -10,8 +10,9 @@ const root = join(import.meta.dirname, '../..');
 
 await runMain(async () => {
   say('measuring the review engine; usually 3 minutes on 2 cores');
-  bench();
-  const memory = Number(/peak memory: (\d+) kB/.exec(bench({ FAIRWAY_BENCH_MEMORY: 'yes' }))?.[1]) / 1024;
+  bench('fairway-review', 'engine');
+  const memory = Number(/peak memory: (\d+) kB/.exec(bench('fairway-review', 'engine', { FAIRWAY_BENCH_MEMORY: 'yes' }))?.[1]) / 1024;
+  const [, hostile, afterwards] = /slowest: ([\d.]+) ms, afterwards: ([\d.]+) ms/.exec(bench('fairway', 'hostile_policies'));
   const portal = await measurePortal();
   const rows = [
     atLeast('reviews of a pod and its policy, one core', 1e9 / median('review'), 'per second', 20_000),
@@ -23,10 +24,15 @@ await runMain(async () => {
     atMost('coverage of 50,000 pods, 10,000 policies', median('coverage/50000') / 1e6, 'ms', 1000),
     atMost('coverage: cost of 4 times the pods', median('coverage/50000') / median('coverage/12500'), 'times', 4.4),
     atMost('peak memory of that coverage', memory, 'MiB', 300),
+    atMost('review beside 8 hostile policies, the slowest', Number(hostile), 'ms', 500),
+    figure('the same, once they are left alone', Number(afterwards), 'ms'),
     atMost('live review beside 50 policies and 50 workloads, median', portal.median, 'ms', 15),
     figure('live review, the slowest twentieth', portal.slow, 'ms'),
     atMost('a step of the wizard, first visit', portal.first, 'kB', 150),
     atMost('a step of the wizard, after', portal.again, 'kB', 25),
+    ...portal.pages.pages.map(({ path, target, part }) => atLeast(`${path}: part of the bare handler's throughput`, part, '', target)),
+    figure('the bare handler beside them', portal.pages.limit, 'per second'),
+    atMost('release binary', portal.size, 'MB', 40),
     atMost('first page of a record of 1,000,000 rows, median', portal.record.first, 'ms', 50),
     atMost('the same, filtered: the slowest of six filters', portal.record.filtered, 'ms', 50),
     atLeast('rows of the record verified', portal.record.verified, 'per second', 200_000),
@@ -42,10 +48,10 @@ await runMain(async () => {
   if (missed.length) throw new Refusal(`missed: ${missed.map(({ name }) => name).join('; ')}`);
 });
 
-/** Runs the benchmarks and gives what they print. Criterion reports its progress where errors go. */
-function bench(env = {}) {
-  const command = ['bench', '-q', '-p', 'fairway-review', '--bench', 'engine'];
-  const run = spawnSync('cargo', command, { cwd: root, env: { ...process.env, ...env }, encoding: 'utf8', maxBuffer: 2 ** 26 });
+/** Runs a benchmark and gives what it prints. Criterion reports its progress where errors go. */
+function bench(crate, name, env = {}) {
+  const command = ['bench', '-q', '-p', crate, '--bench', name];
+  const run = spawnSync('cargo', command, { cwd: root, env: { ...process.env, SQLX_OFFLINE: 'true', ...env }, encoding: 'utf8', maxBuffer: 2 ** 26 });
   if (run.status === 0) return run.stdout;
   process.stderr.write(run.stderr ?? '');
   throw new Refusal('the benchmarks did not run; the messages are above.');

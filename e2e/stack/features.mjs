@@ -18,7 +18,7 @@ const features = [
     purpose: 'Install operators that bring their own kinds of objects.',
     body: 'Definitions hold for the **whole cluster** and are not limited to your namespace.\n\n- Deleting a definition deletes every object of its kind, and with it data.\n- Upgrades of the cluster may need your operator to be upgraded first.',
     points: ['We keep up with upgrades of the operator.', 'We understand that data may be lost.', 'We understand that the feature may be withdrawn.'],
-    scopes: ['namespace'], approvals: 1, effect: 'by_hand',
+    scopes: ['namespace'], approvals: 1, validity_months: 3, effect: 'manual',
   },
   {
     slug: 'endpoints',
@@ -31,9 +31,9 @@ const features = [
 ];
 
 /** Publishes them through the portal, so that the record shows who did. */
-export async function publishFeatures(portal) {
-  const administrator = await signedIn(portal, 'ada');
-  const entries = features.map((feature) => ({ ...feature, owner: 'platform-team@example.com', stage: 'preview', validity_months: 12 }));
+export async function publishFeatures(portal, authority) {
+  const administrator = await signedIn(portal, 'ada', authority);
+  const entries = features.map((feature) => ({ validity_months: 12, ...feature, owner: 'platform-team@example.com', stage: 'preview' }));
   // JSON is YAML.
   const answer = await administrator.post('/admin/features', { catalogue: JSON.stringify(entries) });
   if (answer.status !== 303) throw new Refusal(`the demo features could not be published: the portal answered ${answer.status}.`);

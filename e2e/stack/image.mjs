@@ -8,14 +8,16 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Refusal, runMain, say } from './say.mjs';
 import { startStack } from './stack.mjs';
-import * as tools from './tools.mjs';
+import { cache } from './tools/cache.mjs';
+import { installPackages, onPath } from './tools/debian.mjs';
+
 
 const root = join(import.meta.dirname, '../..');
 const name = process.env.FAIRWAY_IMAGE ?? 'localhost/fairway';
-const buildah = ['--storage-driver', 'vfs', '--root', join(tools.cache, 'containers'), '--runroot', join(tmpdir(), 'fairway-containers')];
+const buildah = ['--storage-driver', 'vfs', '--root', join(cache, 'containers'), '--runroot', join(tmpdir(), 'fairway-containers')];
 
 await runMain(async () => {
-  const engine = ['docker', 'podman'].find((program) => tools.onPath(program) && spawnSync(program, ['info'], { stdio: 'ignore' }).status === 0);
+  const engine = ['docker', 'podman'].find((program) => onPath(program) && spawnSync(program, ['info'], { stdio: 'ignore' }).status === 0);
   if (process.argv.includes('--start')) return start();
   if (engine) run('building the image', engine, ['build', '-t', name, root]);
   else buildWithBuildah();
@@ -33,13 +35,13 @@ function output(...args) {
 }
 
 function buildWithBuildah() {
-  tools.installPackages('buildah', 'debootstrap');
+  installPackages('buildah', 'debootstrap');
   baseImage('fairway-build', ['ca-certificates', 'gcc', 'libc6-dev', 'libstdc++6', 'make', 'procps'], { 'usr/local/bin/npm': '/usr/lib/node_modules/npm/bin/npm-cli.js' });
   baseImage('fairway-base', ['ca-certificates']);
   // The machine's own compilers, package settings and trust, and caches that outlive the build.
-  const target = join(tools.cache, 'image-target');
+  const target = join(cache, 'image-target');
   mkdirSync(target, { recursive: true });
-  const shared = [homedir() + '/.cargo', homedir() + '/.rustup', homedir() + '/.npmrc', '/usr/etc/npmrc', '/usr/bin/node', '/usr/lib/node_modules', '/etc/ssl', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates', tools.cache].filter(existsSync);
+  const shared = [homedir() + '/.cargo', homedir() + '/.rustup', homedir() + '/.npmrc', '/usr/etc/npmrc', '/usr/bin/node', '/usr/lib/node_modules', '/etc/ssl', '/usr/share/ca-certificates', '/usr/local/share/ca-certificates', cache].filter(existsSync);
   const mounts = [...shared.map((path) => `${path}:${path}`), `${target}:/fairway/target`].flatMap((mount) => ['--volume', mount]);
   const images = ['RUST_IMAGE=localhost/fairway-build', 'NODE_IMAGE=localhost/fairway-base', 'BASE_IMAGE=localhost/fairway-base'].flatMap((argument) => ['--build-arg', argument]);
   say('building the image; the first time usually takes 20 minutes on 2 cores');

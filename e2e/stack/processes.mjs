@@ -20,6 +20,8 @@ export class Processes {
 
   /** Starts a process; if it ends by itself, `onLost` is called with a sentence. */
   start(name, command, args, { env = {}, cwd, onLost } = {}) {
+    // What is started now would not be stopped any more.
+    if (this.#stopping) throw new Refusal(`${name} was not started, because the stack is stopping.`);
     const log = join(this.#folder, `${name}.log`);
     // Straight into the file: a pipe through us would stall them whenever we are busy.
     const out = openSync(log, 'a');
@@ -93,13 +95,18 @@ export async function requirePort(port, what) {
   if (taken) throw new Refusal(`port ${port}, which ${what} needs, is in use. Find out by what with: ss -ltnp 'sport = :${port}'`);
 }
 
-/** Waits until `probe` gives something; fails with a sentence after `seconds`. */
+/** Ends this process at Ctrl-C and the like, and with it whatever it has started. */
+export function endOnSignals(end = () => process.exit(130)) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal).on(signal, end);
+}
+
+/** Waits until `probe` gives something; fails with a sentence after `seconds`, also where a probe never ends. */
 export async function until(what, probe, seconds = 60) {
   const deadline = Date.now() + seconds * 1000;
   let last;
   while (Date.now() < deadline) {
     try {
-      const found = await probe();
+      const found = await inTime(probe(), deadline - Date.now());
       if (found) return found;
     } catch (error) {
       last = error;
@@ -108,4 +115,14 @@ export async function until(what, probe, seconds = 60) {
   }
   say(`last answer: ${last?.message ?? 'none'}`);
   throw new Refusal(`${what} was not ready after ${seconds} seconds.`);
+}
+
+async function inTime(answer, milliseconds) {
+  let timer;
+  const late = new Promise((resolve, reject) => (timer = setTimeout(() => reject(new Error('no answer')), milliseconds)));
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

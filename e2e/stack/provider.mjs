@@ -1,34 +1,34 @@
 // A real OpenID provider (npm oidc-provider, OpenID certified) with the demo people in it. Run as a
-// process of its own: node provider.mjs PORT PORTAL_URL. Signing in is choosing a person.
+// process of its own: node provider.mjs PORT CLIENTS, where CLIENTS is JSON: [{ id, secret, redirect, signedOut }].
+// Signing in is choosing a person.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 import { people as demoPeople } from './people.mjs';
 
-const [port, portal] = process.argv.slice(2);
+const [port, clients] = process.argv.slice(2);
 const issuer = `http://localhost:${port}`;
 const people = new Map(demoPeople.map((person) => [person.subject, structuredClone(person)]));
 
 const signingKey = () => ({ ...generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', kid: randomBytes(8).toString('hex') });
 
 const provider = new Provider(issuer, {
-  clients: [
-    {
-      client_id: 'fairway',
-      client_secret: 'demo-secret-of-the-local-stack',
-      redirect_uris: [`${portal}/sign-in/callback`],
-      post_logout_redirect_uris: [`${portal}/`],
-      grant_types: ['authorization_code', 'refresh_token'],
-      response_types: ['code'],
-    },
-  ],
+  clients: JSON.parse(clients).map(({ id, secret, redirect, signedOut }) => ({
+    client_id: id,
+    client_secret: secret,
+    redirect_uris: [redirect],
+    post_logout_redirect_uris: signedOut ? [signedOut] : [],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+  })),
   jwks: { keys: [signingKey()] },
   cookies: { keys: [randomBytes(32).toString('hex')] },
   claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'], groups: ['groups'] },
   scopes: ['openid', 'profile', 'email', 'groups', 'offline_access'],
   features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true, logoutSource, postLogoutSuccessSource: (ctx) => { ctx.body = 'Signed out.'; } } },
-  pkce: { required: () => true },
+  // Dex's connector sends no challenge.
+  pkce: { required: (ctx, client) => client.clientId !== 'dex' },
   ttl: { AccessToken: 600, AuthorizationCode: 60, IdToken: 3600, Interaction: 600, Session: 86_400, Grant: 86_400, RefreshToken: 86_400 },
   issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
   interactions: { url: (ctx, interaction) => `/choose/${interaction.uid}` },

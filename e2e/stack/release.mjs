@@ -7,8 +7,8 @@ import { runMain } from './say.mjs';
 
 await runMain(async () => {
   const [folder] = process.argv.slice(2);
-  const binary = buildPortal({ release: true });
-  buildSite();
+  const binary = await buildPortal({ release: true });
+  await buildSite();
   mkdirSync(join(folder, 'usr/bin'), { recursive: true });
   cpSync(binary, join(folder, 'usr/bin/fairway'));
   cpSync(site, join(folder, 'usr/share/fairway/site'), { recursive: true });

@@ -16,4 +16,6 @@ export async function runMain(main) {
     say(error instanceof Refusal ? error.message : `unexpected failure: ${error.stack}`);
     process.exitCode = 1;
   }
+  // Whatever still runs, such as a build for a part that is not wanted any more, ends with this process.
+  process.exit();
 }

@@ -1,28 +1,21 @@
 // One of the demo people at the portal, without a browser.
 
-/** Signs somebody in, and gives what sends forms in their name. */
-export async function signedIn(portal, person) {
-  const cookies = new Map();
-  const send = async (url, form) => {
-    const jar = cookies.get(url.origin) ?? new Map();
-    cookies.set(url.origin, jar);
-    const cookie = [...jar].map((pair) => pair.join('=')).join('; ');
-    const body = form && new URLSearchParams(form);
-    const answer = await fetch(url, { method: form ? 'POST' : 'GET', headers: { cookie, origin: url.origin }, body, redirect: 'manual' });
-    for (const set of answer.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(set);
-      jar.set(name, value);
-    }
-    return answer;
-  };
+import { Client } from './http.mjs';
+
+/** Signs somebody in, and gives what sends forms in their name. `authority` is the file of the stack's authority. */
+export async function signedIn(portal, person, authority) {
+  const client = new Client(authority);
   let here = new URL('/sign-in', portal);
   for (let hops = 0; hops < 20; hops += 1) {
-    const answer = await send(here, here.pathname.startsWith('/choose/') ? { person } : undefined);
-    const next = answer.headers.get('location');
-    if (!next) throw new Error(`nobody could be signed in: ${here.origin}${here.pathname} answered ${answer.status}`);
-    const came = here.pathname === '/sign-in/callback';
-    here = new URL(next, here);
-    if (came) return { post: (path, form) => send(new URL(path, portal), form) };
+    const { status, location } = await client.send(here, here.pathname.startsWith('/choose/') ? { person } : undefined);
+    if (!location) throw new Error(`${person} could not be signed in: ${here.origin}${here.pathname} answered ${status}`);
+    const isBack = here.pathname === '/sign-in/callback';
+    here = new URL(location, here);
+    // A first sign-in may be sent to the provider once more.
+    if (isBack && here.origin === new URL(portal).origin) {
+      const at = (path) => new URL(path, portal);
+      return { get: (path) => client.send(at(path)), post: (path, form) => client.send(at(path), form), cookie: () => client.cookie(at('/')) };
+    }
   }
-  throw new Error('nobody could be signed in: too many redirects');
+  throw new Error(`${person} could not be signed in: too many redirects`);
 }

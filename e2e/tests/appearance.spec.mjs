@@ -17,40 +17,40 @@ const pages = {
   ada: ['/access', '/admin', '/admin/approvals', '/admin/features', '/admin/features/new', '/admin/features/endpoints', '/admin/audit', '/admin/audit?control=ISO+27001+A.8.32', '/admin/view-as'],
 };
 
-for (const colorScheme of ['light', 'dark']) {
-  for (const width of [1280, 375]) {
-    test(`every page is accessible and fits, ${colorScheme}, ${width} pixels wide`, async ({ open }) => {
-      // Some thirty pages, each looked through by axe.
-      test.setTimeout(400_000);
-      for (const [subject, paths] of Object.entries(pages)) {
-        const page = await open(subject || null, { colorScheme, viewport: { width, height: 900 } });
-        for (const path of paths) await look(page, path, `${subject || 'anyone'}-${colorScheme}-${width}${path.replace(/[^a-z0-9]+/g, '-')}`);
-        if (subject === 'dana') await lookAtAnOptIn(page, `opt-in-${colorScheme}-${width}`, await open('ada'));
-        if (subject === 'dana') await lookAtTheWizard(page, `wizard-${colorScheme}-${width}`);
-      }
-    });
-  }
+// The longest of all files, and none of its tests needs another.
+test.describe.configure({ mode: 'parallel' });
+
+/** Each page is loaded once, and looked at in every width and colour. */
+const looks = [1280, 375].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ width, colorScheme })));
+const NARROW = 320;
+
+for (const [subject, paths] of Object.entries(pages)) {
+  test(`every page is accessible and fits in every width and colour, for ${subject || 'anyone'}`, async ({ open }) => {
+    test.setTimeout(300_000);
+    const page = await open(subject || null);
+    for (const path of paths) {
+      await page.goto(path);
+      await lookAtThis(page, `${subject || 'anyone'}${path.replace(/[^a-z0-9]+/g, '-')}`);
+    }
+  });
 }
 
-test('at 320 pixels nothing scrolls sideways but tables and code in their own frames', async ({ open }) => {
-  for (const [subject, paths] of Object.entries(pages)) {
-    const page = await open(subject || null, { viewport: { width: 320, height: 700 } });
-    for (const path of subject ? paths : [...paths, ...articles]) {
-      await page.goto(path);
-      await fits(page, path);
-    }
+test('accepting risks is accessible and fits in every width and colour', async ({ open }) => {
+  test.setTimeout(120_000);
+  await lookAtAnOptIn(await open('dana'), await open('ada'));
+});
+
+test('the wizard is accessible and fits in every width and colour, from a wrong answer to what runs', async ({ open }) => {
+  test.setTimeout(180_000);
+  await lookAtTheWizard(await open('dana'));
+});
+
+test('articles do not scroll sideways on the narrowest screens', async ({ open }) => {
+  const page = await open(null, { viewport: { width: NARROW, height: 700 } });
+  for (const path of articles) {
+    await page.goto(path);
+    await fits(page, path);
   }
-  const page = await open('dana', { viewport: { width: 320, height: 700 } });
-  await begin(page);
-  await describe(page, { name: unique('narrow'), image: 'nginx:1.27' });
-  for (const heading of ['Who may reach it', 'What it may reach', 'Resources and safety', 'Review']) {
-    await fits(page, page.url());
-    await goOn(page, heading);
-  }
-  await fits(page, page.url());
-  await page.getByRole('button', { name: 'Send to a second person' }).click();
-  await expect(page.getByText('Waiting for a second person.')).toBeVisible();
-  await fits(page, page.url());
 });
 
 test('only pages with an island ship WASM', async ({ open }) => {
@@ -64,17 +64,20 @@ test('only pages with an island ship WASM', async ({ open }) => {
   expect(fetched.length).toBeGreaterThan(0);
 });
 
-async function look(page, path, name) {
-  await page.goto(path);
-  await lookAtThis(page, name);
-}
-
 async function lookAtThis(page, name) {
   await styled(page);
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
-  expect(violations.map(({ id, nodes }) => `${name}: ${id} at ${nodes[0].target}`)).toEqual([]);
-  await fits(page, name);
+  for (const { width, colorScheme } of looks) {
+    const look = `${name}-${colorScheme}-${width}`;
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 900 });
+    await page.screenshot({ path: join(folder, `${look}.png`), fullPage: true });
+    const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+    expect(violations.map(({ id, nodes }) => `${look}: ${id} at ${nodes[0].target}`)).toEqual([]);
+    await fits(page, look);
+  }
+  await page.setViewportSize({ width: NARROW, height: 700 });
+  await fits(page, `${name} at ${NARROW} pixels`);
+  await page.setViewportSize({ width: 1280, height: 900 });
 }
 
 async function fits(page, what) {
@@ -87,43 +90,43 @@ async function fits(page, what) {
 const styled = (page) => page.waitForLoadState();
 
 /** Accepting, and the record of it. */
-async function lookAtAnOptIn(page, name, administrator) {
+async function lookAtAnOptIn(page, administrator) {
   const feature = unique('looked-at');
   await published(administrator, feature);
   await confirmed(page, feature, { why: 'A reason' });
-  await lookAtThis(page, `${name}-confirmation`);
+  await lookAtThis(page, 'opt-in-confirmation');
   await page.getByRole('button', { name: 'Accept risks' }).click();
   await expect(page.getByText('Your acceptance is recorded.')).toBeVisible();
-  await lookAtThis(page, `${name}-certificate`);
+  await lookAtThis(page, 'opt-in-certificate');
 }
 
 /** The steps that need a draft, wrong input included. */
-async function lookAtTheWizard(page, name) {
+async function lookAtTheWizard(page) {
   await begin(page);
   await page.getByLabel('Image').fill('nginx:latest:oops');
   await page.getByRole('button', { name: 'Save and continue' }).click();
   await expect(page.getByRole('alert')).toBeVisible();
-  await lookAtThis(page, `${name}-error`);
+  await lookAtThis(page, 'wizard-error');
   await describe(page, { name: unique('look'), image: 'nginx:1.27' });
   await page.getByText('Environment and volumes').click();
   await page.getByRole('button', { name: 'Add volume' }).click();
-  await lookAtThis(page, `${name}-workload`);
+  await lookAtThis(page, 'wizard-workload');
   await page.getByRole('button', { name: 'Remove volume 1' }).click();
   await goOn(page, 'Who may reach it');
   await page.getByLabel('Every pod of this namespace').first().check();
   await page.getByRole('button', { name: 'Add another source' }).click();
-  await lookAtThis(page, `${name}-sources`);
+  await lookAtThis(page, 'wizard-sources');
   await goOn(page, 'What it may reach');
-  await lookAtThis(page, `${name}-destinations`);
+  await lookAtThis(page, 'wizard-destinations');
   await goOn(page, 'Resources and safety');
-  await lookAtThis(page, `${name}-resources`);
+  await lookAtThis(page, 'wizard-resources');
   await goOn(page, 'Review');
-  await lookAtThis(page, `${name}-review`);
+  await lookAtThis(page, 'wizard-review');
   await page.getByRole('button', { name: 'Send to a second person' }).click();
   await expect(page.getByText('Waiting for a second person.')).toBeVisible();
-  await lookAtThis(page, `${name}-submission`);
+  await lookAtThis(page, 'wizard-submission');
   await reviewed(page, 'shop', { name: unique('look') });
   await page.getByRole('button', { name: 'Apply workload' }).click();
   await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
-  await lookAtThis(page, `${name}-applied`);
+  await lookAtThis(page, 'wizard-applied');
 }

@@ -24,12 +24,12 @@ export async function accepted(page, feature, options) {
 }
 
 /** Decides on one acceptance, as the administrator whose page it is. */
-export async function decided(page, id, verdict, comment = '') {
+export async function decided(page, id, decision, comment = '') {
   await page.goto('/admin/approvals');
   for (const box of await page.getByRole('checkbox').all()) await box.uncheck();
   await page.locator(`#acceptance-${id}`).check();
   await page.getByLabel('Comment').fill(comment);
-  await page.getByRole('button', { name: verdict === 'approve' ? 'Approve chosen' : 'Refuse chosen' }).click();
+  await page.getByRole('button', { name: decision === 'approve' ? 'Approve chosen' : 'Refuse chosen' }).click();
 }
 
 /** A feature of one's own, published by an administrator; with `changes`, its next version. */
@@ -38,7 +38,7 @@ export async function published(page, slug, more = {}) {
   const [, seen] = /name="seen" value="([^"]*)"/.exec(await (await page.request.get(address)).text());
   const form = {
     slug, name: slug, purpose: 'Trying', owner: 'platform', documentation_url: '', stage: 'preview', body: 'Risky.', points: 'We know.', scopes: 'namespace',
-    validity_months: '12', approvals: '1', effect: 'by_hand', labels: '', annotations: '', cluster_role: '', changes: '', renewal_days: '', retire: '', seen: seen.trim(), ...more,
+    validity_months: '12', approvals: '1', effect: 'manual', labels: '', annotations: '', cluster_role: '', changes: '', renewal_days: '', retire: '', seen: seen.trim(), ...more,
   };
   const response = await page.request.post(address, { form, maxRedirects: 0 });
   expect(response.status()).toBe(303);

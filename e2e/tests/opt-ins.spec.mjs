@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, stack, test, unique } from './portal.mjs';
 import { accepted, confirmed, decided, published } from './opt-ins.mjs';
-import { kube, mailsAbout, rows } from './truth.mjs';
+import { kube, mailsAbout, rows } from './db.mjs';
 
 const within = { timeout: 30_000 };
 const bindingPath = (namespace, feature) => `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings/fairway-preview-${feature}`;
@@ -37,7 +37,7 @@ async function effective(open, more = {}) {
   return { developer, administrator, feature, form, namespace, id };
 }
 
-test('two administrators approve, the role is bound, a difference is seen and mended, and revoking takes it back', async ({ open }) => {
+test('two administrators approve, the role is bound, a difference is seen and fixed, and revoking takes it back', async ({ open }) => {
   test.setTimeout(120_000);
   const [developer, first, second] = [await open('dana'), await open('ada'), await open('gus')];
   const namespace = await namespaceFor(developer, 'team-shop');
@@ -54,7 +54,7 @@ test('two administrators approve, the role is bound, a difference is seen and me
   const made = await binding(namespace, 'endpoints');
   expect(made.roleRef.name).toBe('preview-endpoints');
   expect(made.subjects.map(({ kind, name }) => [kind, name])).toEqual([['Group', 'team-shop']]);
-  expect(made.metadata.annotations['fairway.dev/mandate']).toBe(`acceptance ${id}`);
+  expect(made.metadata.annotations['fairway.dev/granted-for']).toBe(`acceptance ${id}`);
   // Namespaces below were not accepted for.
   expect(made.metadata.annotations['propagate.hnc.x-k8s.io/none']).toBe('true');
   // Whoever wonders where the role comes from is led to the feature.
@@ -106,7 +106,7 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(told.getByRole('row', { name: /^Accepted/ })).toContainText('the administrators');
     await expect(told.getByRole('row', { name: /^Refused/ })).toContainText('the person who accepted');
     expect(await told.textContent()).not.toContain('@');
-    expect(rows(`select entry from audit_events where action = 'preview_feature.tell' and entry like '%${id}%' and entry like '%@%'`)).toEqual([]);
+    expect(rows(`select entry from audit_events where action = 'preview_feature.notify' and entry like '%${id}%' and entry like '%@%'`)).toEqual([]);
   });
 }
 
@@ -119,11 +119,11 @@ test('nobody decides on their own acceptance, whatever they send', async ({ open
   await page.goto('/admin/approvals');
   await expect(page.getByRole('listitem').filter({ hasText: feature })).toContainText('You accepted this yourself, so somebody else decides it.');
   const again = await open('gus');
-  const response = await again.request.post('/admin/approvals', { form: { acceptance: id, verdict: 'approve', comment: '' } });
+  const response = await again.request.post('/admin/approvals/approve', { form: { acceptance: id, comment: '' } });
   expect(response.status()).toBe(422);
   expect(await response.text()).toContain('You accepted this yourself');
   expect(steps(id)).toEqual([]);
-  expect(rows(`select phase from audit_events where action = 'preview_feature.approve' and object = 'PreviewFeature/${namespace}/${feature}' order by sequence`)).toEqual([{ phase: 'intent' }, { phase: 'refused' }]);
+  expect(rows(`select phase from audit_events where action = 'preview_feature.approve' and object_id = '${id}'`)).toEqual([{ phase: 'refused' }]);
 });
 
 test('an auditor changes nothing, whatever they send, and what they tried is in the record', async ({ open }) => {
@@ -134,8 +134,8 @@ test('an auditor changes nothing, whatever they send, and what they tried is in 
   const auditor = await open('alex');
   const before = rows(`select count(*) from opt_in_steps where acceptance_id in ('${id}', '${waiting}')`);
   const tried = [
-    ...['approve', 'refuse'].map((verdict) => ['/admin/approvals', { acceptance: waiting, verdict, comment: 'Because' }]),
-    ...['withdraw', 'revoke', 'done', 'undone', 'repair'].flatMap((act) => [id, waiting].map((one) => [`/preview-features/acceptances/${one}`, { act, comment: 'Because' }])),
+    ...['approve', 'refuse'].map((decision) => [`/admin/approvals/${decision}`, { acceptance: waiting, comment: 'Because' }]),
+    ...['withdraw', 'revoke', 'confirm-effect', 'confirm-removal', 'repair'].flatMap((verb) => [id, waiting].map((one) => [`/preview-features/acceptances/${one}/${verb}`, { comment: 'Because' }])),
     [`/admin/features/${feature}`, { slug: feature, name: 'Other' }],
     ['/admin/features', { catalogue: '[]' }],
     ['/admin/features/catalogue.yaml', {}],
@@ -144,7 +144,7 @@ test('an auditor changes nothing, whatever they send, and what they tried is in 
     const response = await auditor.request.post(path, { form, maxRedirects: 0 });
     expect([404, 409], `${path} ${JSON.stringify(form)}`).toContain(response.status());
     const reference = response.headers()['x-request-id'];
-    expect(rows(`select distinct phase from audit_events where request_id = '${reference}' and phase <> 'intent'`)).toEqual([{ phase: 'refused' }]);
+    expect(rows(`select distinct phase from audit_events where request_id = '${reference}'`)).toEqual([{ phase: 'refused' }]);
   }
   expect(rows(`select count(*) from opt_in_steps where acceptance_id in ('${id}', '${waiting}')`)).toEqual(before);
   expect(rows(`select count(*) from risk_statements where feature_slug = '${feature}'`)).toEqual([{ count: 1 }]);
@@ -213,7 +213,7 @@ test('whoever reaches a namespace sees which preview features give something the
   await dana.getByRole('region', { name: 'What was accepted' }).getByRole('link', { name: feature }).click();
   await expect(dana.getByRole('heading', { name: 'Certificate of risk acceptance' })).toBeVisible();
   await expect(dana.getByRole('button', { name: 'Revoke opt-in' })).toHaveCount(0);
-  expect((await dana.request.post(`/preview-features/acceptances/${id}`, { form: { act: 'revoke', comment: 'Mine' } })).status()).toBe(404);
+  expect((await dana.request.post(`/preview-features/acceptances/${id}/revoke`, { form: { comment: 'Mine' } })).status()).toBe(404);
 
   // Pia reads in a namespace that somebody opted in for.
   const namespace = await namespaceFor(dana, 'team-shop');
@@ -273,7 +273,7 @@ test('the queue is filtered with its form, and a certificate prints without what
   const { administrator, feature } = await effective(open);
   await administrator.goto('/admin/approvals');
   await administrator.getByLabel('Feature', { exact: true }).selectOption(feature);
-  await administrator.getByLabel('State').selectOption('Effective');
+  await administrator.getByLabel('Status').selectOption('Effective');
   await administrator.getByRole('button', { name: 'Filter acceptances' }).click();
   const found = administrator.getByRole('region', { name: 'Acceptances' }).getByRole('row');
   await expect(found).toHaveCount(2);
@@ -317,7 +317,7 @@ test('a version that must be accepted again warns who accepted the one before, a
   await expect(developer.locator('main')).toContainText('Its risks were accepted again, and that waits for approval.');
 });
 
-test('a renewal under terms with another effect takes back what the earlier one gave', async ({ open }) => {
+test('a renewal under a statement with another effect takes back what the earlier one gave', async ({ open }) => {
   const { developer, administrator, feature, namespace, id } = await effective(open);
   await published(administrator, feature, { changes: 'By hand from now on' });
   const renewed = await accepted(developer, feature, { scope: `namespace ${namespace}` });
@@ -378,7 +378,7 @@ test('retiring a feature takes back what it gave, and what cannot be made yet is
   await expect(developer.getByText('Approved, not yet effective')).toBeVisible();
   // Whoever makes a namespace of that name anew may be somebody else, who accepted nothing.
   await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: gone } });
-  await expect.poll(async () => (await developer.reload(), developer.locator('main').textContent()), { timeout: 60_000 }).toContain(`Tried, and not done: The namespace ${gone} was made anew after the risks were accepted`);
+  await expect.poll(async () => (await developer.reload(), developer.locator('main').textContent()), { timeout: 60_000 }).toContain(`Tried, and not done: The namespace ${gone} was created again after the risks were accepted`);
   expect(steps(waiting)).toEqual(['approved']);
   expect((await labels(gone))[mark(other)]).toBeUndefined();
   // Administrators see what Fairway could not do among what waits for them.
@@ -437,7 +437,7 @@ test('a certificate is read by an auditor, proven without Fairway\'s database, a
   // What people are told by mail is recorded as well, and both files below are to be of one moment.
   await expect.poll(() => rows(`select recipient from notifications where acceptance_id = '${id}' and recipient = 'person' and sent_at is not null`).length, within).toBe(1);
   const auditor = await open('alex');
-  await auditor.goto(`/admin/approvals?standing=effective&feature=${feature}`);
+  await auditor.goto(`/admin/approvals?status=effective&feature=${feature}`);
   await expect(auditor.getByRole('button', { name: 'Approve chosen' })).toHaveCount(0);
   await auditor.getByRole('region', { name: 'Acceptances' }).getByRole('link', { name: feature }).click();
   await expect(auditor.getByRole('heading', { name: 'Certificate of risk acceptance' })).toBeVisible();
@@ -447,7 +447,7 @@ test('a certificate is read by an auditor, proven without Fairway\'s database, a
   const verify = (...args) => spawnSync(stack.binary, ['audit', 'verify-acceptance', ...args], { encoding: 'utf8' });
   const proven = verify(await download.path());
   expect(proven.stderr).toBe('');
-  expect(proven.stdout).toContain('It stood: Effective.');
+  expect(proven.stdout).toContain('Its status was: Effective.');
   expect(proven.stdout).toContain('could be made up');
   // Its rows stand in the whole record, and not in one that begins without them.
   const record = info.outputPath('record.jsonl');
@@ -463,5 +463,5 @@ test('a certificate is read by an auditor, proven without Fairway\'s database, a
   expect(verify(tampered).status).toBe(1);
   const other = await open('pia');
   expect((await other.request.get(`/preview-features/acceptances/${id}`)).status()).toBe(404);
-  expect((await other.request.post(`/preview-features/acceptances/${id}/record`)).status()).toBe(404);
+  expect((await other.request.post(`/preview-features/acceptances/${id}/export`)).status()).toBe(404);
 });

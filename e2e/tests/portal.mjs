@@ -1,5 +1,6 @@
 // What every browser test starts from: the running stack, and browsers in which somebody is signed in.
 
+import { readFileSync } from 'node:fs';
 import { expect, test as base } from '@playwright/test';
 
 /** The addresses of the running stack, as stack/test.mjs tells them. */
@@ -13,7 +14,7 @@ export const test = base.extend({
   url: [stack.url, { option: true }],
 
   /** Opens a browser for a person, or for somebody signed out, and fails the test if the page complains. */
-  open: async ({ browser, url }, use) => {
+  open: async ({ browser, url }, use, { errors }) => {
     const contexts = [];
     const complaints = [];
     await use(async (subject, options = {}) => {
@@ -24,6 +25,7 @@ export const test = base.extend({
       if (subject) await signIn(page, subject);
       return page;
     });
+    if (errors.length) await tellWhere(contexts);
     for (const context of contexts) await context.close();
     expect(complaints).toEqual([]);
   },
@@ -38,11 +40,22 @@ function watch(page, url, complaints) {
   });
 }
 
+/** What the pages of a failed test show, and the last warnings of the portal: often all that CI leaves. */
+async function tellWhere(contexts) {
+  for (const page of contexts.flatMap((context) => context.pages())) {
+    const shown = await page.locator('body').innerText({ timeout: 5_000 }).catch((error) => error.message);
+    console.error(`${page.url()} shows: ${shown.replaceAll(/\s+/g, ' ').slice(0, 600)}`);
+  }
+  const warnings = readFileSync(stack.portalLog, 'utf8').split('\n').filter((line) => /WARN|ERROR/.test(line));
+  console.error(`The portal's last warnings:\n${warnings.slice(-8).join('\n')}`);
+}
+
 /** Signs in as one of the demo people. */
 export async function signIn(page, subject, path = '/access') {
   await page.goto(path);
   await page.locator(`button[value="${subject}"]`).click();
-  await page.waitForURL(`**${path}`);
+  await expect(page, 'where signing in ends').toHaveURL(path);
+  await page.waitForLoadState();
 }
 
 export { expect };

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, stack, test, unique } from './portal.mjs';
 import { accepted, published } from './opt-ins.mjs';
-import { kube, rows } from './truth.mjs';
+import { kube, rows } from './db.mjs';
 
 const region = (page) => page.getByRole('region', { name: 'Writes' });
 
@@ -42,7 +42,7 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(region(page).getByRole('row')).toHaveCount(2);
     const row = region(page).getByRole('row').nth(1);
     await expect(row).toContainText('Dana Developer');
-    await expect(row).toContainText(`Namespace//${name}`);
+    await expect(row).toContainText(`namespace ${name}`);
     await expect(row).toContainText('Succeeded');
     await expect(row).toContainText('ISO 27001 A.5.15');
     await row.getByText('Details').click();
@@ -97,7 +97,7 @@ test('the record is exported, verified without Fairway and with it, and a change
   const tampered = info.outputPath('tampered.jsonl');
   const write = (changed) => writeFileSync(tampered, changed.map((line) => JSON.stringify(line)).join('\n'));
   const middle = Math.floor(lines.length / 2);
-  write(lines.with(middle, { ...lines[middle], entry: lines[middle].entry.replace('"object":"', '"object":"Other') }));
+  write(lines.with(middle, { ...lines[middle], entry: lines[middle].entry.replace('"kind":"', '"kind":"other_') }));
   expect(fairway(['audit', 'verify', tampered])).toMatchObject({ status: 1, text: expect.stringContaining(`row ${middle + 1} was changed`) });
   write(lines.toSpliced(middle, 1));
   expect(fairway(['audit', 'verify', tampered])).toMatchObject({ status: 1, text: expect.stringContaining(`row ${middle + 1} is missing`) });
@@ -130,8 +130,8 @@ test('the evidence for a control in a period is shown, and exported as a selecti
   expect([...actions].filter((action) => !/^(session|request|namespace)\./.test(action))).toEqual([]);
   expect(fairway(['audit', 'verify', '--selection', path])).toMatchObject({ status: 0 });
   const table = readFileSync(await exported(page, 'Export as CSV'), 'utf8');
-  expect(table.split('\r\n')[0]).toBe('sequence,id,intent_id,occurred_at,actor_name,actor_email,actor_issuer,actor_subject,action,object,phase,request_id,detail,hash');
-  expect(table).toContain(`Pia Payments,pia@example.com,${stack.issuer},pia,session.sign_out`);
+  expect(table.split('\r\n')[0]).toBe('sequence,id,intent_id,occurred_at,actor_name,actor_email,actor_issuer,actor_subject,action,object_kind,object_id,object_scope,object_name,phase,request_id,detail,failure,hash');
+  expect(table).toMatch(new RegExp(`Pia Payments,pia@example.com,${stack.issuer},[\\w-]+,session.sign_out`));
 });
 
 test('the head of the chain is published outside of the database, and the record is compared with it', async ({}, info) => {
@@ -178,14 +178,14 @@ test('nobody else reads or exports the record, and what was tried is in it', asy
   // A look is recorded by the page that it was at, whatever else the address says.
   const looked = await page.request.get('/admin/audit?person=somebody%40example.com');
   expect(looked.status()).toBe(404);
-  const refusals = (response) => rows(`select phase, detail from audit_events where request_id = '${response.headers()['x-request-id']}'`);
-  await expect.poll(() => refusals(looked)).toEqual([{ phase: 'refused', detail: { path: '/admin/audit', code: 'not_found' } }]);
+  const refusals = (response) => rows(`select phase, detail, failure ->> 'code' as code from audit_events where request_id = '${response.headers()['x-request-id']}'`);
+  await expect.poll(() => refusals(looked)).toEqual([{ phase: 'refused', detail: { path: '/admin/audit' }, code: 'not_found' }]);
   const slug = unique('too-early');
   await published(await open('ada'), slug);
   const id = await accepted(page, slug);
-  const early = await page.request.post(`/preview-features/acceptances/${id}`, { form: { act: 'revoke', comment: 'Too early' } });
+  const early = await page.request.post(`/preview-features/acceptances/${id}/revoke`, { form: { comment: 'Too early' } });
   expect(early.status()).toBe(409);
-  await expect.poll(() => refusals(early)).toEqual([{ phase: 'refused', detail: { path: `/preview-features/acceptances/${id}`, code: 'conflict' } }]);
+  await expect.poll(() => refusals(early)).toEqual([{ phase: 'refused', detail: { path: `/preview-features/acceptances/${id}/revoke` }, code: 'not_granted' }]);
   const refused = await page.request.post('/admin/audit/export', { form: { format: 'csv' } });
   expect(refused.status()).toBe(404);
   const reference = refused.headers()['x-request-id'];

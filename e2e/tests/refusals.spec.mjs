@@ -2,7 +2,7 @@
 
 import { expect, test, unique } from './portal.mjs';
 import { accepted, decided } from './opt-ins.mjs';
-import { kube, rows } from './truth.mjs';
+import { kube, rows } from './db.mjs';
 import { begin, describe, fillRow, goOn, reviewed, toReview } from './wizard.mjs';
 
 for (const javaScriptEnabled of [true, false]) {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, stack, test, unique } from './portal.mjs';
-import { clusterAudit, kube, rows } from './truth.mjs';
+import { clusterAudit, kube, rows } from './db.mjs';
 import { confirmed, decided } from './opt-ins.mjs';
 import { describe, fillRow, goOn } from './wizard.mjs';
 
@@ -21,7 +21,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole('link', { name: 'Which image tags may I use?' }).first().click();
       await expect(page.getByRole('heading', { level: 1 })).toHaveText('Which image tags may I use?');
       await page.getByRole('link', { name: 'Sign in' }).click();
-      expect(page.url()).toContain(stack.issuer);
+      expect(page.url()).toContain(stack.demo);
       await page.getByRole('button', { name: 'Dana Developer' }).click();
       await expect(page).toHaveURL(/\/faq\/image-tags$/);
       await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
@@ -56,9 +56,9 @@ for (const javaScriptEnabled of [true, false]) {
       await expect(page.getByText(`Namespace ${name} is ready to use.`)).toBeVisible({ timeout: 30_000 });
       await expect(page).toHaveURL(new RegExp(`/namespaces/${name}`));
       await expect(page.getByRole('link', { name: 'Add workload' })).toBeVisible();
-      const anchor = await kube.get(`/apis/hnc.x-k8s.io/v1alpha2/namespaces/shop/subnamespaceanchors/${name}`);
-      expect(anchor.status.status).toBe('Ok');
-      expect(outcomesOf(`Namespace//${name}`)).toEqual(['succeeded']);
+      const anchor = () => kube.get(`/apis/hnc.x-k8s.io/v1alpha2/namespaces/shop/subnamespaceanchors/${name}`);
+      await expect.poll(async () => (await anchor()).status?.status).toBe('Ok');
+      expect(outcomesOf('namespace', name)).toEqual(['succeeded']);
       const [created] = clusterAudit().filter(({ objectRef, verb }) => objectRef.resource === 'subnamespaceanchors' && objectRef.name === name && verb === 'create');
       expect(created.impersonatedUser.username).toBe('dana@example.com');
     });
@@ -98,7 +98,7 @@ for (const javaScriptEnabled of [true, false]) {
       const [submission] = rows(`select manifest, encode(digest, 'hex') as digest, author_id from submissions where name = '${name}'`);
       expect(submission.manifest).toBe(manifest);
       expect(submission.digest).toBe(createHash('sha256').update(manifest).digest('hex'));
-      expect(outcomesOf(`Submission/shop/${name}`)).toEqual(['succeeded', 'succeeded']);
+      expect(outcomesOf('submission', name)).toEqual(['succeeded', 'succeeded']);
       const patched = clusterAudit().filter(({ objectRef, verb, requestURI }) => objectRef.name === name && objectRef.namespace === 'shop' && verb === 'patch' && !requestURI.includes('dryRun'));
       expect(patched.map(({ impersonatedUser }) => impersonatedUser.username)).toEqual(Array(patched.length).fill('dana@example.com'));
       expect(patched.length).toBeGreaterThanOrEqual(2);
@@ -137,7 +137,7 @@ for (const javaScriptEnabled of [true, false]) {
       const served = await developer.request.get(`/preview-features/${feature}/statements/1`);
       expect(sha256(await served.text())).toBe(document.statement_digest);
       expect(rows(`select p.email from opt_in_steps t join people p on p.id = t.person_id where t.acceptance_id = '${id}' and t.step = 'approved'`)).toEqual([{ email: 'ada@example.com' }]);
-      expect(rows(`select detail ->> 'digest' as digest from audit_events where action = 'preview_feature.accept_risk' and phase = 'intent' and detail ->> 'acceptance' = '${id}'`)).toEqual([{ digest: acceptance.digest }]);
+      expect(rows(`select detail ->> 'digest' as digest from audit_events where action = 'preview_feature.accept_risk' and object_id = '${id}'`)).toEqual([{ digest: acceptance.digest }]);
     });
 
     test('an administrator reads every write, with actor, object and outcome', async ({ open }) => {
@@ -146,18 +146,16 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole('link', { name: 'Audit' }).click();
       await page.getByLabel('Person').fill('ada@example.com');
       await page.getByRole('button', { name: 'Filter writes' }).click();
-      const newest = page.getByRole('region', { name: 'Writes' }).getByRole('row').nth(1);
-      await expect(newest).toContainText('Ada Administrator');
-      await expect(newest).toContainText('session.sign_in');
-      await expect(newest).toContainText('Succeeded');
+      // Other tests act as the same administrator meanwhile, so the sign-in need not be the newest of her writes.
+      const signedIn = page.getByRole('region', { name: 'Writes' }).getByRole('row').filter({ hasText: 'session.sign_in' }).first();
+      await expect(signedIn).toContainText('Ada Administrator');
+      await expect(signedIn).toContainText('Succeeded');
     });
 
-    test('signing out ends the session here and at the provider', async ({ open }) => {
+    test('signing out ends the session, and the provider asks again who somebody is', async ({ open }) => {
       const page = await open('pia', options);
       const [cookie] = (await page.context().cookies(stack.url)).filter(({ name }) => name === '__Host-fairway');
       await page.getByRole('button', { name: 'Sign out' }).click();
-      // Without JavaScript the provider's own page asks for one more press.
-      if (!javaScriptEnabled) await page.getByRole('button', { name: 'Sign out' }).click();
       await expect(page).toHaveURL(`${stack.url}/`);
       await expect(page.getByRole('link', { name: 'Sign in' }).first()).toBeVisible();
       await page.goto('/access');
@@ -171,6 +169,6 @@ for (const javaScriptEnabled of [true, false]) {
 }
 
 /** Outcomes of every write to an object, as recorded. */
-function outcomesOf(object) {
-  return rows(`select outcome.phase from audit_events intent join audit_events outcome on outcome.intent_id = intent.id where intent.object = '${object}'`).map(({ phase }) => phase);
+function outcomesOf(kind, name) {
+  return rows(`select phase from audit_events where object_kind = '${kind}' and object_name = '${name}' and phase <> 'intent' order by sequence`).map(({ phase }) => phase);
 }

@@ -61,5 +61,5 @@ export async function submitted(page, answers) {
   const draft = await drafted(page, answers);
   const review = await (await page.request.get(`${draft}/review`)).text();
   const digest = /name="digest" value="([0-9a-f]{64})"/.exec(review)[1];
-  return (await page.request.post(`${draft}/review`, { form: { digest } })).url();
+  return (await page.request.post(`${draft}/submit`, { form: { digest } })).url();
 }

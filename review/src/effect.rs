@@ -125,7 +125,8 @@ mod tests {
 
     fn policy(ingress: &str) -> String {
         format!(
-            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p}}, spec: {{podSelector: {{matchLabels: {{app: api}}}}, policyTypes: [Ingress], ingress: {ingress}}}}}"
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p}}, \
+             spec: {{podSelector: {{matchLabels: {{app: api}}}}, policyTypes: [Ingress], ingress: {ingress}}}}}"
         )
     }
 

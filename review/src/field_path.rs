@@ -119,7 +119,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back_the_same(keys in prop::collection::vec("[a-z./\\[\\]0-9]{0,6}", 0..5), index in 0..9usize) {
+        fn what_is_written_reads_back_the_same(
+            keys in prop::collection::vec("[a-z./\\[\\]0-9]{0,6}", 0..5), index in 0..9usize
+        ) {
             let mut steps: Vec<Step> = keys.into_iter().map(Step::Key).collect();
             steps.push(Step::Index(index));
             let path = FieldPath::from(steps);

@@ -62,12 +62,11 @@ impl<'de> Deserialize<'de> for ObjectRef {
     }
 }
 
-/// One thing a review found, with what it means and how to mend it.
+/// One thing a review found, with what it means and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Stable identifier, for example `netpol/not-selected`.
     pub rule: String,
-    /// How serious it is.
     pub severity: Severity,
     /// The object that it is about.
     pub object: ObjectRef,
@@ -83,7 +82,7 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub fix: String,
-    /// The smallest change of the object that mends it, where that can be known from the object alone.
+    /// The smallest change of the object that fixes it, where that can be known from the object alone.
     #[serde(default, skip_serializing_if = "Patch::is_empty")]
     pub patch: Patch,
     /// Why the owner of the object accepts it, as an annotation says; it is then information only.
@@ -108,7 +107,6 @@ pub struct Report {
 /// The NetworkPolicies that select a workload's pods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelectedBy {
-    /// The workload.
     pub object: ObjectRef,
     /// Names of the policies, in order; none where everything is open.
     pub policies: Vec<String>,

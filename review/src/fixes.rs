@@ -1,4 +1,4 @@
-//! Mending manifests: the patches of all findings, applied until none is left.
+//! Fixing manifests: the patches of all findings, applied until none is left.
 
 use crate::finding::{Finding, Report};
 use crate::manifest::Manifest;
@@ -7,7 +7,7 @@ use crate::rules::Selection;
 use crate::settings::Settings;
 use crate::{Context, Judgement};
 
-/// Manifests with everything mended that a patch can mend.
+/// Manifests with everything fixed that a patch can fix.
 #[derive(Debug, Clone)]
 pub struct Fixed {
     /// The manifests, in the order in which they were given.
@@ -15,7 +15,7 @@ pub struct Fixed {
     /// What was done to each, in the order in which it was done.
     pub patches: Vec<Vec<Patch>>,
     /// How many findings there are no more.
-    pub mended: usize,
+    pub fixed_findings: usize,
     /// What is left to do by hand.
     pub report: Report,
 }
@@ -33,18 +33,18 @@ pub fn fix(manifests: &[Manifest], context: &Context, settings: &Settings, selec
     let before = judgement.len();
     for _ in 0..MOST_ROUNDS {
         let found = manifests.iter_mut().zip(&judgement.findings).zip(&mut patches);
-        let done: usize = found.map(|((manifest, findings), patches)| mend(manifest, findings, patches)).sum();
+        let done: usize = found.map(|((manifest, findings), patches)| apply_fixes(manifest, findings, patches)).sum();
         if done == 0 {
             break;
         }
         judgement = Judgement::of(&manifests, context, settings, selection);
     }
-    let mended = before.saturating_sub(judgement.len());
-    Fixed { manifests, patches, mended, report: judgement.report() }
+    let fixed_findings = before.saturating_sub(judgement.len());
+    Fixed { manifests, patches, fixed_findings, report: judgement.report() }
 }
 
 /// Applies to one manifest what does not overlap; says how many patches that was.
-fn mend(manifest: &mut Manifest, findings: &[Finding], patches: &mut Vec<Patch>) -> usize {
+fn apply_fixes(manifest: &mut Manifest, findings: &[Finding], patches: &mut Vec<Patch>) -> usize {
     let begun = patches.len();
     for finding in findings.iter().filter(|finding| finding.exception.is_none() && !finding.patch.is_empty()) {
         if patches[begun..].iter().any(|done| done.overlaps(&finding.patch)) {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_objects_with_one_name_each_is_mended_by_its_own_findings() {
+    fn of_two_objects_with_one_name_each_is_fixed_by_its_own_findings() {
         let yaml = format!("{}{}", pod("hostPID: true", ""), pod("hostIPC: true", ""));
         let fixed = fixed(&yaml);
         assert_eq!(fixed.manifests[0].value()["spec"]["hostPID"], false);
@@ -91,7 +91,9 @@ mod tests {
 
     #[test]
     fn what_is_accepted_stays() {
-        let yaml = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, annotations: {exception.fairway.dev/replicas.too-few: 'Holds a lock.'}}, spec: {replicas: 1, template: {spec: {}}}}";
+        let yaml = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: a, \
+            annotations: {exception.fairway.dev/replicas.too-few: 'Holds a lock.'}}, spec: {replicas: 1, \
+            template: {spec: {}}}}";
         assert_eq!(fixed(yaml).manifests[0].value()["spec"]["replicas"], 1);
     }
 
@@ -131,7 +133,9 @@ mod tests {
                 container["securityContext"] = context;
             }
             if let Some(requests) = requests {
-                let requests = requests.into_iter().map(|name| (name.to_owned(), json!("1"))).collect::<serde_json::Map<_, _>>();
+                let requests = requests.into_iter().map(
+                    |name| (name.to_owned(), json!("1"))
+                ).collect::<serde_json::Map<_, _>>();
                 container["resources"] = json!({ "requests": requests });
             }
             if let Some(port) = host_port {
@@ -153,16 +157,27 @@ mod tests {
             for (index, container) in containers.iter_mut().chain(&mut init).enumerate() {
                 container["name"] = format!("c{index}").into();
             }
-            let mut spec = json!({ "containers": containers, "initContainers": init, "hostNetwork": host[0], "hostPID": host[1], "hostUsers": host[2] });
+            let mut spec = json!({
+                "containers": containers, "initContainers": init, "hostNetwork": host[0], "hostPID": host[1],
+                "hostUsers": host[2]
+            });
             if let Some(context) = context {
                 // What the containers' context has and the pod's has not.
                 let pod = ["runAsNonRoot", "runAsUser", "seccompProfile"];
-                spec["securityContext"] = pod.iter().filter_map(|field| Some(((*field).to_owned(), context.get(field)?.clone()))).collect();
+                spec["securityContext"] = pod.iter().filter_map(
+                    |field| Some(((*field).to_owned(), context.get(field)?.clone()))
+                ).collect();
             }
             if is_pod {
                 return json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a" }, "spec": spec });
             }
-            let mut deployment = json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" }, "spec": { "selector": { "matchLabels": { "app": "a" } }, "template": { "metadata": { "labels": { "app": "a" } }, "spec": spec } } });
+            let mut deployment = json!({
+                "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "a" },
+                "spec": {
+                    "selector": { "matchLabels": { "app": "a" } },
+                    "template": { "metadata": { "labels": { "app": "a" } }, "spec": spec }
+                }
+            });
             if let Some(replicas) = replicas {
                 deployment["spec"]["replicas"] = replicas.into();
             }
@@ -192,21 +207,30 @@ mod tests {
         let budget = (amount(), amount()).prop_map(|(minimum, maximum)| {
             json!({
                 "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": { "name": "a" },
-                "spec": { "minAvailable": minimum, "maxUnavailable": maximum, "selector": { "matchLabels": { "app": "a" } } },
+                "spec": {
+                    "minAvailable": minimum, "maxUnavailable": maximum, "selector": { "matchLabels": { "app": "a" } }
+                },
             })
         });
         let service = prop::sample::select(vec!["ClusterIP", "LoadBalancer"]).prop_map(|kind| {
-            json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "a" }, "spec": { "type": kind, "selector": { "app": "a" } } })
+            json!({
+                "apiVersion": "v1", "kind": "Service", "metadata": { "name": "a" },
+                "spec": { "type": kind, "selector": { "app": "a" } }
+            })
         });
         prop_oneof![policy, budget, service]
     }
 
     proptest! {
         #[test]
-        fn no_fix_makes_anything_worse(objects in prop::collection::vec(any_network_object(), 1..4), workload in any_workload()) {
+        fn no_fix_makes_anything_worse(
+            objects in prop::collection::vec(any_network_object(), 1..4), workload in any_workload()
+        ) {
             let manifests: Vec<Manifest> =
                 objects.into_iter().chain([workload]).map(|value| Manifest::from_value(value).unwrap()).collect();
-            let count = |findings: &[Finding], rule: &str| findings.iter().filter(|finding| finding.rule == rule).count();
+            let count = |findings: &[Finding], rule: &str| findings.iter().filter(
+                |finding| finding.rule == rule
+            ).count();
             let before = review(&manifests, &Context::default(), &settings(), Selection::default()).findings;
             let fixed = fix(&manifests, &Context::default(), &settings(), Selection::default());
             for finding in fixed.report.findings.iter().filter(|finding| finding.severity == crate::Severity::Deny) {
@@ -221,16 +245,20 @@ mod tests {
         fn after_all_fixes_no_rule_that_had_a_patch_finds_anything(workload in any_workload()) {
             let manifests = [Manifest::from_value(workload).unwrap()];
             let before = review(&manifests, &Context::default(), &settings(), Selection::default());
-            let mendable: Vec<String> =
-                before.findings.iter().filter(|finding| !finding.patch.is_empty()).map(|finding| finding.rule.clone()).collect();
+            let fixable: Vec<String> =
+                before.findings.iter().filter(
+                    |finding| !finding.patch.is_empty()
+                ).map(|finding| finding.rule.clone()).collect();
             let fixed = fix(&manifests, &Context::default(), &settings(), Selection::default());
-            let left: Vec<&Finding> = fixed.report.findings.iter().filter(|finding| mendable.contains(&finding.rule)).collect();
+            let left: Vec<&Finding> = fixed.report.findings.iter().filter(
+                |finding| fixable.contains(&finding.rule)
+            ).collect();
             prop_assert!(left.is_empty(), "{left:#?}");
             prop_assert!(fixed.report.findings.iter().all(|finding| finding.severity < crate::Severity::Deny));
         }
 
         #[test]
-        fn the_patches_of_one_manifest_in_their_order_make_the_mended_one(workload in any_workload()) {
+        fn the_patches_of_one_manifest_in_their_order_make_the_fixed_one(workload in any_workload()) {
             let manifests = [Manifest::from_value(workload.clone()).unwrap()];
             let fixed = fix(&manifests, &Context::default(), &settings(), Selection::default());
             let mut object = workload;

@@ -56,12 +56,15 @@ mod tests {
 
     fn pod(name: &str, labels: &str, port: &str) -> String {
         format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop, labels: {labels}}}, spec: {{containers: [{{name: c, ports: [{port}]}}]}}}}"
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop, labels: {labels}}}, \
+             spec: {{containers: [{{name: c, ports: [{port}]}}]}}}}"
         )
     }
 
     fn world() -> World {
-        let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web, namespace: shop}, spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: api}}}], ports: [{port: http}]}]}}";
+        let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web, namespace: shop}, \
+            spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {matchLabels: {app: \
+            api}}}], ports: [{port: http}]}]}}";
         let http = |number: u16| format!("{{name: http, containerPort: {number}}}");
         let text = [
             pod("web-1", "{app: web, track: a}", &http(80)),

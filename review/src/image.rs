@@ -19,7 +19,6 @@ pub struct ImageRef {
 /// Why a text is not an image reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ImageRefError {
-    /// Nothing given.
     #[error("Enter an image, for example harbor.example.com/team/web:1.4.2.")]
     Empty,
     /// The repository part breaks the grammar.

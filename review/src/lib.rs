@@ -25,6 +25,7 @@ mod places;
 mod pod_security;
 mod port_set;
 mod reach;
+mod rego;
 mod rewrite;
 mod rules;
 mod schema;
@@ -41,9 +42,9 @@ pub use effect::{Effect, effect};
 pub use finding::{Finding, ObjectRef, Report, SelectedBy, Severity, Verdict};
 pub use fixes::{Fixed, fix};
 pub use generate::{
-    Answers, AnswersError, Cidr, ExpressError, Expressed, Kept, KeptError, KeyedObject, Kind, MountPath,
-    MountPathError, Opening, Peer, PodAnswers, PodLabels, Port, Protocol, Variable, VariableError, VariableValue,
-    Volume, VolumeSource, express, generate, kubectl_commands, with_kept,
+    Answers, AnswersError, Cidr, KeyedObject, Kind, MountPath, MountPathError, Opening, Override, OverrideError,
+    ParseAnswersError, ParsedAnswers, Peer, PodAnswers, PodLabels, Port, Protocol, Variable, VariableError,
+    VariableValue, Volume, VolumeSource, apply_overrides, generate, kubectl_commands, parse_answers,
 };
 pub use groups::groups;
 pub use image::{ImageRef, ImageRefError};
@@ -54,6 +55,7 @@ pub use picture::{Change, Line, Picture, picture};
 pub use pod_security::{PodSecurityVersion, PodSecurityVersionError, Profile};
 pub use port_set::{PortSet, Transport};
 pub use reach::pods_in_words;
+pub use rego::{Interpreter, LONGEST_ANSWER, NoRego, Rego, RegoError, RegoPolicy, RegoSession, RegoVersion, TIME};
 pub use rewrite::{RewriteError, rewrite};
 pub use rules::{Rule, Selection, rules};
 pub use selector::Selector;
@@ -62,15 +64,24 @@ pub use workload::Workload;
 pub use world::{Endpoint, World};
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// What is known beyond the manifests under review.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 pub struct Context {
     /// What exists already: policies, workloads, namespaces. A manifest under review replaces its namesake.
     pub existing: Vec<Manifest>,
     /// Whether every workload of the namespaces concerned is among the manifests or in `existing`. Only then
     /// can it be said that a selector fits none.
     pub every_workload: bool,
+    /// What evaluates the cluster's own policies.
+    pub rego: Arc<dyn Rego>,
+}
+
+impl Default for Context {
+    fn default() -> Self {
+        Self { existing: Vec::new(), every_workload: false, rego: Arc::new(NoRego) }
+    }
 }
 
 impl Context {

@@ -1,6 +1,6 @@
 //! NetworkPolicy (networking.k8s.io/v1) with the meaning the API reference gives it.
 
-use crate::address_block::{Block, FAMILIES, Family, last_of_union};
+use crate::address_block::{AddressRanges, Block, FAMILIES, Family, count_less_one};
 use crate::manifest::Manifest;
 use crate::selector::{Labels, Selector};
 use crate::workload::{Workload, namespace_or_default};
@@ -14,7 +14,6 @@ use std::net::IpAddr;
 pub enum Direction {
     /// Towards the pod.
     Ingress,
-    /// From the pod.
     Egress,
 }
 
@@ -41,7 +40,6 @@ impl Direction {
 pub struct NetworkPolicy {
     /// Its own namespace; `default` where the manifest names none.
     pub namespace: String,
-    /// Its name.
     pub name: String,
     /// The pods it governs; empty means every pod of the namespace.
     pub pod_selector: Selector,
@@ -90,7 +88,6 @@ pub enum Peer {
         /// Selects pods in them; empty means all.
         pods: Selector,
     },
-    /// Addresses.
     Block {
         /// For example `10.0.0.0/8`.
         cidr: String,
@@ -214,13 +211,13 @@ impl Rule {
     pub(crate) fn hold_most_addresses<'a>(rules: impl Iterator<Item = &'a Self> + Clone) -> bool {
         FAMILIES.into_iter().any(|family| {
             let ranges = rules.clone().flat_map(|rule| &rule.peers).flat_map(|peer| peer.ranges(family)).collect();
-            last_of_union(ranges).is_some_and(|held| held >= family.last() / 2)
+            count_less_one(&ranges).is_some_and(|held| held >= family.last() / 2)
         })
     }
 
     /// How many addresses of a family its blocks hold, less one.
     fn held(&self, family: Family) -> Option<u128> {
-        last_of_union(self.peers.iter().flat_map(|peer| peer.ranges(family)).collect())
+        count_less_one(&self.peers.iter().flat_map(|peer| peer.ranges(family)).collect())
     }
 
     /// Whether it lets through all that `other` does, as far as their texts tell.
@@ -274,9 +271,9 @@ impl Peer {
         Block::parse(cidr).zip(alone).is_some_and(|(block, alone)| block.holds_less(&alone))
     }
 
-    /// The addresses of one family that it holds, as first and last ones; pods hold none.
-    fn ranges(&self, family: Family) -> Vec<(u128, u128)> {
-        let Self::Block { cidr, except } = self else { return Vec::new() };
+    /// The addresses of one family that it holds; pods hold none.
+    fn ranges(&self, family: Family) -> AddressRanges {
+        let Self::Block { cidr, except } = self else { return AddressRanges::new() };
         let parts = except.iter().filter_map(|part| Block::parse(part));
         Block::parse(cidr).filter(|block| block.family == family).map(|block| block.without(parts)).unwrap_or_default()
     }
@@ -302,7 +299,11 @@ impl Peer {
     /// Whether it is every address there is.
     #[must_use]
     pub fn is_anywhere(&self) -> bool {
-        matches!(self, Self::Block { cidr, except } if except.is_empty() && Block::parse(cidr).is_some_and(|block| block.is_everything()))
+        matches!(
+            self,
+            Self::Block { cidr, except }
+                if except.is_empty() && Block::parse(cidr).is_some_and(|block| block.is_everything())
+        )
     }
 }
 

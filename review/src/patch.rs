@@ -1,4 +1,4 @@
-//! Changes that mend an object, as JSON Patch (RFC 6902).
+//! Changes that fix an object, as JSON Patch (RFC 6902).
 
 use crate::field_path::{FieldPath, Step};
 use serde::{Deserialize, Serialize};
@@ -31,21 +31,15 @@ pub enum Operation {
     Add {
         /// A JSON pointer (RFC 6901).
         path: String,
-        /// What to put there.
         value: Value,
     },
-    /// The field is there.
     Replace {
-        /// A JSON pointer.
         path: String,
         /// What to put there instead.
         value: Value,
     },
     /// The field is there and goes.
-    Remove {
-        /// A JSON pointer.
-        path: String,
-    },
+    Remove { path: String },
 }
 
 impl Operation {
@@ -58,8 +52,8 @@ impl Operation {
     }
 }
 
-/// The smallest change of one object that mends one finding: operations of JSON Patch, to be done in their order.
-/// Empty where nothing can be mended without knowing more.
+/// The smallest change of one object that fixes one finding: operations of JSON Patch, to be done in their order.
+/// Empty where nothing can be fixed without knowing more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Patch(Vec<Operation>);
@@ -201,7 +195,9 @@ mod tests {
             patched(&pod, &[Edit::set("spec.containers[0].securityContext.capabilities.drop", json!(["ALL"]))]);
         assert_eq!(
             patch,
-            json!([{"op": "add", "path": "/spec/containers/0/securityContext", "value": {"capabilities": {"drop": ["ALL"]}}}])
+            json!([{
+                "op": "add", "path": "/spec/containers/0/securityContext", "value": {"capabilities": {"drop": ["ALL"]}}
+            }])
         );
         assert_eq!(after["spec"]["containers"][0]["securityContext"]["capabilities"]["drop"], json!(["ALL"]));
     }

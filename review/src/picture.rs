@@ -9,13 +9,9 @@ use std::collections::BTreeMap;
 /// A workload and everyone it may talk with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// The workload's name.
     pub workload: String,
-    /// Where it runs.
     pub namespace: String,
-    /// Who may reach it.
     pub ingress: Vec<Line>,
-    /// What it may reach.
     pub egress: Vec<Line>,
 }
 
@@ -156,16 +152,19 @@ mod tests {
     use crate::Context;
     use crate::manifest::decode;
 
-    const WEB: &str = "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}, spec: {containers: []}}";
+    const WEB: &str = "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}, \
+        spec: {containers: []}}";
 
     fn policy(rules: &str) -> String {
         format!(
-            "{WEB}\n---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: web, namespace: shop}}, spec: {{podSelector: {{matchLabels: {{app: web}}}}, {rules}}}}}"
+            "{WEB}\n---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: web, \
+             namespace: shop}}, spec: {{podSelector: {{matchLabels: {{app: web}}}}, {rules}}}}}"
         )
     }
 
     fn drawn(before: &str, after: &str) -> Picture {
-        let context = Context { existing: decode("before", before).unwrap(), every_workload: true };
+        let context =
+            Context { existing: decode("before", before).unwrap(), every_workload: true, ..Context::default() };
         let manifests = decode("after", after).unwrap();
         picture(&Workload::of(&manifests[0]).unwrap(), &context.existing, context.afterwards(&manifests))
     }
@@ -220,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_policy_added_beside_a_running_workload_is_compared_with_it() {
-        let context = Context { existing: decode("before", WEB).unwrap(), every_workload: true };
+        let context = Context { existing: decode("before", WEB).unwrap(), every_workload: true, ..Context::default() };
         let added = decode("after", &policy("policyTypes: [Ingress]")).unwrap();
         let picture = picture(&Workload::of(&added[0]).unwrap(), &context.existing, context.afterwards(&added[1..]));
         assert_eq!(told(&picture.ingress), [(ANYONE, EVERY_PORT, Change::Removed)]);

@@ -91,13 +91,11 @@ impl PortSet {
         self.ranges[transport as usize].iter().any(|(first, last)| (*first..=*last).contains(&port))
     }
 
-    /// What is in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         self.combine(other, union)
     }
 
-    /// What is in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         self.combine(other, intersection)

@@ -17,7 +17,6 @@ pub enum Reach {
     Only(Vec<ReachRow>),
 }
 
-/// One allowed connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReachRow {
     /// The other end, in words.
@@ -115,7 +114,8 @@ mod tests {
     fn a_pod_that_no_policy_selects_is_open() {
         assert_eq!(
             ingress(
-                "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: shop}, spec: {podSelector: {matchLabels: {app: other}}}}"
+                "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: shop}, \
+                 spec: {podSelector: {matchLabels: {app: other}}}}"
             ),
             Reach::Open
         );
@@ -124,9 +124,11 @@ mod tests {
     #[test]
     fn policies_add_up_and_name_who_allows_what() {
         let policies = "
-{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny, namespace: shop}, spec: {podSelector: {}}}
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny, namespace: shop}, \
+spec: {podSelector: {}}}
 ---
-{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web, namespace: shop}, spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {}}], ports: [{port: 80}]}]}}";
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web, namespace: shop}, \
+spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {}}], ports: [{port: 80}]}]}}";
         assert_eq!(
             ingress(policies),
             Reach::Only(vec![ReachRow {
@@ -139,7 +141,9 @@ mod tests {
 
     #[test]
     fn a_namespace_chosen_by_its_name_is_called_by_its_name() {
-        let policies = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: shop}, spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: pay}}}]}]}}";
+        let policies = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: shop}, \
+            spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: \
+            pay}}}]}]}}";
         let Reach::Only(rows) = ingress(policies) else { panic!("open") };
         assert_eq!(rows[0].peer, "every pod in pay");
     }
@@ -148,7 +152,8 @@ mod tests {
     fn a_policy_of_another_namespace_does_not_govern() {
         assert_eq!(
             ingress(
-                "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: other}, spec: {podSelector: {}}}"
+                "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p, namespace: other}, \
+                 spec: {podSelector: {}}}"
             ),
             Reach::Open
         );

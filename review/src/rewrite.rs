@@ -175,22 +175,28 @@ spec:
 
     #[test]
     fn what_would_change_elsewhere_too_is_left_alone() {
-        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - &c {name: c, image: 'harbor.example.com/a:1', securityContext: {privileged: true}}\n  initContainers: [*c]\n";
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - &c {name: c, \
+            image: 'harbor.example.com/a:1', securityContext: {privileged: true}}\n  initContainers: [*c]\n";
         assert_eq!(rewritten(text), Err(RewriteError::NotInPlace));
     }
 
     proptest! {
         /// However a manifest is laid out, what comes out means what the patches say, or nothing comes out.
         #[test]
-        fn rewriting_means_what_the_patches_say(flow in any::<bool>(), indent in 1..5usize, context in any::<bool>(), comment in "[ -~]{0,9}") {
+        fn rewriting_means_what_the_patches_say(
+            flow in any::<bool>(), indent in 1..5usize, context in any::<bool>(), comment in "[ -~]{0,9}"
+        ) {
             let pad = " ".repeat(indent);
             let container = match (flow, context) {
-                (true, true) => format!("{pad}- {{name: c, image: 'harbor.example.com/a:1', securityContext: {{runAsUser: 0}}}} # {comment}"),
+                (true, true) => format!("{pad}- {{name: c, image: 'harbor.example.com/a:1', securityContext: \
+                    {{runAsUser: 0}}}} # {comment}"),
                 (true, false) => format!("{pad}- {{name: c, image: 'harbor.example.com/a:1'}} # {comment}"),
-                (false, true) => format!("{pad}- name: c # {comment}\n{pad}  securityContext:\n{pad}   {pad}runAsUser: 0\n{pad}  image: harbor.example.com/a:1"),
+                (false, true) => format!("{pad}- name: c # {comment}\n{pad}  securityContext:\n{pad}   \
+                    {pad}runAsUser: 0\n{pad}  image: harbor.example.com/a:1"),
                 (false, false) => format!("{pad}- name: c # {comment}\n{pad}  image: harbor.example.com/a:1"),
             };
-            let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec:\n{pad}containers:\n{container}\n");
+            let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: \
+                a}}\nspec:\n{pad}containers:\n{container}\n");
             let rewritten = rewritten(&text).unwrap();
             prop_assert!(rewritten.contains(comment.trim_end()), "{rewritten}");
         }

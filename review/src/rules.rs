@@ -6,7 +6,7 @@
 //! 1. Copy the file that is nearest to it, and name it like the id: `group/some-name` is `group_some_name.rs`.
 //! 2. Say in `meaning` what breaking it means, for somebody who has never heard of it, and in `source` where the rule
 //!    comes from: standard, section, version.
-//! 3. Write the check: one [`Problem`] for each field that breaks it, with a way out, and with the edits that mend it
+//! 3. Write the check: one [`Problem`] for each field that breaks it, with a way out, and with the edits that fix it
 //!    where they can be known from the object alone.
 //! 4. Write tests beside it: what breaks it, and the nearest thing that does not.
 //! 5. Add the line to the list, run the tests once with `FAIRWAY_UPDATE=yes` so that `docs/rules.md` names it.
@@ -83,7 +83,6 @@ rules! {
     workload_invalid,
 }
 
-/// Which rules to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Selection {
     /// The Pod Security Standard to judge by.
@@ -142,7 +141,6 @@ pub(crate) struct Scope<'a> {
     objects: Vec<&'a Manifest>,
     /// How many of the objects are under review; they come first.
     under_review: usize,
-    /// What may talk afterwards.
     pub(crate) world: World,
 }
 
@@ -222,9 +220,9 @@ impl Problem {
         Self { severity, path, message, fix, edits: Vec::new() }
     }
 
-    /// Adds the changes that mend it.
+    /// Adds the changes that fix it.
     #[must_use]
-    pub(crate) fn mended_by(mut self, edits: impl IntoIterator<Item = Edit>) -> Self {
+    pub(crate) fn fixed_by(mut self, edits: impl IntoIterator<Item = Edit>) -> Self {
         self.edits.extend(edits);
         self
     }
@@ -307,7 +305,7 @@ fn limited(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.truncate(MOST);
     if more > 0 {
         let message = format!("This rule finds {more} more places in this object, which are not listed.");
-        problems.push(Problem::info("", message, "Mend those that are listed first."));
+        problems.push(Problem::info("", message, "Fix those that are listed first."));
     }
     problems
 }
@@ -335,7 +333,7 @@ pub(crate) mod testing {
         let settings = Settings { trusted_registries: vec!["harbor.example.com".into()], ..Settings::default() };
         review(
             &decode("test", yaml).unwrap(),
-            &Context { existing: Vec::new(), every_workload: true },
+            &Context { every_workload: true, ..Context::default() },
             &settings,
             Selection::default(),
         )
@@ -351,7 +349,8 @@ pub(crate) mod testing {
     pub(crate) fn pod(spec: &str, container: &str) -> String {
         let comma = |text: &str| if text.is_empty() { String::new() } else { format!(", {text}") };
         format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: web, labels: {{app: web}}}}, spec: {{containers: [{{name: c, image: 'harbor.example.com/a:1'{}}}]{}}}}}\n---\n",
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: web, labels: {{app: web}}}}, \
+             spec: {{containers: [{{name: c, image: 'harbor.example.com/a:1'{}}}]{}}}}}\n---\n",
             comma(container),
             comma(spec)
         )
@@ -365,7 +364,7 @@ pub(crate) mod testing {
     }
 
     /// What a patch makes of the first object of `yaml`: that of the first finding of `rule`.
-    pub(crate) fn mended(rule: &str, yaml: &str) -> serde_json::Value {
+    pub(crate) fn fixed(rule: &str, yaml: &str) -> serde_json::Value {
         let finding = reviewed(yaml).findings.into_iter().find(|finding| finding.rule == rule).unwrap();
         let mut object = decode("test", yaml).unwrap()[0].value().clone();
         finding.patch.apply(&mut object);
@@ -400,7 +399,9 @@ mod tests {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rules.md");
         let rows = RULES.iter().map(|rule| format!("| `{}` | {} | {} |\n", rule.id, rule.meaning, rule.source));
         let text = format!(
-            "# What a review looks at\n\nWritten by the tests of the review engine from the rules themselves. How to add a rule: the comment at the top of `review/src/rules.rs`.\n\n| rule | what breaking it means | where it comes from |\n|---|---|---|\n{}",
+            "# What a review looks at\n\nWritten by the tests of the review engine from the rules themselves. How to \
+             add a rule: the comment at the top of `review/src/rules.rs`.\n\n| rule | what breaking it means | where \
+             it comes from |\n|---|---|---|\n{}",
             rows.collect::<String>()
         );
         if std::env::var_os("FAIRWAY_UPDATE").is_some() {

@@ -111,7 +111,9 @@ mod tests {
     use serde_json::json;
 
     fn pod(spec: Value) -> Value {
-        json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a", "creationTimestamp": null }, "spec": spec })
+        json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a", "creationTimestamp": null }, "spec": spec
+        })
     }
 
     fn unknown(spec: Value) -> Vec<String> {
@@ -120,8 +122,13 @@ mod tests {
 
     #[test]
     fn a_field_that_is_spelt_wrong_is_unknown() {
-        let container = json!({ "name": "c", "securityContext": { "runAsNonroot": true }, "resources": { "requests": { "cpu": 1, "memory": "1Gi" } } });
-        let spec = json!({ "containers": [container], "hostnetwork": true, "volumes": [{ "name": "v", "emptyDir": { "sizeLimit": 5 } }] });
+        let container = json!({
+            "name": "c", "securityContext": { "runAsNonroot": true },
+            "resources": { "requests": { "cpu": 1, "memory": "1Gi" } }
+        });
+        let spec = json!({
+            "containers": [container], "hostnetwork": true, "volumes": [{ "name": "v", "emptyDir": { "sizeLimit": 5 } }]
+        });
         assert_eq!(unknown(spec), ["spec.containers[0].securityContext.runAsNonroot", "spec.hostnetwork"]);
     }
 

@@ -11,7 +11,6 @@ use std::fmt;
 /// A manifest that holds a pod spec, with the path that leads there.
 #[derive(Debug, Clone, Copy)]
 pub struct Workload<'a> {
-    /// The object.
     pub manifest: &'a Manifest,
     template_path: &'static str,
     spec_path: &'static str,
@@ -65,7 +64,6 @@ pub(crate) enum ContainerKind {
 
 /// Capabilities that a container should not add.
 pub(crate) struct AddedCapabilities {
-    /// In words.
     pub(crate) names: String,
     /// Path of the list that they are on.
     pub(crate) path: String,
@@ -86,7 +84,6 @@ impl<'a> Container<'a> {
         self.value["name"].as_str().unwrap_or("without a name")
     }
 
-    /// Its image as written.
     pub(crate) fn image(&self) -> &'a str {
         self.value["image"].as_str().unwrap_or_default()
     }
@@ -289,7 +286,9 @@ mod tests {
     use serde_json::json;
 
     fn selecting(kind: (&str, &str), spec: Value) -> Option<String> {
-        let value = json!({ "apiVersion": kind.0, "kind": kind.1, "metadata": { "name": "a", "labels": { "own": "1" } }, "spec": spec });
+        let value = json!({
+            "apiVersion": kind.0, "kind": kind.1, "metadata": { "name": "a", "labels": { "own": "1" } }, "spec": spec
+        });
         let manifest = Manifest::from_value(value).unwrap();
         Workload::of(&manifest).unwrap().selecting_labels().map(|labels| labels.to_string())
     }
@@ -308,7 +307,9 @@ mod tests {
     #[test]
     fn labels_that_a_controller_makes_up_for_each_run_select_nothing_later() {
         let labels = json!({ "controller-uid": "1", "job-name": "a", "batch.kubernetes.io/job-name": "a", "app": "a" });
-        let job = json!({ "selector": { "matchLabels": { "controller-uid": "1" } }, "template": { "metadata": { "labels": labels } } });
+        let job = json!({
+            "selector": { "matchLabels": { "controller-uid": "1" } }, "template": { "metadata": { "labels": labels } }
+        });
         assert_eq!(selecting(("batch/v1", "Job"), job).unwrap(), "app=a");
         assert_eq!(selecting(("v1", "Pod"), json!({})).unwrap(), "own=1");
     }
@@ -317,7 +318,10 @@ mod tests {
     fn declared_ports_are_named_once_and_only_where_a_policy_can_name_them() {
         let port = |number: u32, protocol: &str| json!({ "containerPort": number, "protocol": protocol });
         let ports = json!([port(80, "TCP"), port(80, "TCP"), port(53, "UDP"), port(9, "SCTP")]);
-        let value = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a" }, "spec": { "containers": [{ "ports": ports }] } });
+        let value = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a" },
+            "spec": { "containers": [{ "ports": ports }] }
+        });
         let manifest = Manifest::from_value(value).unwrap();
         let written: Vec<String> =
             Workload::of(&manifest).unwrap().declared_ports().iter().map(ToString::to_string).collect();

@@ -16,13 +16,9 @@ pub(crate) const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// A workload as the network sees it. Written `namespace/name[Kind]`.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// Where it runs.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// Its kind.
     pub kind: String,
-    /// Its pods' labels.
     labels: Labels,
     /// On the host's network: no policy governs it, and no selector matches it.
     host_network: bool,

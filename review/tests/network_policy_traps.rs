@@ -9,13 +9,16 @@ const PODS: &str = "
 ---
 {apiVersion: v1, kind: Namespace, metadata: {name: pay, labels: {team: pay}}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}, spec: {containers: [{name: c, ports: [{name: http, containerPort: 8080}]}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}, spec: {containers: [{name: c, \
+ports: [{name: http, containerPort: 8080}]}]}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: api, namespace: shop, labels: {app: api}}, spec: {containers: [{name: c, ports: [{name: http, containerPort: 9090}]}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: api, namespace: shop, labels: {app: api}}, spec: {containers: [{name: c, \
+ports: [{name: http, containerPort: 9090}]}]}}
 ---
 {apiVersion: v1, kind: Pod, metadata: {name: web, namespace: pay, labels: {app: web}}, spec: {containers: [{name: c}]}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: agent, namespace: shop, labels: {app: api}}, spec: {hostNetwork: true, containers: [{name: c}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: agent, namespace: shop, labels: {app: api}}, spec: {hostNetwork: true, \
+containers: [{name: c}]}}
 ";
 
 /// What may reach `shop/api` under policies of the namespace shop, each given by its spec.
@@ -33,7 +36,10 @@ fn reached_by_api(specs: &[&str]) -> Vec<String> {
 
 fn lines(specs: &[&str]) -> Vec<String> {
     let policies = specs.iter().enumerate().map(|(index, spec)| {
-        format!("---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p{index}, namespace: shop}}, spec: {spec}}}\n")
+        format!(
+            "---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p{index}, \
+            namespace: shop}}, spec: {spec}}}\n"
+        )
     });
     let manifests = decode("test", &format!("{PODS}{}", policies.collect::<String>())).unwrap();
     connections(&World::new(&manifests)).iter().map(ToString::to_string).collect()
@@ -111,7 +117,8 @@ fn a_peer_with_only_a_pod_selector_means_the_policys_own_namespace() {
 
 #[test]
 fn a_namespace_always_has_the_label_with_its_name() {
-    let spec = "{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: pay}}}]}]}";
+    let spec = "{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: \
+        pay}}}]}]}";
     assert_eq!(reaching_api(&[spec]), ["pay/web[Pod] All Connections"]);
     // Its name is no label by itself.
     let spec = "{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {name: pay}}}]}]}";
@@ -141,7 +148,8 @@ fn policies_add_up_and_nothing_subtracts() {
 
 #[test]
 fn an_exception_can_be_let_in_again_by_another_rule() {
-    let spec = "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]}, {from: [{ipBlock: {cidr: 10.1.0.0/16}}]}]}";
+    let spec = "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]}, {from: \
+        [{ipBlock: {cidr: 10.1.0.0/16}}]}]}";
     assert_eq!(reaching_api(&[spec]), ["10.0.0.0-10.255.255.255 All Connections"]);
 }
 
@@ -156,7 +164,8 @@ fn both_ends_must_allow() {
 #[test]
 fn pods_on_the_hosts_network_are_not_governed_and_no_selector_matches_them() {
     let lines = lines(&[
-        "{podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{podSelector: {}}]}], egress: [{to: [{podSelector: {}}]}]}",
+        "{podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{podSelector: {}}]}], egress: [{to: \
+         [{podSelector: {}}]}]}",
     ]);
     assert!(lines.contains(&"0.0.0.0-255.255.255.255 => shop/agent[Pod] : All Connections".to_owned()));
     assert!(!lines.iter().any(|line| line.starts_with("shop/agent[Pod] => shop/web[Pod]")));

@@ -27,8 +27,8 @@ const RULES: &[(&str, &str)] = &[
     ("windowshostprocess", "pss/windows-host-process"),
 ];
 
-/// Rules whose findings cannot be mended without knowing what the volume is for.
-const NOT_MENDABLE: &[&str] = &["pss/host-path", "pss/volume-types"];
+/// Rules whose findings cannot be fixed without knowing what the volume is for.
+const NOT_FIXABLE: &[&str] = &["pss/host-path", "pss/volume-types"];
 
 struct Fixture {
     name: String,
@@ -89,7 +89,8 @@ fn what_a_version_changed_is_judged_as_it_was_before_and_as_it_is_since() {
     let sysctl = |name: &str| format!("securityContext: {{sysctls: [{{name: {name}, value: '1'}}]}}");
     let finds = |spec: &str, rule: &str, version: &str| {
         let pod = format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{name: c, image: a}}], {spec}}}}}"
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: a}}, spec: {{containers: [{{name: c, image: a}}], \
+             {spec}}}}}"
         );
         let selection = Selection {
             pod_security_version: version.parse().unwrap(),
@@ -113,11 +114,11 @@ fn what_a_version_changed_is_judged_as_it_was_before_and_as_it_is_since() {
 }
 
 #[test]
-fn every_failing_fixture_is_mended_but_for_volumes() {
+fn every_failing_fixture_is_fixed_but_for_volumes() {
     for fixture in fixtures("fail") {
         let manifests = decode(&fixture.name, &fixture.text).unwrap();
         let fixed = fix(&manifests, &Context::default(), &Settings::default(), fixture.selection);
         let left: Vec<&str> = fixed.report.findings.iter().map(|finding| finding.rule.as_str()).collect();
-        assert!(left.iter().all(|rule| NOT_MENDABLE.contains(rule)), "{}: {left:?}", fixture.name);
+        assert!(left.iter().all(|rule| NOT_FIXABLE.contains(rule)), "{}: {left:?}", fixture.name);
     }
 }

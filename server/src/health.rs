@@ -13,7 +13,6 @@ use std::time::Duration;
 /// Probes give up after a second or two by default.
 const PATIENCE: Duration = Duration::from_millis(900);
 
-/// The process is alive.
 pub async fn healthz() -> &'static str {
     "alive\n"
 }
@@ -41,5 +40,5 @@ async fn answer<T, E: Display>(part: &str, asked: impl Future<Output = Result<T,
         Ok(Err(error)) => tracing::warn!(part, %error, "not ready"),
         Err(_) => tracing::warn!(part, "no answer in time"),
     }
-    "away"
+    "unavailable"
 }

@@ -1,9 +1,9 @@
 //! The OpenID provider: authorization code flow with PKCE (OpenID Connect Core 1.0, RFC 7636), with the
 //! checks that the library leaves to its caller.
 
-use crate::config::Oidc;
+use crate::config::IdentityProviderSettings;
 use app::actor::Profile;
-use app::ports::{IdentityProvider, PendingSignIn, ProviderError, SignedIn};
+use app::ports::{Finished, IdentityProvider, PendingSignIn, ProviderError, SignedIn};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use openidconnect::core::{
@@ -18,10 +18,13 @@ use openidconnect::{
     ProviderMetadataWithLogout, RedirectUrl, RefreshToken, RequestTokenError, Scope, SignatureVerificationError,
     StandardErrorResponse, StandardTokenResponse, SubjectIdentifier, TokenResponse, UserInfoClaims,
 };
+use reqwest::Certificate;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::RwLock;
 use url::Url;
@@ -78,29 +81,45 @@ type Client = openidconnect::Client<
     EndpointMaybeSet,
 >;
 
+/// The scope that some providers want before they give a refresh token (OpenID Connect Core 1.0, 11).
+const OFFLINE_ACCESS: &str = "offline_access";
+
 /// What discovery said, and when.
 struct Discovered {
     client: Client,
+    /// The scopes that the provider names; it need not name any.
+    scopes: Option<Vec<String>>,
     end_session: Option<Url>,
     at: Instant,
 }
 
 /// A provider found by discovery (OpenID Connect Discovery 1.0).
 pub struct OpenIdProvider {
-    settings: Oidc,
+    settings: IdentityProviderSettings,
     redirect: RedirectUrl,
     after_sign_out: PostLogoutRedirectUrl,
     http: reqwest::Client,
     discovered: RwLock<Option<Arc<Discovered>>>,
+    /// Whether a sign-in without `offline_access` has shown that no refresh token comes without it.
+    needs_offline_access: AtomicBool,
+    /// Whether the provider has refused a sign-in that asked for it.
+    refuses_offline_access: AtomicBool,
 }
 
 impl OpenIdProvider {
     /// Prepares a client; the provider is asked only when needed, so that the portal starts without it.
     ///
     /// # Errors
-    /// When the public address cannot be used for redirects.
-    pub fn new(settings: Oidc, public_url: &Url) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
+    /// When the public address cannot be used for redirects, or the certificates are none.
+    pub fn new(settings: IdentityProviderSettings, public_url: &Url) -> anyhow::Result<Self> {
+        let authorities = settings.authorities.as_deref().map(|pem| Certificate::from_pem_bundle(pem.as_bytes()));
+        let builder = reqwest::Client::builder();
+        let builder = authorities
+            .transpose()?
+            .into_iter()
+            .flatten()
+            .fold(builder, |builder, authority| builder.add_root_certificate(authority));
+        let http = builder
             // The provider's answers never send us elsewhere: a redirect here is somebody's mistake or attack.
             .redirect(reqwest::redirect::Policy::none())
             // A connection that was kept may be closed at the moment it is used again, and a code works only once.
@@ -114,6 +133,8 @@ impl OpenIdProvider {
             after_sign_out: PostLogoutRedirectUrl::from_url(public_url.join("/")?),
             http,
             discovered: RwLock::new(None),
+            needs_offline_access: AtomicBool::new(false),
+            refuses_offline_access: AtomicBool::new(false),
         })
     }
 
@@ -141,16 +162,18 @@ impl OpenIdProvider {
             .map_err(|error| ProviderError::Refused(error.to_string()))?;
         let metadata = ProviderMetadataWithLogout::discover_async(issuer, &self.http)
             .await
-            .map_err(|error| ProviderError::Away(format!("{error:?}")))?;
+            .map_err(|error| ProviderError::Unavailable(format!("{error:?}")))?;
         let end_session = metadata.additional_metadata().end_session_endpoint.as_ref().map(|url| url.url().clone());
-        let secret = self.settings.client_secret.as_ref().map(|secret| ClientSecret::new(secret.expose().to_owned()));
+        let scopes = metadata.scopes_supported().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect());
+        let secret =
+            self.settings.client_secret.as_ref().map(|secret| ClientSecret::new(secret.expose_secret().to_owned()));
         let client = openidconnect::Client::from_provider_metadata(
             metadata,
             ClientId::new(self.settings.client_id.clone()),
             secret,
         )
         .set_redirect_uri(self.redirect.clone());
-        Ok(Discovered { client, end_session, at: Instant::now() })
+        Ok(Discovered { client, scopes, end_session, at: Instant::now() })
     }
 
     /// Verifies the ID token; where its key is not known, looks at the provider's keys again once.
@@ -180,7 +203,7 @@ impl OpenIdProvider {
         request.request_async(&self.http).await.map(Some).map_err(|error| match error {
             openidconnect::UserInfoError::ClaimsVerification(cause) => ProviderError::Refused(cause.to_string()),
             // Anything but a wrong answer is a provider with a bad moment.
-            other => ProviderError::Away(other.to_string()),
+            other => ProviderError::Unavailable(other.to_string()),
         })
     }
 
@@ -326,7 +349,37 @@ fn token_error<E: std::error::Error + 'static>(
         RequestTokenError::ServerResponse(answer) if *answer.error() == CoreErrorResponseType::InvalidGrant => {
             ProviderError::Refused(answer.to_string())
         }
-        other => ProviderError::Away(other.to_string()),
+        // The provider has a bad moment and says so (RFC 6749, 4.1.2.1).
+        RequestTokenError::ServerResponse(answer) if BAD_MOMENT.contains(&answer.error().as_ref()) => {
+            ProviderError::Unavailable(answer.to_string())
+        }
+        RequestTokenError::ServerResponse(answer) => ProviderError::NotAccepted(answer.error().as_ref().to_owned()),
+        other => ProviderError::Unavailable(other.to_string()),
+    }
+}
+
+/// Codes that say nothing of the portal or the person.
+const BAD_MOMENT: [&str; 2] = ["server_error", "temporarily_unavailable"];
+
+impl OpenIdProvider {
+    /// The scopes to ask for: of those in the settings, the ones that the provider has, as others are refused.
+    /// `offline_access` only where no refresh token comes without it: providers may keep it from people who can sign
+    /// in.
+    fn scopes_of(&self, found: &Discovered) -> Vec<String> {
+        let is_known = |scope: &str| found.scopes.as_ref().is_none_or(|known| known.iter().any(|one| one == scope));
+        let wants_offline_access =
+            self.needs_offline_access.load(Ordering::Relaxed) && !self.refuses_offline_access.load(Ordering::Relaxed);
+        let is_needed = |scope: &str| scope != OFFLINE_ACCESS || wants_offline_access;
+        self.settings.scopes.iter().filter(|scope| is_known(scope) && is_needed(scope)).cloned().collect()
+    }
+
+    /// Whether asking for `offline_access` may still bring a refresh token.
+    fn may_ask_for_offline_access(&self, found: &Discovered) -> bool {
+        let is_set = self.settings.scopes.iter().any(|scope| scope == OFFLINE_ACCESS);
+        let is_refused = self.refuses_offline_access.load(Ordering::Relaxed);
+        is_set
+            && !is_refused
+            && found.scopes.as_ref().is_none_or(|known| known.iter().any(|scope| scope == OFFLINE_ACCESS))
     }
 }
 
@@ -339,9 +392,11 @@ impl IdentityProvider for OpenIdProvider {
             .client
             .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
             .set_pkce_challenge(challenge);
+        let scopes = self.scopes_of(&found);
+        let offline_access = scopes.iter().any(|scope| scope == OFFLINE_ACCESS);
         // `openid` is always asked for by the library.
-        for scope in self.settings.scopes.iter().filter(|scope| *scope != "openid") {
-            request = request.add_scope(Scope::new(scope.clone()));
+        for scope in scopes.into_iter().filter(|scope| scope != "openid") {
+            request = request.add_scope(Scope::new(scope));
         }
         let (url, state, nonce) = request.url();
         Ok((
@@ -350,11 +405,12 @@ impl IdentityProvider for OpenIdProvider {
                 state: state.into_secret(),
                 nonce: nonce.secret().clone(),
                 pkce_verifier: verifier.into_secret(),
+                offline_access,
             },
         ))
     }
 
-    async fn finish(&self, code: String, pending: PendingSignIn) -> Result<SignedIn, ProviderError> {
+    async fn finish(&self, code: String, pending: PendingSignIn) -> Result<Finished, ProviderError> {
         let found = self.discovered().await?;
         let request = found
             .client
@@ -364,11 +420,20 @@ impl IdentityProvider for OpenIdProvider {
             .set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier))
             .request_async(&self.http)
             .await
-            .map_err(token_error)?;
+            .map_err(token_error);
+        if pending.offline_access && matches!(tokens, Err(ProviderError::NotAccepted(_))) {
+            self.refuses_offline_access.store(true, Ordering::Relaxed);
+            return Ok(Finished::BeginAgain);
+        }
+        let tokens = tokens?;
         let nonce = Nonce::new(pending.nonce);
         let claims = self.verify(&tokens, NonceCheck::Equals(&nonce)).await?;
         let refresh_token = tokens.refresh_token().map(|token| token.secret().clone());
-        self.signed_in(&tokens, &claims, refresh_token).await
+        if refresh_token.is_none() && !pending.offline_access && self.may_ask_for_offline_access(&found) {
+            self.needs_offline_access.store(true, Ordering::Relaxed);
+            return Ok(Finished::BeginAgain);
+        }
+        self.signed_in(&tokens, &claims, refresh_token).await.map(Box::new).map(Finished::SignedIn)
     }
 
     async fn refresh(&self, signed_in: &SignedIn) -> Result<SignedIn, ProviderError> {
@@ -405,7 +470,7 @@ impl IdentityProvider for OpenIdProvider {
 
     async fn check(&self) -> Result<(), ProviderError> {
         let url = format!("{}/.well-known/openid-configuration", self.settings.issuer.as_str().trim_end_matches('/'));
-        let answer = self.http.get(url).send().await.map_err(|error| ProviderError::Away(error.to_string()))?;
-        answer.error_for_status().map(drop).map_err(|error| ProviderError::Away(error.to_string()))
+        let answer = self.http.get(url).send().await.map_err(|error| ProviderError::Unavailable(error.to_string()))?;
+        answer.error_for_status().map(drop).map_err(|error| ProviderError::Unavailable(error.to_string()))
     }
 }

@@ -3,9 +3,11 @@
 pub mod cluster;
 pub mod commands;
 pub mod config;
+pub mod connections;
 pub mod health;
 pub mod identity_provider;
 pub mod mailer;
+pub mod rego_workers;
 pub mod router;
 pub mod serve;
 pub mod sessions;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use secrecy::ExposeSecret;
 use std::time::Duration;
 
 /// How long the server may take for each thing it is told.
@@ -23,7 +24,7 @@ impl SmtpMailer {
     /// # Errors
     /// When this machine's certificates cannot be used.
     pub fn new(settings: MailServer) -> anyhow::Result<Self> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(settings.url.expose())?;
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(settings.url.expose_secret())?;
         Ok(Self { from: settings.from, transport: transport.timeout(Some(PATIENCE)).build() })
     }
 
@@ -62,7 +63,7 @@ impl Mailer for SmtpMailer {
             Err(error) if error.status().is_some_and(|code| u16::from(code) != 421) => {
                 Err(MailError::Refused(answered(&error)))
             }
-            Err(error) => Err(MailError::Away(answered(&error))),
+            Err(error) => Err(MailError::Unavailable(answered(&error))),
         }
     }
 }

@@ -1,8 +1,12 @@
 //! The `fairway` binary.
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use server::commands::Command;
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Self-service portal for a security-hardened Kubernetes platform.
 #[derive(Parser)]

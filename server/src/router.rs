@@ -1,27 +1,33 @@
 //! The router: pages, forms, files, and the layers every request passes.
 
 use crate::config::Config;
+use crate::connections::Routers;
 use crate::health::{healthz, readyz};
 use crate::sessions::{self, PgSessionStore};
 use app::actor::Actor;
-use app::audit::{Action, Phase, is_recorded, recorded};
+use app::audit::{is_recorded, record_refusal};
 use app::error::AppError;
+use app::point_of_no_return::PointOfNoReturn;
 use app::state::AppState;
 use app::{App, form_routes, shell, show_failures};
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use http_body_util::BodyExt;
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
+use record::{Event, Failure};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
-use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -43,20 +49,37 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// Longest path that the record keeps of a refused request.
 const LONGEST_PATH: usize = 200;
 
-/// Requests handled at once; more wait.
-const CONCURRENCY: usize = 512;
-
 /// Builds the site. `writes` gets every request that may change something, so that the process can wait
 /// for them when it stops.
-pub fn router(config: &Config, state: AppState, writes: TaskTracker) -> Router {
+pub fn routers(config: &Config, state: AppState, writes: TaskTracker) -> Routers {
     let store = PgSessionStore::new(state.database.clone(), config.sessions);
-    let identify = sessions::Identify { state: state.clone(), store: Arc::new(store.clone()), limits: config.sessions };
+    let authenticate =
+        sessions::Authenticate { state: state.clone(), store: Arc::new(store.clone()), limits: config.sessions };
     let session_layer = SessionManagerLayer::new(store)
         .with_name("__Host-fairway")
         .with_secure(true)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_expiry(Expiry::OnSessionEnd);
+    // From the outside in. In one stack: each call of `layer` would put another box around every route, and every request
+    // clones what is in them.
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(state.clone(), show_failures))
+        .layer(from_fn_with_state(config.connections.body, read_body))
+        .layer(from_fn_with_state(Arc::new(Semaphore::new(config.connections.at_once)), in_turn))
+        .layer(from_fn_with_state(writes, run_to_the_end))
+        .layer(from_fn_with_state(state.clone(), show_failures))
+        .layer(session_layer)
+        .layer(from_fn_with_state(authenticate, sessions::authenticate));
+    let site = site(&state).layer(layers);
+    let health = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
+    let all = Router::new().merge(site).merge(health.clone()).merge(files(config)).with_state(state.clone());
+    let is_https = config.public_url.scheme() == "https";
+    Routers { site: layered(all, is_https), health: layered(health.with_state(state), is_https) }
+}
+
+/// The pages and forms, for a request that carries whose it is: without sessions, files, and the layers around them.
+pub fn site(state: &AppState) -> Router<AppState> {
     let pages = generate_route_list(App);
     let context = {
         let state = state.clone();
@@ -66,28 +89,19 @@ pub fn router(config: &Config, state: AppState, writes: TaskTracker) -> Router {
         let state = state.clone();
         move || shell(&state)
     };
-    let site = Router::new()
-        .leptos_routes_with_context(&state, pages, context, document)
+    let layers = ServiceBuilder::new()
+        // Here the person is known and the page says so; outside, failures to find out are shown.
+        .layer(from_fn_with_state(state.clone(), show_failures))
+        .layer(from_fn_with_state(state.clone(), record_refusals))
+        .layer(from_fn(require_sign_in))
+        .layer(map_response(name_too_large));
+    Router::new()
+        .leptos_routes_with_context(state, pages, context, document)
         .merge(form_routes())
         .merge(sessions::routes())
         .fallback(not_found)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
-        .layer(map_response(name_too_large))
-        .layer(from_fn(require_sign_in))
-        .layer(from_fn_with_state(state.clone(), record_refusals))
-        // Twice: here the person is known and the page says so; outside, failures to find out are shown.
-        .layer(from_fn_with_state(state.clone(), show_failures))
-        .layer(from_fn_with_state(identify, sessions::identify))
-        .layer(session_layer)
-        .layer(from_fn_with_state(state.clone(), show_failures))
-        .layer(from_fn_with_state(writes, run_to_the_end));
-    let all = Router::new()
-        .merge(site)
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .merge(files(config))
-        .with_state(state);
-    layered(all, config.public_url.scheme() == "https")
+        .layer(layers)
 }
 
 /// Puts the layers of every request around a router, from the outside in.
@@ -119,7 +133,6 @@ fn layered(router: Router, https: bool) -> Router {
                 .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/wasm"))),
         )
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(40)))
-        .layer(GlobalConcurrencyLimitLayer::new(CONCURRENCY))
         .layer(CsrfLayer::new());
     router.layer(layers)
 }
@@ -143,17 +156,71 @@ async fn not_found() -> AppError {
     AppError::NotFound
 }
 
-/// A browser that goes away, or a deadline, ends the request that it belongs to. A write must not stop half
-/// way, with its outcome unrecorded: it runs on by itself, and only the answer is lost.
+/// Reads all of a body before anything waits for it: whoever sends slowly takes no place among the requests that are
+/// handled.
+async fn read_body(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match tokio::time::timeout(deadline, whole(body)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, bytes.into())).await,
+        Ok(Err(refused)) => refused,
+        Err(_) => AppError::TooSlow.into_response(),
+    }
+}
+
+/// All of a body in one piece: kept as it came, each byte could have a buffer of its own.
+async fn whole(mut body: Body) -> Result<Vec<u8>, Response> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // Whoever sent it is gone, or speaks no HTTP.
+        let frame = frame.map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > BODY_LIMIT {
+            return Err(AppError::TooLarge.into_response());
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// Lets so many requests be handled at once, and the others wait. tower's layer for it would give a request its turn
+/// before its body is read.
+async fn in_turn(State(turns): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    // Nothing closes it.
+    let _turn = turns.acquire_owned().await;
+    next.run(request).await
+}
+
+/// A browser that goes away, or a deadline, ends the request that it belongs to. A write must not stop half way, with
+/// its outcome unrecorded: once it has begun it runs on by itself, and only the answer is lost.
 async fn run_to_the_end(State(writes): State<TaskTracker>, request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }
     let span = tracing::Span::current();
-    writes.spawn(next.run(request).instrument(span)).await.unwrap_or_else(|error| {
+    let point = PointOfNoReturn::default();
+    let task = writes.spawn(point.clone().of(next.run(request)).instrument(span));
+    let _dropped_with_us = DropUnlessPassed { point, task: task.abort_handle() };
+    task.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a write broke");
         AppError::Internal.into_response()
     })
+}
+
+/// Ends a request with whoever waits for it, while it may.
+struct DropUnlessPassed {
+    point: PointOfNoReturn,
+    task: AbortHandle,
+}
+
+impl Drop for DropUnlessPassed {
+    fn drop(&mut self) {
+        if self.point.drop_request() {
+            self.task.abort();
+        }
+    }
 }
 
 /// Headers by which proxies speak of identity, and the reference that we give ourselves.
@@ -208,8 +275,8 @@ async fn require_sign_in(request: Request, next: Next) -> Response {
 }
 
 /// What somebody asked for and was refused by the portal itself is recorded: it says as much as what was done. That is
-/// every write that was not theirs or came too late, unless it stands in the record already, and every look at what administrators and
-/// auditors see.
+/// every write that was not theirs or came too late, unless it stands in the record already, and every look at what
+/// administrators and auditors see.
 async fn record_refusals(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let is_write = !request.method().is_safe();
     // Of a page only which one it is: whoever made the link chose the rest, and the record keeps it for good.
@@ -222,36 +289,54 @@ async fn record_refusals(State(state): State<AppState>, request: Request, next: 
     let response = next.run(request).await;
     let Some(actor) = actor else { return response };
     let code = match response.extensions().get::<AppError>() {
-        Some(error @ (AppError::NotFound | AppError::Conflict { .. } | AppError::ClusterRefused { .. }))
-            if is_write =>
-        {
-            error.code()
-        }
+        Some(
+            error @ (AppError::NotFound
+            | AppError::Refused(_)
+            | AppError::ClusterRefused { .. }
+            | AppError::WebhookFailed(_)),
+        ) if is_write => error.code(),
         // Pages say it by their status alone.
         None if response.status() == StatusCode::NOT_FOUND && path.starts_with("/admin") => AppError::NotFound.code(),
         _ => return response,
     };
-    if let Err(error) = record_refusal(&state, &actor, &path, code).await {
+    // Whoever tries and hangs up at once is recorded as well.
+    if !PointOfNoReturn::pass() {
+        return response;
+    }
+    if let Err(error) = record_request(&state, &actor, path, code).await {
         tracing::warn!(%error, "a refusal could not be recorded");
     }
     response
 }
 
-async fn record_refusal(state: &AppState, actor: &Actor, path: &str, code: &str) -> Result<(), AppError> {
+/// Records a refused request, unless something else already stands in the record under its reference.
+async fn record_request(state: &AppState, actor: &Actor, path: String, code: &str) -> Result<(), AppError> {
     if is_recorded(&state.database, &actor.request_id).await? {
         return Ok(());
     }
-    let detail = serde_json::json!({ "path": path, "code": code });
-    recorded(state, actor, Action::RequestRefuse, Phase::Refused, "Request//", detail).await
+    let failure = Failure { code: code.to_owned(), message: String::new() };
+    record_refusal(state, actor, &Event::RequestRefuse { path }, failure).await
 }
 
 /// Counts requests and their time, by method and status; paths would be too many.
 async fn measure(request: Request, next: Next) -> Response {
-    let method = request.method().to_string();
+    let method = method_label(request.method());
     let began = Instant::now();
     let response = next.run(request).await;
-    let labels = [("method", method), ("status", response.status().as_u16().to_string())];
+    let labels = [("method", method.to_owned()), ("status", response.status().as_u16().to_string())];
     metrics::counter!("fairway_requests_total", &labels).increment(1);
     metrics::histogram!("fairway_request_seconds", &labels).record(began.elapsed().as_secs_f64());
     response
+}
+
+/// A label of metrics: one of a closed set, as anybody may send a method that nobody has heard of.
+fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "OPTIONS" => "OPTIONS",
+        "PUT" | "PATCH" | "DELETE" => "write",
+        _ => "other",
+    }
 }

@@ -1,10 +1,11 @@
 //! The webhook that takes the head of the record once a day, and keeps it where the database's owner cannot reach.
 
 use crate::config::HeadsWebhook;
-use app::audit::chain::Head;
-use app::ports::{Witness, WitnessError};
+use app::ports::{HeadPublisher, HeadPublisherError};
 use async_trait::async_trait;
+use record::Head;
 use reqwest::header::CONTENT_TYPE;
+use secrecy::ExposeSecret;
 use serde_json::json;
 use std::time::Duration;
 
@@ -33,25 +34,25 @@ impl Webhook {
 }
 
 #[async_trait]
-impl Witness for Webhook {
+impl HeadPublisher for Webhook {
     fn host(&self) -> &str {
         &self.host
     }
 
     /// `head` is as `fairway audit verify --heads` reads it.
-    async fn tell(&self, day: &str, head: &Head) -> Result<(), WitnessError> {
+    async fn publish(&self, day: &str, head: &Head) -> Result<(), HeadPublisherError> {
         let request = self.http.post(self.settings.url.clone());
         let request = match &self.settings.token {
-            Some(token) => request.bearer_auth(token.expose()),
+            Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
         };
         let body = json!({ "day": day, "head": head.to_string() }).to_string();
         let sent = request.header(CONTENT_TYPE, "application/json").body(body).send().await;
         // An address may hold a secret of its own.
-        let answer = sent.map_err(|error| WitnessError(error.without_url().to_string()))?;
+        let answer = sent.map_err(|error| HeadPublisherError(error.without_url().to_string()))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
-            status => Err(WitnessError(format!("it answered {status}"))),
+            status => Err(HeadPublisherError(format!("it answered {status}"))),
         }
     }
 }

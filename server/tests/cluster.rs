@@ -5,7 +5,7 @@
 mod parts;
 
 use app::access::{KubeIdentity, Subject};
-use app::ports::{Cluster, ClusterError, Right, Run};
+use app::ports::{ClusterAccess, ClusterApply, ClusterError, ClusterInventory, Right, Run};
 use parts::{client, cluster, identity, told};
 use review::Manifest;
 use serde_json::{Value, json};
@@ -124,13 +124,13 @@ async fn a_dry_run_stores_nothing_and_an_apply_stores_the_object_under_our_name(
 async fn a_review_sees_the_namespace_as_the_person_does_and_the_policies_of_the_cluster() {
     let cluster = cluster().await;
     filled(&cluster).await;
-    let around = cluster.surroundings(&dana(), "shop").await.unwrap();
+    let around = cluster.namespace_snapshot(&dana(), "shop").await.unwrap();
     assert_eq!(around.unread, Vec::<String>::new());
     let kinds: Vec<&str> = around.objects.iter().map(|object| object.object().kind.as_str()).collect();
     for kind in ["Namespace", "ConstraintTemplate", "K8sRequireNetworkPolicy", "K8sResourceRequests"] {
         assert!(kinds.contains(&kind), "{kind} is not in {kinds:?}");
     }
-    let elsewhere = cluster.surroundings(&identity("pia", &["team-pay"]), "shop").await.unwrap();
+    let elsewhere = cluster.namespace_snapshot(&identity("pia", &["team-pay"]), "shop").await.unwrap();
     assert!(elsewhere.unread.contains(&"networkpolicies of shop".to_owned()), "{:?}", elsewhere.unread);
     assert!(elsewhere.objects.iter().all(|object| object.object().kind != "NetworkPolicy"));
 }
@@ -212,10 +212,10 @@ async fn a_subnamespace_is_asked_for_as_the_person() {
 async fn an_api_server_that_is_not_there_is_away_even_for_a_write() {
     let nowhere = kube::Config::new("https://127.0.0.1:1".parse().unwrap());
     let cluster = KubeCluster::start(kube::Client::try_from(nowhere).unwrap());
-    assert!(matches!(cluster.check().await, Err(ClusterError::Away(_))));
+    assert!(matches!(cluster.check().await, Err(ClusterError::Unavailable(_))));
     let write = apply(&cluster, &dana(), &policy("x"), Run::Real).await;
-    assert!(matches!(write, Err(ClusterError::Away(_))), "{write:?}");
-    assert!(matches!(cluster.namespace("shop"), Err(ClusterError::Away(_))));
+    assert!(matches!(write, Err(ClusterError::Unavailable(_))), "{write:?}");
+    assert!(matches!(cluster.namespace("shop"), Err(ClusterError::Unavailable(_))));
 }
 
 /// Waits until the watch caches show something.

@@ -26,9 +26,15 @@ fn review(arguments: &[&str], manifest: &str) -> (i32, Value) {
     (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap_or_default())
 }
 
-const RISKY: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\nspec:\n  containers:\n  - {name: web, image: 'nginx:latest', securityContext: {privileged: true}}\n";
+const RISKY: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, \
+    namespace: shop}\nspec:\n  containers:\n  - {name: web, image: 'nginx:latest', \
+    securityContext: {privileged: true}}\n";
 
-const SAFE: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\nspec:\n  securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}\n  containers:\n  - name: web\n    image: harbor.example.com/shop/web:1\n    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}\n";
+const SAFE: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, \
+    namespace: shop}\nspec:\n  securityContext: {runAsNonRoot: true, \
+    seccompProfile: {type: RuntimeDefault}}\n  containers:\n  - name: web\n    image: \
+    harbor.example.com/shop/web:1\n    securityContext: {allowPrivilegeEscalation: false, \
+    capabilities: {drop: [ALL]}}\n";
 
 #[test]
 fn a_review_that_denies_exits_with_1_and_says_what_is_wrong_where() {
@@ -90,7 +96,12 @@ fn a_database_that_is_not_there_is_named_without_its_password() {
 
 #[test]
 fn connections_are_listed_as_text_and_as_json() {
-    let pods = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: []}}\n---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: api, namespace: shop}, spec: {template: {metadata: {labels: {app: api}}, spec: {containers: []}}}}\n---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: api, namespace: shop}, spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 80}, {port: 443}]}]}}\n";
+    let pods = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, \
+        spec: {containers: []}}\n---\n{apiVersion: apps/v1, kind: Deployment, metadata: {name: api, namespace: shop}, \
+        spec: {template: {metadata: {labels: {app: api}}, spec: {containers: []}}}}\n---\n{apiVersion: \
+        networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: api, namespace: shop}, spec: {podSelector: {}, \
+        policyTypes: [Ingress, Egress], ingress: [{from: [{namespaceSelector: {}}], ports: [{port: 80}, \
+        {port: 443}]}]}}\n";
     let output = fairway(&["connections", "-"], &[], pods);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -104,7 +115,9 @@ fn connections_are_listed_as_text_and_as_json() {
 
 #[test]
 fn connections_that_depend_on_unknown_labels_are_said_to() {
-    let policy = "{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: []}}\n---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: shop}}}]}]}}";
+    let policy = "{apiVersion: v1, kind: Pod, metadata: {name: web}, \
+        spec: {containers: []}}\n---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, \
+        spec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: shop}}}]}]}}";
     let said = String::from_utf8(fairway(&["connections", "-"], &[], policy).stderr).unwrap();
     assert!(said.contains("labels that are not known of default"), "{said}");
 }
@@ -112,10 +125,14 @@ fn connections_that_depend_on_unknown_labels_are_said_to() {
 #[test]
 fn what_a_change_opens_and_closes_is_listed() {
     let folder = Folder::new("effect");
-    let pods = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: []}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: api, labels: {app: api}}, spec: {containers: []}}\n---\n";
+    let pods = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, \
+        spec: {containers: []}}\n---\n{apiVersion: v1, kind: Pod, metadata: {name: api, labels: {app: api}}, \
+        spec: {containers: []}}\n---\n";
     let policy = |port: u16| {
         format!(
-            "{pods}{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: api}}, spec: {{podSelector: {{matchLabels: {{app: api}}}}, ingress: [{{from: [{{podSelector: {{}}}}], ports: [{{port: {port}}}]}}]}}}}"
+            "{pods}{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: api}}, \
+             spec: {{podSelector: {{matchLabels: {{app: api}}}}, ingress: [{{from: [{{podSelector: {{}}}}], \
+             ports: [{{port: {port}}}]}}]}}}}"
         )
     };
     let (before, after) = (folder.write("before.yaml", &policy(80)), folder.write("after.yaml", &policy(81)));
@@ -183,14 +200,14 @@ fn findings_name_file_and_line_in_text_and_in_sarif() {
 }
 
 #[test]
-fn fix_writes_what_can_be_mended_and_reports_what_is_left() {
+fn fix_writes_what_can_be_fixed_and_reports_what_is_left() {
     let folder = Folder::new("fix");
     folder.write("web.yaml", &format!("# The shop.\n{RISKY}"));
     folder.write("fine.yaml", "# untouched\n{apiVersion: v1, kind: Service, metadata: {name: a},    spec: {}}\n");
     let output = fairway(&["review", "--fix", &folder.path("")], &[], "");
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1), "the tag is left: {said}");
-    assert!(said.contains("mended.") && said.contains("image/forbidden-tag") && !said.contains("pss/"), "{said}");
+    assert!(said.contains("fixed.") && said.contains("image/forbidden-tag") && !said.contains("pss/"), "{said}");
     let written = folder.read("web.yaml");
     assert!(written.starts_with("# The shop.\n") && written.contains("privileged: false"), "{written}");
     assert!(folder.read("fine.yaml").contains("},    spec"));
@@ -199,7 +216,8 @@ fn fix_writes_what_can_be_mended_and_reports_what_is_left() {
 #[test]
 fn what_is_left_after_a_fix_is_named_on_the_lines_of_the_new_text() {
     let folder = Folder::new("lines");
-    let two = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: a\n    image: nginx:1\n  - name: b\n    image: nginx:latest\n";
+    let two = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: a\n    image: \
+        nginx:1\n  - name: b\n    image: nginx:latest\n";
     let file = folder.write("web.yaml", two);
     let said = text(&fairway(&["review", "--fix", &file], &[], ""));
     let written = folder.read("web.yaml");
@@ -223,7 +241,8 @@ fn links_in_a_folder_are_not_followed() {
 fn text_of_manifests_cannot_command_the_terminal_or_the_pipeline() {
     let name = r#"a\n::error::spoofed\e[2J"#;
     let pod = format!(
-        "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [{{name: \"{name}\", image: 'a:latest'}}]}}\n"
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [{{name: \"{name}\", \
+         image: 'a:latest'}}]}}\n"
     );
     let said = text(&fairway(&["review", "-"], &[], &pod));
     assert!(said.contains("spoofed") && !said.contains("\n::error") && !said.contains('\u{1b}'), "{said}");
@@ -253,13 +272,14 @@ fn fix_of_standard_input_goes_to_standard_output_and_the_report_to_standard_erro
     let output = fairway(&["review", "--fix", "-"], &[], RISKY);
     let written = text(&output);
     assert_eq!(review(&["--only", "pss"], &written), (0, serde_json::json!({ "verdict": "pass", "findings": [] })));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("mended."));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("fixed."));
 }
 
 #[test]
 fn what_cannot_be_changed_in_place_is_left_as_it_is() {
     let folder = Folder::new("anchors");
-    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - &c {name: c, image: 'harbor.example.com/a:1'}\n  initContainers: [*c]\n";
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - &c {name: c, \
+        image: 'harbor.example.com/a:1'}\n  initContainers: [*c]\n";
     let file = folder.write("web.yaml", text);
     let output = fairway(&["review", "--fix", &file], &[], "");
     let said = String::from_utf8(output.stderr).unwrap();
@@ -272,7 +292,11 @@ fn what_cannot_be_changed_in_place_is_left_as_it_is() {
 fn what_the_cluster_has_already_is_known_and_not_reviewed() {
     let folder = Folder::new("cluster");
     let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/../review/testdata/policies");
-    let policy = folder.write("policy.yaml", "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: all, namespace: shop}, spec: {podSelector: {}, ingress: [{}]}}");
+    let policy = folder.write(
+        "policy.yaml",
+        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, \
+        metadata: {name: all, namespace: shop}, spec: {podSelector: {}, ingress: [{}]}}",
+    );
     let (_, report) = review(&["--cluster", policies], RISKY);
     assert!(report.to_string().contains("policy/elastisys-require-networkpolicy"), "{report}");
     let (_, report) = review(&["--cluster", policies, "--cluster", &policy], RISKY);

@@ -4,13 +4,13 @@
 
 mod parts;
 
-use app::audit::Action;
 use app::error::AppError;
-use app::preview::api::notify;
-use app::state::AppState;
+use app::preview::service::notify;
+use app::state::{AppState, Dependencies};
 use jiff::{SignedDuration, Timestamp};
-use parts::scene::{Scene, succeeded};
+use parts::fixture::{Fixture, succeeded};
 use parts::{portal_role, told};
+use record::Action;
 use serde_json::{Value, json};
 use server::config::MailServer;
 use server::mailer::SmtpMailer;
@@ -24,7 +24,11 @@ fn mailing(portal: &AppState, url: &str, administrators: &str, contact: &str) ->
     policy.notifications.administrators = administrators.into();
     policy.teams[0].contact = contact.into();
     let mailer = SmtpMailer::new(settings).unwrap();
-    AppState { mailer: Some(std::sync::Arc::new(mailer)), policy: policy.into(), ..portal.clone() }
+    AppState::from(Dependencies {
+        mailer: Some(std::sync::Arc::new(mailer)),
+        policy: policy.into(),
+        ..(**portal).clone()
+    })
 }
 
 /// What the mail server took about an acceptance, the oldest first: to whom, and which subject.
@@ -42,53 +46,53 @@ async fn people_are_told_by_mail_once_whatever_number_of_replicas_is_at_it(
     options: PgPoolOptions,
     connect: PgConnectOptions,
 ) {
-    let mut scene = Scene::set(&portal_role(options, connect).await).await;
-    let portal = mailing(&scene.portal, &told("FAIRWAY_TEST_SMTP"), "decide@example.com", "shop@example.com");
-    let id = scene.accept(&scene.dana, "namespace").await;
+    let mut fixture = Fixture::set(&portal_role(options, connect).await).await;
+    let portal = mailing(&fixture.portal, &told("FAIRWAY_TEST_SMTP"), "decide@example.com", "shop@example.com");
+    let id = fixture.accept(&fixture.dana, "namespace").await;
     let rounds = async |now| {
         futures::future::try_join_all((0..4).map(|_| notify(&portal, now))).await.unwrap();
     };
     rounds(Timestamp::now()).await;
-    let what = format!("Trying for namespace {}", scene.namespace);
+    let what = format!("Trying for namespace {}", fixture.namespace);
     let decide = ("decide@example.com".to_owned(), format!("[Fairway] Decide: {what}"));
     assert_eq!(mails_about(id).await, std::slice::from_ref(&decide));
-    scene.approve(id).await;
-    scene.round().await;
+    fixture.approve(id).await;
+    fixture.round().await;
     rounds(Timestamp::now()).await;
     rounds(Timestamp::now()).await;
     let effective = |to: &str| (to.to_owned(), format!("[Fairway] Effective: {what}"));
     assert_eq!(mails_about(id).await, [decide, effective("dana@example.com"), effective("shop@example.com")]);
     let told: Vec<(String, String)> = sqlx::query_as(
         "select detail ->> 'occasion', detail ->> 'recipient' from audit_events
-         where action = 'preview_feature.tell' and phase = 'intent' order by sequence",
+         where action = 'preview_feature.notify' and phase = 'succeeded' order by sequence",
     )
     .fetch_all(&portal.database)
     .await
     .unwrap();
     let row = |occasion: &str, recipient: &str| (occasion.to_owned(), recipient.to_owned());
     assert_eq!(told, [row("accepted", "administrators"), row("step-2", "person"), row("step-2", "team/helpers")]);
-    assert_eq!(scene.doubts().await, Vec::<String>::new());
-    assert!(scene.export(&scene.ada, id).await.verify().is_ok(), "mails are part of the evidence");
-    scene.revoke(&scene.ada, id).await;
-    scene.round().await;
+    assert_eq!(fixture.mismatches().await, Vec::<String>::new());
+    assert!(fixture.export(&fixture.ada, id).await.verify().is_ok(), "mails are part of the evidence");
+    fixture.revoke(&fixture.ada, id).await;
+    fixture.round().await;
 }
 
 #[sqlx::test(migrations = "../migrations")]
 async fn nobody_is_asked_to_take_back_what_a_renewal_needs(options: PgPoolOptions, connect: PgConnectOptions) {
-    let mut scene = Scene::set(&portal_role(options, connect).await).await;
-    let portal = mailing(&scene.portal, &told("FAIRWAY_TEST_SMTP"), "decide@example.com", "");
-    scene.publish(json!("by_hand")).await;
-    let first = scene.accept(&scene.dana, "namespace").await;
-    scene.approve(first).await;
-    scene.act(&scene.ada, first, "done").await.unwrap();
-    scene.publish_with(json!({ "body": "Riskier.", "renewal": { "within_days": 7 } })).await;
-    let second = scene.accept(&scene.dana, "namespace").await;
-    scene.approve(second).await;
+    let mut fixture = Fixture::set(&portal_role(options, connect).await).await;
+    let portal = mailing(&fixture.portal, &told("FAIRWAY_TEST_SMTP"), "decide@example.com", "");
+    fixture.publish(json!("manual")).await;
+    let first = fixture.accept(&fixture.dana, "namespace").await;
+    fixture.approve(first).await;
+    fixture.act(&fixture.ada, first, "confirm-effect").await.led_to();
+    fixture.publish_with(json!({ "body": "Riskier.", "renewal": { "within_days": 7 } })).await;
+    let second = fixture.accept(&fixture.dana, "namespace").await;
+    fixture.approve(second).await;
     for _ in 0..3 {
-        scene.round().await;
+        fixture.round().await;
         notify(&portal, Timestamp::now()).await.unwrap();
     }
-    assert_eq!((scene.standing(first).await, scene.standing(second).await), ("ended", "approved"));
+    assert_eq!((fixture.status(first).await, fixture.status(second).await), ("ended", "approved"));
     let subjects =
         async |id| mails_about(id).await.into_iter().map(|(_, subject)| subject).collect::<Vec<_>>().join("\n");
     let (of_the_first, of_the_second) = (subjects(first).await, subjects(second).await);
@@ -101,31 +105,31 @@ async fn what_the_mail_server_does_not_take_is_tried_again_and_keeps_nothing_fro
     options: PgPoolOptions,
     connect: PgConnectOptions,
 ) {
-    let scene = Scene::set(&portal_role(options, connect).await).await;
+    let fixture = Fixture::set(&portal_role(options, connect).await).await;
     let (first, second) =
-        (scene.accept(&scene.dana, "namespace").await, scene.accept(&scene.lee, "team/helpers").await);
+        (fixture.accept(&fixture.dana, "namespace").await, fixture.accept(&fixture.lee, "team/helpers").await);
     let smtp = told("FAIRWAY_TEST_SMTP");
     let now = Timestamp::now();
     let problems = async || {
         let mut problems = Vec::new();
         for id in [first, second] {
-            problems.extend(scene.look_at(id).await.deliveries.into_iter().map(|delivery| delivery.problem));
+            problems.extend(fixture.look_at(id).await.deliveries.into_iter().map(|delivery| delivery.problem));
         }
         problems
     };
-    let away = mailing(&scene.portal, "smtp://127.0.0.1:9", "decide@example.com", "");
-    assert!(matches!(notify(&away, now).await, Err(AppError::Away { .. })));
+    let away = mailing(&fixture.portal, "smtp://127.0.0.1:9", "decide@example.com", "");
+    assert!(matches!(notify(&away, now).await, Err(AppError::Unavailable { .. })));
     assert_eq!(problems().await, ["The mail server could not be reached."], "the second is not waited for in vain");
     for (minutes, address) in [(2, "nobody@example.com"), (9, "later@example.com")] {
-        let refused = mailing(&scene.portal, &smtp, address, "");
+        let refused = mailing(&fixture.portal, &smtp, address, "");
         notify(&refused, now + SignedDuration::from_mins(minutes)).await.unwrap();
         assert_eq!(problems().await, ["The mail server did not take it."; 2], "{address}");
     }
-    let well = mailing(&scene.portal, &smtp, "decide@example.com", "");
+    let well = mailing(&fixture.portal, &smtp, "decide@example.com", "");
     notify(&well, now + SignedDuration::from_mins(10)).await.unwrap();
     assert_eq!(mails_about(first).await.len() + mails_about(second).await.len(), 0, "the pause is not over");
     notify(&well, now + SignedDuration::from_mins(30)).await.unwrap();
     assert_eq!((mails_about(first).await.len(), mails_about(second).await.len()), (1, 1));
     assert_eq!(problems().await, [""; 2]);
-    assert_eq!(succeeded(&scene.portal.database, Action::RiskTell).await, 2);
+    assert_eq!(succeeded(&fixture.portal.database, Action::RiskNotify).await, 2);
 }

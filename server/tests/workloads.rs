@@ -4,19 +4,20 @@
 
 mod parts;
 
-use app::audit::store::{NewEvent, append, erase_person};
-use app::audit::{Action, Phase};
-use app::digest::Digest;
+use app::audit::store_in_tests::erase_person;
+use app::audit::{Intent, record_event_in};
 use app::error::AppError;
-use app::workloads::api::verify_reviews;
 use app::workloads::draft::DraftForm;
-use app::workloads::second_person::ReviewVerdict;
-use app::workloads::store::{
-    NewReview, NewSubmission, applied_before, delete_draft, find_draft, find_submission, insert_apply_result,
-    insert_comment, insert_draft, insert_review, insert_submission, list_drafts, list_submissions, update_draft,
+use app::workloads::errors::WorkloadError;
+use app::workloads::service::verify_submissions;
+use app::workloads::store_in_tests::{
+    NewReview, NewSubmission, applied_before, begin_apply, delete_draft, end_apply, find_draft, find_submission,
+    insert_apply_result, insert_comment, insert_draft, insert_review, insert_submission, list_drafts, list_submissions,
+    list_waiting_submissions, update_draft,
 };
 use app::workloads::submission::{ApplyOutcome, ApplyResult, SubmissionState};
 use parts::{actor, portal_role};
+use record::{Digest, Event, Phase, ReviewVerdict, SubmissionRef};
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
@@ -48,6 +49,7 @@ async fn a_draft_is_saved_only_over_the_version_that_was_seen(options: PgPoolOpt
 
 fn submission<'a>(author: &'a Uuid, manifest: &'a str, digest: Digest) -> NewSubmission<'a> {
     NewSubmission {
+        id: Uuid::now_v7(),
         draft: Uuid::nil(),
         draft_version: 1,
         author: *author,
@@ -62,13 +64,19 @@ fn submission<'a>(author: &'a Uuid, manifest: &'a str, digest: Digest) -> NewSub
     }
 }
 
+async fn submitted(database: &PgPool, new: NewSubmission<'_>) -> Uuid {
+    let id = new.id;
+    insert_submission(database, new).await.unwrap();
+    id
+}
+
 #[sqlx::test(migrations = "../migrations")]
 async fn a_submission_is_stored_only_with_the_digest_of_its_bytes(options: PgPoolOptions, connect: PgConnectOptions) {
     let portal = portal_role(options, connect).await;
     let dana = actor(&portal, "dana", &[]).await;
     let manifest = "kind: Pod\n";
     assert!(insert_submission(&portal, submission(&dana.person_id, manifest, Digest::of("other"))).await.is_err());
-    let id = insert_submission(&portal, submission(&dana.person_id, manifest, Digest::of(manifest))).await.unwrap();
+    let id = submitted(&portal, submission(&dana.person_id, manifest, Digest::of(manifest))).await;
     assert_eq!(find_submission(&portal, id).await.unwrap().manifest, manifest);
 }
 
@@ -79,20 +87,15 @@ async fn a_submission_counts_as_applied_only_once_the_record_says_so(
 ) {
     let portal = portal_role(options, connect).await;
     let dana = actor(&portal, "dana", &[]).await;
-    let id = insert_submission(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await.unwrap();
-    let event = |intent_id, phase| NewEvent {
-        intent_id,
-        phase,
-        actor: (&dana.profile).into(),
-        action: Action::WorkloadApply,
-        object: "Submission/shop/web",
-        detail: json!({ "submission": id }),
-        request_id: "request",
-    };
+    let id = submitted(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await;
     let state = async || find_submission(&portal, id).await.unwrap().state;
     assert_eq!(state().await, SubmissionState::Ready);
     // Killed after the first of two objects: what is there looks well, and is not all.
-    let intent = append(&portal, event(None, Phase::Intent)).await.unwrap().id;
+    let mut transaction = portal.begin().await.unwrap();
+    let applied = Event::WorkloadApply { submission: shop_web(id), digest: Digest::of("a"), approval: None };
+    let intent = Intent::announce_in(&mut transaction, &dana, applied).await.unwrap();
+    begin_apply(&mut transaction, intent.id(), id).await.unwrap();
+    transaction.commit().await.unwrap();
     assert_eq!(state().await, SubmissionState::Unknown);
     let first = ApplyResult {
         object: "NetworkPolicy/shop/web".into(),
@@ -101,13 +104,20 @@ async fn a_submission_counts_as_applied_only_once_the_record_says_so(
         conflicts: Vec::new(),
         resource_version: Some("1".into()),
     };
-    insert_apply_result(&portal, id, intent, &first).await.unwrap();
+    insert_apply_result(&portal, intent.id(), &first).await.unwrap();
     assert_eq!(state().await, SubmissionState::Unknown);
-    append(&portal, event(Some(intent), Phase::Succeeded)).await.unwrap();
+    let mut transaction = portal.begin().await.unwrap();
+    end_apply(&mut transaction, intent.id(), Phase::Succeeded).await.unwrap();
+    intent.succeed_in(&mut transaction).await.unwrap();
+    transaction.commit().await.unwrap();
     assert_eq!(state().await, SubmissionState::Applied);
-    let listed = list_submissions(&portal, &["shop".into()], false).await.unwrap();
+    let listed = list_submissions(&portal, &["shop".into()]).await.unwrap();
     assert_eq!(listed[0].state, SubmissionState::Applied);
-    assert!(list_submissions(&portal, &["pay".into()], false).await.unwrap().is_empty());
+    assert!(list_submissions(&portal, &["pay".into()]).await.unwrap().is_empty());
+}
+
+fn shop_web(id: Uuid) -> SubmissionRef {
+    SubmissionRef { id, namespace: "shop".into(), name: "web".into() }
 }
 
 async fn reviewed(database: &PgPool, new: NewReview<'_>) -> Result<(), AppError> {
@@ -148,7 +158,7 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
         contributors: &wrote,
         ..submission(&dana.person_id, "a", Digest::of("a"))
     };
-    let id = insert_submission(&portal, new).await.unwrap();
+    let id = submitted(&portal, new).await;
     let state = async || find_submission(&portal, id).await.unwrap().state;
     assert_eq!(state().await, SubmissionState::Waiting);
     let said = async |by: Uuid, author: Uuid, digest: Digest| {
@@ -162,22 +172,22 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
         // Devin changed the draft before dana submitted it.
         said(devin.person_id, dana.person_id, Digest::of("a")).await,
     ] {
-        assert!(matches!(refused, Err(AppError::Conflict { .. })), "{refused:?}");
+        assert_eq!(refused, Err(WorkloadError::ReviewDoesNotFit.into()));
     }
     assert_eq!(state().await, SubmissionState::Waiting);
     said(lee.person_id, dana.person_id, Digest::of("a")).await.unwrap();
     assert_eq!(state().await, SubmissionState::Ready);
-    let waiting = list_submissions(&portal, &["shop".into()], true).await.unwrap();
+    let waiting = list_waiting_submissions(&portal, &["shop".into()]).await.unwrap();
     assert!(waiting.is_empty(), "what was reviewed waits no more");
     let refusal = || review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused);
     let unseen = reviewed(&portal, refusal()).await;
-    assert!(matches!(unseen, Err(AppError::Conflict { .. })), "somebody else was first: {unseen:?}");
+    assert_eq!(unseen, Err(WorkloadError::ReviewedMeanwhile.into()), "somebody else was first");
     reviewed(&portal, NewReview { after: 1, ..refusal() }).await.unwrap();
     assert_eq!(state().await, SubmissionState::Refused, "the latest counts");
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn nobody_reviews_what_somebody_wrote_who_was_blanked_and_may_have_come_back(
+async fn nobody_reviews_what_somebody_wrote_who_was_erased_and_may_have_come_back(
     options: PgPoolOptions,
     connect: PgConnectOptions,
 ) {
@@ -187,15 +197,14 @@ async fn nobody_reviews_what_somebody_wrote_who_was_blanked_and_may_have_come_ba
     let devin = actor(&portal, "devin", &[]).await;
     let wrote = [dana.person_id, devin.person_id];
     let new = NewSubmission { contributors: &wrote, ..submission(&dana.person_id, "a", Digest::of("a")) };
-    let id = insert_submission(&portal, new).await.unwrap();
-    let mut blanking = owner.acquire().await.unwrap();
-    erase_person(&mut blanking, &devin.profile.issuer, &devin.profile.subject).await.unwrap();
+    let id = submitted(&portal, new).await;
+    let mut erasure = owner.acquire().await.unwrap();
+    erase_person(&mut erasure, &devin.profile.issuer, &devin.profile.subject).await.unwrap();
     let returned = actor(&portal, "devin", &[]).await;
     assert_ne!(returned.person_id, devin.person_id);
     for reviewer in [returned.person_id, lee.person_id] {
         let verdict = review(id, dana.person_id, reviewer, Digest::of("a"), ReviewVerdict::Approved);
-        let Err(AppError::Conflict { message }) = reviewed(&portal, verdict).await else { panic!("taken") };
-        assert!(message.contains("were blanked"), "{message}");
+        assert_eq!(reviewed(&portal, verdict).await, Err(WorkloadError::AuthorErased.into()));
     }
 }
 
@@ -203,7 +212,7 @@ async fn nobody_reviews_what_somebody_wrote_who_was_blanked_and_may_have_come_ba
 async fn reviews_and_comments_can_be_neither_changed_nor_taken_back(options: PgPoolOptions, connect: PgConnectOptions) {
     let portal = portal_role(options, connect).await;
     let (dana, lee) = (actor(&portal, "dana", &[]).await, actor(&portal, "lee", &[]).await);
-    let id = insert_submission(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await.unwrap();
+    let id = submitted(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await;
     reviewed(&portal, review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused))
         .await
         .unwrap();
@@ -220,14 +229,60 @@ async fn reviews_and_comments_can_be_neither_changed_nor_taken_back(options: PgP
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn an_apply_that_is_changed_or_removed_or_made_up_is_found_by_comparing_it_with_the_record(owner: PgPool) {
+    let dana = actor(&owner, "dana", &[]).await;
+    let id = submitted(&owner, submission(&dana.person_id, "a", Digest::of("a"))).await;
+    let mut transaction = owner.begin().await.unwrap();
+    let applied = Event::WorkloadApply { submission: shop_web(id), digest: Digest::of("a"), approval: None };
+    let intent = Intent::announce_in(&mut transaction, &dana, applied).await.unwrap();
+    begin_apply(&mut transaction, intent.id(), id).await.unwrap();
+    transaction.commit().await.unwrap();
+    let apply = intent.id();
+    let mut transaction = owner.begin().await.unwrap();
+    end_apply(&mut transaction, apply, Phase::Failed).await.unwrap();
+    intent.fail_in(&mut transaction, &AppError::Internal).await.unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(verify_submissions(&mut owner.acquire().await.unwrap()).await.unwrap(), Vec::<String>::new());
+    for (forgery, told) in [
+        ("update submission_applies set outcome = 'succeeded'", format!("Apply {apply} of a workload")),
+        ("update submission_applies set outcome = null, ended_at = null", format!("Apply {apply} of a workload")),
+        ("update submission_applies set id = gen_random_uuid()", "Row 1 of the record".to_owned()),
+        ("delete from submission_applies", "Row 1 of the record".to_owned()),
+    ] {
+        let mut transaction = owner.begin().await.unwrap();
+        transaction.execute("set local session_replication_role = replica").await.unwrap();
+        transaction.execute(forgery).await.unwrap();
+        let mismatches = verify_submissions(&mut transaction).await.unwrap();
+        assert!(mismatches.iter().any(|mismatch| mismatch.starts_with(&told)), "{forgery}: {mismatches:?}");
+        transaction.rollback().await.unwrap();
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_apply_that_has_ended_is_not_ended_once_more(options: PgPoolOptions, connect: PgConnectOptions) {
+    let portal = portal_role(options, connect).await;
+    let dana = actor(&portal, "dana", &[]).await;
+    let id = submitted(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await;
+    let mut connection = portal.acquire().await.unwrap();
+    let applied = Event::WorkloadApply { submission: shop_web(id), digest: Digest::of("a"), approval: None };
+    let apply = Intent::announce_in(&mut connection, &dana, applied).await.unwrap().id();
+    begin_apply(&mut connection, apply, id).await.unwrap();
+    end_apply(&mut connection, apply, Phase::Failed).await.unwrap();
+    assert!(end_apply(&mut connection, apply, Phase::Succeeded).await.is_err());
+    for statement in ["delete from submission_applies", "update submission_applies set submission_id = submission_id"] {
+        assert!(portal.execute(statement).await.is_err(), "{statement}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn a_draft_that_is_submitted_again_replaces_what_was_submitted_before(
     options: PgPoolOptions,
     connect: PgConnectOptions,
 ) {
     let portal = portal_role(options, connect).await;
     let dana = actor(&portal, "dana", &[]).await;
-    let first = insert_submission(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await.unwrap();
-    let second = insert_submission(&portal, submission(&dana.person_id, "b", Digest::of("b"))).await.unwrap();
+    let first = submitted(&portal, submission(&dana.person_id, "a", Digest::of("a"))).await;
+    let second = submitted(&portal, submission(&dana.person_id, "b", Digest::of("b"))).await;
     let state = async |id: Uuid| find_submission(&portal, id).await.unwrap().state;
     assert_eq!((state(first).await, state(second).await), (SubmissionState::Replaced, SubmissionState::Ready));
     let second = find_submission(&portal, second).await.unwrap();
@@ -239,23 +294,15 @@ async fn a_review_that_is_changed_or_removed_or_made_up_is_found_by_comparing_it
     let (dana, lee) = (actor(&owner, "dana", &[]).await, actor(&owner, "lee", &[]).await);
     let reasons = ["A reason.".to_owned()];
     let new = NewSubmission { second_person: &reasons, ..submission(&dana.person_id, "a", Digest::of("a")) };
-    let id = insert_submission(&owner, new).await.unwrap();
-    let doubts = async || verify_reviews(&mut owner.acquire().await.unwrap()).await.unwrap();
+    let id = submitted(&owner, new).await;
+    let mismatches = async || verify_submissions(&mut owner.acquire().await.unwrap()).await.unwrap();
     let refused = review(id, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::Refused);
-    let event = |intent_id, phase| NewEvent {
-        intent_id,
-        phase,
-        actor: (&lee.profile).into(),
-        action: Action::WorkloadReview,
-        object: "Submission/shop/web",
-        detail: json!({ "submission": id, "digest": Digest::of("a"), "verdict": "refused" }),
-        request_id: "request",
-    };
     reviewed(&owner, refused).await.unwrap();
-    assert_eq!(doubts().await, ["Review 1 of a workload is not what the record shows."], "nobody recorded it");
-    let intent = append(&owner, event(None, Phase::Intent)).await.unwrap().id;
-    append(&owner, event(Some(intent), Phase::Succeeded)).await.unwrap();
-    assert_eq!(doubts().await, Vec::<String>::new());
+    assert_eq!(mismatches().await, ["Review 1 of a workload is not what the record shows."], "nobody recorded it");
+    let (submission, digest) = (shop_web(id), Digest::of("a"));
+    let event = Event::WorkloadReview { submission, digest, verdict: ReviewVerdict::Refused };
+    record_event_in(&mut owner.acquire().await.unwrap(), &(&lee).into(), &event).await.unwrap();
+    assert_eq!(mismatches().await, Vec::<String>::new());
     for (forgery, told) in [
         ("update submission_reviews set verdict = 'approved'", "Review 1"),
         ("update submission_reviews set reviewer_id = (select id from people where subject = 'dana')", "Review 1"),
@@ -268,8 +315,8 @@ async fn a_review_that_is_changed_or_removed_or_made_up_is_found_by_comparing_it
             .await
             .unwrap();
         transaction.execute(forgery).await.unwrap();
-        let doubts = verify_reviews(&mut transaction).await.unwrap();
-        assert!(doubts.len() == 1 && doubts[0].starts_with(told), "{forgery}: {doubts:?}");
+        let mismatches = verify_submissions(&mut transaction).await.unwrap();
+        assert!(mismatches.len() == 1 && mismatches[0].starts_with(told), "{forgery}: {mismatches:?}");
         transaction.rollback().await.unwrap();
     }
 }

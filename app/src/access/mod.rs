@@ -1,9 +1,9 @@
 //! Access: who a person is to the cluster, and which binding gives them which role where.
 
-pub mod api;
-pub mod page;
+pub mod pages;
+pub mod service;
 
-pub use page::{AccessTables, Whose};
+pub use pages::{AccessTables, Whose};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,7 +18,6 @@ pub struct KubeName(String);
 /// Why a name from the identity provider is not used for impersonation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KubeNameError {
-    /// Nothing given.
     #[error("the name is empty")]
     Empty,
     /// Begins with `system:`, which the cluster keeps for itself.
@@ -66,7 +65,6 @@ impl AsRef<str> for KubeName {
 /// Who a person is to the cluster. There are never groups without a user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KubeIdentity {
-    /// The user.
     pub user: KubeName,
     /// The groups that the portal may impersonate.
     pub groups: Vec<KubeName>,
@@ -76,15 +74,12 @@ pub struct KubeIdentity {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Team {
-    /// Its name.
     pub name: String,
     /// Its groups, as the provider names them.
     pub groups: Vec<String>,
     /// Groups whose members lead it.
     pub leads: Vec<String>,
-    /// Its namespaces.
     pub namespaces: Vec<String>,
-    /// Whom to write to.
     pub contact: String,
 }
 
@@ -92,9 +87,7 @@ pub struct Team {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Environment {
-    /// Its name.
     pub name: String,
-    /// Its namespaces.
     pub namespaces: Vec<String>,
 }
 
@@ -124,7 +117,6 @@ impl Subject {
 pub struct Binding {
     /// The namespace it acts in; `None` for a ClusterRoleBinding.
     pub namespace: Option<String>,
-    /// Its name.
     pub name: String,
     /// The role it gives, for example `admin`.
     pub role: String,
@@ -147,7 +139,6 @@ impl Binding {
 /// What a person may do in one namespace, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceAccess {
-    /// The namespace.
     pub namespace: String,
     /// The bindings that give it, RoleBindings first.
     pub bindings: Vec<Binding>,

@@ -1,7 +1,10 @@
 //! Compliance controls: which records and articles are the evidence for each.
 
-use super::{Action, Evidence};
+use super::EvidenceFilter;
+use crate::policy::PolicyMistake;
+use record::{Action, ObjectRef};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A control of a standard, as the settings tag it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,26 +25,37 @@ pub struct Control {
 impl Control {
     /// The writes that are evidence for it; none where only articles are.
     #[must_use]
-    pub fn evidence(&self) -> Evidence {
-        Evidence { actions: self.actions.clone(), names: self.objects.clone() }
+    pub fn evidence(&self) -> EvidenceFilter {
+        EvidenceFilter { actions: self.actions.clone(), names: self.objects.clone() }
     }
 
     /// Whether a write is evidence for it.
     #[must_use]
-    pub fn covers(&self, action: &str, object: &str) -> bool {
-        let name = object.splitn(3, '/').nth(2).unwrap_or_default();
-        self.actions.iter().any(|covered| covered.code() == action) || self.objects.iter().any(|object| object == name)
+    pub fn covers(&self, action: &str, object: &ObjectRef) -> bool {
+        let is_named = |name: &String| self.objects.contains(name);
+        self.actions.iter().any(|covered| covered.as_str() == action) || object.name.as_ref().is_some_and(is_named)
     }
 }
 
+/// Controls without an id of their own.
+#[must_use]
+pub fn control_mistakes(controls: &[Control]) -> Vec<PolicyMistake> {
+    let mut known = BTreeSet::new();
+    let ids = controls.iter().map(|control| control.id.as_str());
+    let wrong = ids.filter(|id| id.trim().is_empty() || !known.insert(*id));
+    let message = |id| format!("each control needs an id of its own, and {id:?} is none or there twice");
+    wrong.map(|id| PolicyMistake::new(id, message(id))).collect()
+}
+
 /// The controls that a write is evidence for.
-pub fn covering<'a>(controls: &'a [Control], action: &str, object: &str) -> impl Iterator<Item = &'a Control> {
+pub fn covering<'a>(controls: &'a [Control], action: &str, object: &ObjectRef) -> impl Iterator<Item = &'a Control> {
     controls.iter().filter(move |control| control.covers(action, object))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use record::ObjectKind;
 
     #[test]
     fn a_control_covers_kinds_of_writes_and_named_objects() {
@@ -51,8 +65,9 @@ mod tests {
             objects: vec!["snippets".into()],
             ..Control::default()
         };
-        assert!(control.covers("workload.apply", "Submission/shop/web"));
-        assert!(control.covers("preview_feature.approve", "PreviewFeature/shop/snippets"));
-        assert!(!control.covers("session.sign_in", "Session//"));
+        let named = |kind, name: &str| ObjectRef::of(kind).named(name);
+        assert!(control.covers("workload.apply", &named(ObjectKind::Submission, "web")));
+        assert!(control.covers("preview_feature.approve", &named(ObjectKind::OptIn, "snippets")));
+        assert!(!control.covers("session.sign_in", &ObjectRef::of(ObjectKind::Session)));
     }
 }

@@ -1,15 +1,13 @@
 //! The FAQ: articles, and finding the one that explains a message.
 
-pub mod page;
+pub mod pages;
 
 /// An article; its text is Markdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Article {
     /// In the address.
     pub slug: &'static str,
-    /// The question.
     pub title: &'static str,
-    /// The answer.
     pub text: &'static str,
     /// Parts of messages that this article explains.
     pub messages: &'static [&'static str],
@@ -17,7 +15,10 @@ pub struct Article {
 
 macro_rules! article {
     ($slug:literal, $title:literal, [$($message:literal),*]) => {
-        Article { slug: $slug, title: $title, text: include_str!(concat!("articles/", $slug, ".md")), messages: &[$($message),*] }
+        Article {
+            slug: $slug, title: $title, text: include_str!(concat!("articles/", $slug, ".md")),
+            messages: &[$($message),*]
+        }
     };
 }
 
@@ -32,7 +33,15 @@ pub const ARTICLES: &[Article] = &[
     article!(
         "namespaces",
         "How do I get a namespace?",
-        ["cannot delete resource \"namespaces\"", "cannot create resource \"namespaces\""]
+        [
+            "cannot delete resource \"namespaces\"",
+            "cannot create resource \"namespaces\"",
+            "is a subnamespace. Please delete the anchor",
+            "doesn't allow cascading deletion",
+            "cannot create a subnamespace using an existing namespace",
+            "object propagated from namespace",
+            "would overwrite objects in the following descendant namespace"
+        ]
     ),
     article!("network-policies", "How do I allow only what is needed?", []),
     article!(
@@ -64,6 +73,7 @@ pub const ARTICLES: &[Article] = &[
         ["Apply failed with", "conflict with \""]
     ),
     article!("forbidden", "The cluster says forbidden. What now?", ["is forbidden: User"]),
+    article!("webhook-failed", "A webhook of the cluster failed. What now?", ["failed calling webhook"]),
     article!("redirect-uri", "kubectl says: Unregistered redirect_uri", ["Unregistered redirect_uri"]),
     article!(
         "port-forward-postgres",

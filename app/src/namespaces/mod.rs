@@ -1,10 +1,13 @@
 //! Namespaces: their names, who may have one, and what one consists of where the portal makes it.
 
-pub mod api;
-pub mod page;
+pub mod handlers;
+pub mod pages;
+pub mod service;
 
-pub use api::{deploy_right, load_namespace, load_namespaces, namespaces_where, visible_names};
+pub use service::{deploy_right, load_namespace, load_namespaces, namespaces_where, visible_names};
 
+use crate::policy::{GroupMapping, PolicyMistake};
+use record::NamespaceOrigin;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,16 +16,34 @@ use std::str::FromStr;
 /// A namespace as the cluster shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespace {
-    /// Its name.
     pub name: String,
     /// What the cluster knows it by; one that is made anew under the same name has another.
     pub uid: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// When it was made, RFC 3339.
     pub created_at: Option<String>,
+    /// The namespace whose anchor keeps it, where HNC made it (`hnc.x-k8s.io/subnamespace-of`).
+    pub subnamespace_of: Option<String>,
     /// Whether it is being deleted.
     pub terminating: bool,
+}
+
+/// What HNC puts behind a namespace's name in the label that says how far above an ancestor is.
+const DEPTH: &str = ".tree.hnc.x-k8s.io/depth";
+
+impl Namespace {
+    /// The Pod Security level that is enforced here, if the label that says so is set
+    /// (kubernetes.io/docs/concepts/security/pod-security-admission).
+    #[must_use]
+    pub fn pod_security(&self) -> Option<&str> {
+        self.labels.get("pod-security.kubernetes.io/enforce").map(String::as_str)
+    }
+
+    /// The parent, where HNC keeps this namespace below another.
+    #[must_use]
+    pub fn parent(&self) -> Option<&str> {
+        self.labels.iter().find_map(|(key, depth)| key.strip_suffix(DEPTH).filter(|_| depth == "1"))
+    }
 }
 
 /// A name that a new namespace may have: a DNS label (RFC 1123) that the platform does not keep for
@@ -34,7 +55,6 @@ pub struct NamespaceName(String);
 /// Why a name cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NamespaceNameError {
-    /// Nothing given.
     #[error("Enter a name for the namespace, for example shop-staging.")]
     Empty,
     /// Over 63 characters.
@@ -43,7 +63,7 @@ pub enum NamespaceNameError {
     /// Breaks RFC 1123.
     #[error("The name may hold lower-case letters, digits and '-', and must begin and end with a letter or digit.")]
     NotADnsLabel,
-    /// Kept by the platform.
+    /// Override by the platform.
     #[error("Names that begin with kube- or hnc-, and the name default, are kept by the platform.")]
     Reserved,
 }
@@ -132,6 +152,16 @@ impl Default for NamespaceTemplate {
     }
 }
 
+impl NamespaceTemplate {
+    /// Owner groups that the portal may not act for.
+    #[must_use]
+    pub fn mistakes(&self, groups: &GroupMapping) -> Vec<PolicyMistake> {
+        let unknown = self.owner_groups.iter().filter(|group| !groups.impersonated.contains(group));
+        let mistake = |group| format!("owner group {group:?} is not among groups.impersonated");
+        unknown.map(|group| PolicyMistake::new("owner_groups", mistake(group))).collect()
+    }
+}
+
 /// Where a new namespace may come from, for one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origins {
@@ -142,11 +172,19 @@ pub enum Origins {
 }
 
 impl Origins {
-    /// The choices.
     #[must_use]
     pub fn choices(&self) -> &[String] {
         match self {
             Self::Parents(choices) | Self::OwnerGroups(choices) => choices,
+        }
+    }
+
+    /// A choice, as the record names it.
+    #[must_use]
+    pub fn recorded(&self, choice: &str) -> NamespaceOrigin {
+        match self {
+            Self::Parents(_) => NamespaceOrigin::Parent(choice.to_owned()),
+            Self::OwnerGroups(_) => NamespaceOrigin::OwnerGroup(choice.to_owned()),
         }
     }
 
@@ -180,6 +218,22 @@ mod tests {
         }
         assert_eq!("a".repeat(64).parse::<NamespaceName>(), Err(NamespaceNameError::TooLong));
         assert!(" shop-staging ".parse::<NamespaceName>().is_ok_and(|name| name.as_ref() == "shop-staging"));
+    }
+
+    #[test]
+    fn the_parent_is_the_ancestor_one_level_up() {
+        let labels = [("shop-dev", "0"), ("shop", "1"), ("root", "2")]
+            .map(|(name, depth)| (format!("{name}{DEPTH}"), depth.to_owned()));
+        let namespace = |labels: BTreeMap<String, String>| Namespace {
+            name: "shop-dev".into(),
+            uid: String::new(),
+            labels,
+            created_at: None,
+            subnamespace_of: None,
+            terminating: false,
+        };
+        assert_eq!(namespace(labels.into()).parent(), Some("shop"));
+        assert_eq!(namespace(BTreeMap::new()).parent(), None);
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub trait IdentityProvider: Send + Sync {
     /// Takes the code that the browser brought back.
     ///
     /// # Errors
-    /// When the provider refuses, is away, or its answer does not hold what it must.
-    async fn finish(&self, code: String, pending: PendingSignIn) -> Result<SignedIn, ProviderError>;
+    /// When the provider refuses, is unavailable, or its answer does not hold what it must.
+    async fn finish(&self, code: String, pending: PendingSignIn) -> Result<Finished, ProviderError>;
 
     /// Reads the profile again with a refresh token.
     ///
@@ -49,12 +49,22 @@ pub struct PendingSignIn {
     pub nonce: String,
     /// PKCE verifier (RFC 7636).
     pub pkce_verifier: String,
+    /// Whether the scope `offline_access` was asked for (OpenID Connect Core 1.0, 11).
+    #[serde(default)]
+    pub offline_access: bool,
+}
+
+pub enum Finished {
+    /// Somebody is signed in.
+    SignedIn(Box<SignedIn>),
+    /// Begin again: `offline_access` is asked for from now on, as no refresh token came without it, or no longer, as
+    /// the provider does not allow it.
+    BeginAgain,
 }
 
 /// The result of a sign-in. Holds secrets: never logged, kept only in the sealed session.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SignedIn {
-    /// Who.
     pub profile: Profile,
     /// For signing out.
     pub id_token: String,
@@ -68,7 +78,11 @@ pub enum ProviderError {
     /// Refused, or the answer breaks a rule of the standard.
     #[error("refused: {0}")]
     Refused(String),
+    /// The provider does not accept the portal as it is set up there: its client, its secret or a scope. Holds the code
+    /// of the error (RFC 6749, 4.1.2.1 and 5.2).
+    #[error("not accepted: {0}")]
+    NotAccepted(String),
     /// Not reachable, or not answering in time.
-    #[error("away: {0}")]
-    Away(String),
+    #[error("unavailable: {0}")]
+    Unavailable(String),
 }

@@ -1,15 +1,14 @@
 //! The mail server.
 
-use crate::error::{AppError, Part};
+use crate::error::{AppError, Dependency};
 use async_trait::async_trait;
 
-/// The mail server.
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Sends a mail; it went well once the server has taken it.
     ///
     /// # Errors
-    /// When the server did not take it, or is away.
+    /// When the server did not take it, or is unavailable.
     async fn send(&self, mail: &Mail) -> Result<(), MailError>;
 }
 
@@ -20,7 +19,6 @@ pub struct Mail {
     pub id: String,
     /// An address.
     pub to: String,
-    /// One line.
     pub subject: String,
     /// Lines.
     pub body: String,
@@ -33,13 +31,13 @@ pub enum MailError {
     #[error("the mail server did not take it: {0}")]
     Refused(String),
     /// No mail can be sent now.
-    #[error("the mail server is away: {0}")]
-    Away(String),
+    #[error("the mail server is unavailable: {0}")]
+    Unavailable(String),
 }
 
 impl From<MailError> for AppError {
     fn from(error: MailError) -> Self {
         tracing::warn!(%error, "a mail was not sent");
-        Self::Away { part: Part::MailServer }
+        Self::Unavailable { dependency: Dependency::MailServer }
     }
 }

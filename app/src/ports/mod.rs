@@ -1,13 +1,19 @@
-//! The outside services the areas talk to. Postgres is not among them: stores use it directly.
+//! The outside services that the areas talk to. Postgres is not among them: stores use it directly.
 
+mod access;
+mod apply;
 mod cluster;
+mod grants;
+mod head_publisher;
 mod identity_provider;
+mod inventory;
 mod mailer;
-mod witness;
 
-pub use cluster::{
-    Applied, Cluster, ClusterError, ClusterEvent, Family, FieldConflict, Given, Grant, Right, Run, Surroundings,
-};
-pub use identity_provider::{IdentityProvider, PendingSignIn, ProviderError, SignedIn};
+pub use access::{ClusterAccess, Right};
+pub use apply::{Applied, ClusterApply, FieldConflict, Run};
+pub use cluster::{Cluster, ClusterError};
+pub use grants::{ClusterGrants, Drift, Grant, GrantContent, Leftover};
+pub use head_publisher::{HeadPublisher, HeadPublisherError};
+pub use identity_provider::{Finished, IdentityProvider, PendingSignIn, ProviderError, SignedIn};
+pub use inventory::{ClusterEvent, ClusterInventory, Family, NamespaceSnapshot};
 pub use mailer::{Mail, MailError, Mailer};
-pub use witness::{Witness, WitnessError};

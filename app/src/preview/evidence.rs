@@ -1,17 +1,12 @@
 //! Everything about one acceptance in one file, and checking it with nothing else at hand.
 
-use super::acceptance::{Acceptance, Accepted, StepTaken, fold};
-use super::opt_in::{End, Standing};
-use super::terms::Terms;
+use super::acceptance::{Acceptance, AcceptanceDocument, StepTaken, fold};
+use super::opt_in::{EndReason, Status, StepKind};
+use super::statement::RiskStatement;
 use crate::actor::Profile;
-use crate::audit::chain::Entry;
-use crate::audit::export::ExportedRow;
-use crate::audit::identity::Identity;
-use crate::audit::{Action, Phase};
-use crate::digest::Digest;
 use jiff::{SignedDuration, Timestamp};
+use record::{Digest, Entry, Event, ExportedRow, Identity, SucceededWrite, succeeded_writes};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The file: an acceptance, what was accepted, what became of it, and the rows of the record that say so.
@@ -22,7 +17,7 @@ pub struct Evidence {
     pub statement: String,
     /// The exact text of the acceptance.
     pub acceptance: String,
-    /// Who accepted, with the salt of the commitment; null where their details were blanked.
+    /// Who accepted, with the salt of the commitment; null where their details were erased.
     pub person: Option<Identity>,
     /// Who accepted, as the steps name people.
     pub accepted_by: Uuid,
@@ -32,13 +27,11 @@ pub struct Evidence {
     pub record: Vec<ExportedRow>,
 }
 
-/// What the evidence shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
-    /// What was accepted.
-    pub accepted: Accepted,
+    pub accepted: AcceptanceDocument,
     /// How it stood at the end.
-    pub standing: Standing,
+    pub status: Status,
     /// Rows of the record that were checked. That they are part of the chain is shown by an export of the whole, or by
     /// a published head.
     pub rows: usize,
@@ -46,9 +39,8 @@ pub struct Proven {
     pub unopened: usize,
 }
 
-/// What does not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotProven {
+pub enum EvidenceError {
     /// No such text.
     #[error("{0} cannot be read")]
     Unreadable(&'static str),
@@ -69,25 +61,23 @@ pub enum NotProven {
     Rules(String),
 }
 
-/// A write of the record that succeeded: the intent, by whom, and when it was done.
-struct Recorded {
-    entry: Entry,
-    actor: Option<(String, String)>,
-    done_at: Timestamp,
-}
-
 /// How far the clocks of the portal's replicas and of the database may be apart.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
 
-/// Whether a moment lies between the intent of a write and its end, as far as clocks agree.
-pub(super) fn is_about(intent: Timestamp, end: Timestamp, at: Timestamp) -> bool {
-    intent - CLOCKS <= at && at <= end + CLOCKS
+/// Whether a moment lies between the beginning of a write and its end, as far as clocks agree.
+pub(super) fn is_about(begin: Timestamp, end: Timestamp, at: Timestamp) -> bool {
+    begin - CLOCKS <= at && at <= end + CLOCKS
 }
 
-impl Recorded {
-    fn was_under_way(&self, at: Timestamp) -> bool {
-        is_about(self.entry.occurred_at, self.done_at, at)
-    }
+/// Leaves the actor's details in only if they are these, or Fairway's own: a salt says whose a commitment is,
+/// everywhere in the record, and that is for those who read it.
+pub fn keep_only_of(row: &mut ExportedRow, known: Option<&Identity>) {
+    row.actor.take_if(|actor| Some(&*actor) != known && !is_fairway(actor));
+}
+
+fn is_fairway(identity: &Identity) -> bool {
+    let fairway = Profile::fairway();
+    (&identity.issuer, &identity.subject) == (&fairway.issuer, &fairway.subject)
 }
 
 impl Evidence {
@@ -109,17 +99,18 @@ impl Evidence {
     ///
     /// # Errors
     /// The first thing that does not fit.
-    pub fn verify(&self) -> Result<Proven, NotProven> {
-        let terms: Terms = serde_json::from_str(&self.statement).map_err(|_| NotProven::Unreadable("the statement"))?;
-        let accepted: Accepted =
-            serde_json::from_str(&self.acceptance).map_err(|_| NotProven::Unreadable("the acceptance"))?;
+    pub fn verify(&self) -> Result<Proven, EvidenceError> {
+        let terms: RiskStatement =
+            serde_json::from_str(&self.statement).map_err(|_| EvidenceError::Unreadable("the statement"))?;
+        let accepted: AcceptanceDocument =
+            serde_json::from_str(&self.acceptance).map_err(|_| EvidenceError::Unreadable("the acceptance"))?;
         if accepted.statement_digest != Digest::of(&self.statement) || accepted.points != terms.points {
-            return Err(NotProven::Differs("another statement was accepted than the one in this file"));
+            return Err(EvidenceError::Differs("another statement was accepted than the one in this file"));
         }
-        if self.person.as_ref().is_some_and(|person| person.commitment() != Some(accepted.person)) {
-            return Err(NotProven::Differs("the person in this file is not the one who accepted"));
+        if self.person.as_ref().is_some_and(|person| person.commitment() != accepted.person) {
+            return Err(EvidenceError::Differs("the person in this file is not the one who accepted"));
         }
-        let writes = self.recorded()?;
+        let writes = self.writes()?;
         self.check_acceptance(&accepted, &writes)?;
         for (number, step) in (1..).zip(&self.steps) {
             check_step(number, step, &accepted, &writes, self.person.as_ref())?;
@@ -127,169 +118,160 @@ impl Evidence {
         self.check_nothing_is_left_out(&accepted, &writes)?;
         self.check_approvers_differ()?;
         let opt_in =
-            fold(self.accepted_by, &terms, &self.steps).map_err(|error| NotProven::Rules(error.to_string()))?;
+            fold(self.accepted_by, &terms, &self.steps).map_err(|error| EvidenceError::Rules(error.to_string()))?;
         let unopened = self.record.iter().filter(|row| row.actor.is_none()).count();
-        Ok(Proven { accepted, standing: opt_in.standing().clone(), rows: self.record.len(), unopened })
+        Ok(Proven { accepted, status: opt_in.status().clone(), rows: self.record.len(), unopened })
     }
 
     /// Two approvals are of two people, as the record names them too.
-    fn check_approvers_differ(&self) -> Result<(), NotProven> {
-        let approved = self.steps.iter().filter(|step| step.step == "approved");
+    fn check_approvers_differ(&self) -> Result<(), EvidenceError> {
+        let approved = self.steps.iter().filter(|step| step.step == StepKind::Approved);
         let approvers: Vec<Option<Digest>> = approved.map(|step| step.identity).collect();
         let who = |commitment: Option<Digest>| {
             let mut opened = self.record.iter().filter_map(|row| row.actor.as_ref());
-            let identity = opened.find(|identity| identity.commitment() == commitment)?;
+            let identity = opened.find(|identity| Some(identity.commitment()) == commitment)?;
             Some((&identity.issuer, &identity.subject))
         };
         let is_twice = approvers.iter().enumerate().any(|(place, one)| {
             approvers[..place].iter().any(|other| one == other || who(*one).is_some_and(|one| who(*other) == Some(one)))
         });
         match is_twice {
-            true => Err(NotProven::Differs("the same person approved twice")),
+            true => Err(EvidenceError::Differs("the same person approved twice")),
             false => Ok(()),
         }
     }
 
-    /// The intents that succeeded.
-    fn recorded(&self) -> Result<Vec<Recorded>, NotProven> {
-        let mut intents = Vec::new();
-        let mut done = BTreeMap::new();
+    /// The writes that succeeded, from rows that are whole, in order, and of their actors.
+    fn writes(&self) -> Result<Vec<SucceededWrite>, EvidenceError> {
+        let mut entries: Vec<(Entry, Option<Identity>)> = Vec::new();
         let mut last = 0;
-        for row in &self.record {
-            let changed = NotProven::RowChanged(row.link.sequence);
+        for ExportedRow { row, actor } in &self.record {
+            let changed = EvidenceError::RowChanged(row.sequence);
             // Of two rows in one place only one can be of the record.
-            if row.link.sequence <= std::mem::replace(&mut last, row.link.sequence) {
+            if row.sequence <= std::mem::replace(&mut last, row.sequence) {
                 return Err(changed);
             }
-            let entry: Entry = serde_json::from_str(&row.link.entry).map_err(|_| changed.clone())?;
-            let is_committed = row.actor.as_ref().is_none_or(|actor| actor.commitment() == Some(entry.actor));
-            if !row.link.is_whole() || !is_committed {
+            let entry = row.read().map_err(|_| changed.clone())?;
+            let is_committed = actor.as_ref().is_none_or(|actor| actor.commitment() == entry.actor);
+            if !row.is_whole() || !is_committed {
                 return Err(changed);
             }
-            match (entry.phase, entry.intent_id) {
-                (Phase::Intent, _) => {
-                    let actor = row.actor.as_ref().map(|actor| (actor.issuer.clone(), actor.subject.clone()));
-                    intents.push((entry, actor));
-                }
-                (Phase::Succeeded, Some(intent)) => drop(done.insert(intent, entry.occurred_at)),
-                _ => {}
-            }
+            entries.push((entry, actor.clone()));
         }
-        let succeeded = |(entry, actor): (Entry, _)| {
-            let done_at = *done.get(&entry.id)?;
-            Some(Recorded { entry, actor, done_at })
-        };
-        Ok(intents.into_iter().filter_map(succeeded).collect())
+        succeeded_writes(entries).map_err(|_| EvidenceError::Unreadable("a row of the record"))
     }
 
     /// A step that the record shows and the file does not was taken out of it.
-    fn check_nothing_is_left_out(&self, accepted: &Accepted, writes: &[Recorded]) -> Result<(), NotProven> {
-        let id = accepted.id.to_string();
-        let of_this = writes.iter().filter(|recorded| recorded.entry.detail["acceptance"] == id);
-        let numbers = of_this.filter_map(|recorded| recorded.entry.detail["step"].as_str()?.parse::<usize>().ok());
-        match numbers.max().is_some_and(|last| last > self.steps.len()) {
-            true => Err(NotProven::Differs("the record shows more steps than this file")),
+    fn check_nothing_is_left_out(
+        &self,
+        accepted: &AcceptanceDocument,
+        writes: &[SucceededWrite],
+    ) -> Result<(), EvidenceError> {
+        let steps = writes.iter().filter_map(|write| write.event.step());
+        let of_this = steps.filter(|step| step.opt_in.acceptance == accepted.id);
+        match of_this.map(|step| step.number).max().is_some_and(|last| last > self.steps.len()) {
+            true => Err(EvidenceError::Differs("the record shows more steps than this file")),
             false => Ok(()),
         }
     }
 
-    fn check_acceptance(&self, accepted: &Accepted, writes: &[Recorded]) -> Result<(), NotProven> {
-        let digest = Digest::of(&self.acceptance).to_string();
-        let shows = |recorded: &&Recorded| {
-            recorded.entry.action == Action::RiskAccept.code()
-                && recorded.entry.detail["acceptance"] == accepted.id.to_string()
-                && recorded.entry.detail["digest"] == digest
-                && recorded.entry.actor == accepted.person
+    fn check_acceptance(&self, accepted: &AcceptanceDocument, writes: &[SucceededWrite]) -> Result<(), EvidenceError> {
+        let digest = Digest::of(&self.acceptance);
+        let shows = |write: &SucceededWrite| {
+            let is_it = matches!(&write.event, Event::RiskAccept { opt_in, digest: recorded, .. }
+                if opt_in.acceptance == accepted.id && *recorded == digest);
+            is_it && write.actor == accepted.person
         };
-        writes.iter().find(shows).map(drop).ok_or(NotProven::NotRecorded(0))
+        match writes.iter().any(shows) {
+            true => Ok(()),
+            false => Err(EvidenceError::NotRecorded(0)),
+        }
     }
 }
 
 fn check_step(
     number: usize,
     step: &StepTaken,
-    accepted: &Accepted,
-    writes: &[Recorded],
+    accepted: &AcceptanceDocument,
+    writes: &[SucceededWrite],
     person: Option<&Identity>,
-) -> Result<(), NotProven> {
-    let actions: &[Action] = match step.step.as_str() {
-        "approved" => &[Action::RiskApprove],
-        "refused" => &[Action::RiskRefuse],
-        "withdrawn" => &[Action::RiskWithdraw],
-        "effective" => &[Action::EffectTake],
-        "ending" => &[Action::RiskEnd, Action::RiskRevoke],
-        _ => &[Action::EffectRemove],
+) -> Result<(), EvidenceError> {
+    let shows = |write: &&SucceededWrite| {
+        let is_it = write.event.step().is_some_and(|recorded| {
+            recorded.opt_in.acceptance == accepted.id && recorded.number == number && recorded.comment == step.comment
+        });
+        is_it
+            && is_event_of(&write.event, step)
+            && write.request_id == step.request_id
+            && is_about(write.began_at, write.ended_at, step.taken_at)
     };
-    let number_in_words = number.to_string();
-    let shows = |recorded: &&Recorded| {
-        actions.iter().any(|action| action.code() == recorded.entry.action)
-            && recorded.entry.detail["acceptance"] == accepted.id.to_string()
-            && recorded.entry.detail["step"] == number_in_words
-            && recorded.entry.detail["comment"] == step.comment
-            && recorded.entry.request_id == step.request_id
-            && recorded.was_under_way(step.taken_at)
-            && (recorded.entry.action == Action::RiskRevoke.code())
-                == (step.step == "ending" && step.reason == Some(End::Revoked))
-    };
-    let recorded = writes.iter().find(shows).ok_or(NotProven::NotRecorded(number))?;
+    let write = writes.iter().find(shows).ok_or(EvidenceError::NotRecorded(number))?;
     let is_theirs = match step.identity {
-        Some(identity) => recorded.entry.actor == identity,
+        Some(identity) => write.actor == identity,
         // What Fairway does is opened in every file.
-        None => {
-            let fairway = Profile::fairway();
-            recorded.actor.as_ref().is_some_and(|actor| *actor == (fairway.issuer, fairway.subject))
-        }
+        None => write.identity.as_ref().is_some_and(is_fairway),
     };
     if !is_theirs || step.identity.is_some() != step.person_id.is_some() {
-        return Err(NotProven::AnotherPerson(number));
+        return Err(EvidenceError::AnotherPerson(number));
     }
-    let is_decision = matches!(step.step.as_str(), "approved" | "refused");
-    let same_subject = recorded
-        .actor
-        .as_ref()
-        .zip(person)
-        .is_some_and(|((issuer, subject), person)| (issuer, subject) == (&person.issuer, &person.subject));
-    if is_decision && (recorded.entry.actor == accepted.person || same_subject) {
-        return Err(NotProven::Differs("the person who accepted decided as well"));
+    let is_decision = matches!(step.step, StepKind::Approved | StepKind::Refused);
+    let is_same_person = write.identity.as_ref().zip(person).is_some_and(|(one, other)| one.is_same_person(other));
+    if is_decision && (write.actor == accepted.person || is_same_person) {
+        return Err(EvidenceError::Differs("the person who accepted decided as well"));
     }
     Ok(())
+}
+
+/// Whether an event records a step of this kind; what a person ended is told apart from what ended by itself.
+fn is_event_of(event: &Event, step: &StepTaken) -> bool {
+    match step.step {
+        StepKind::Approved => matches!(event, Event::RiskApprove(_)),
+        StepKind::Refused => matches!(event, Event::RiskRefuse(_)),
+        StepKind::Withdrawn => matches!(event, Event::RiskWithdraw(_)),
+        StepKind::Effective => matches!(event, Event::EffectTake(_)),
+        StepKind::Ending if step.reason == Some(EndReason::Revoked) => matches!(event, Event::RiskRevoke(_)),
+        StepKind::Ending => matches!(event, Event::RiskEnd(_)),
+        StepKind::Ended => matches!(event, Event::EffectRemove(_)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::chain::{Head, Link};
-    use serde_json::{Value, json};
+    use record::{Head, OptInStep, Phase, Row, StatusKind};
+    use serde_json::Value;
 
     fn person(subject: &str) -> Identity {
         let text = |text: &str| text.to_owned();
-        let (issuer, salt) = (text("https://idp"), "0a".repeat(32));
+        let (issuer, salt) = (text("https://idp"), [10; 32]);
         Identity { issuer, subject: text(subject), name: subject.to_uppercase(), email: text("a@example.com"), salt }
     }
 
     /// Rows of writes that succeeded, each an intent and its outcome.
-    fn record(writes: &[(&Identity, Action, Value)]) -> Vec<ExportedRow> {
+    fn record(writes: &[(&Identity, Event)]) -> Vec<ExportedRow> {
         let mut end = Head::GENESIS;
         let mut rows = Vec::new();
-        for (who, action, detail) in writes {
-            let mut intent = None;
+        for (who, event) in writes {
+            let mut intent_id = None;
             for phase in [Phase::Intent, Phase::Succeeded] {
                 let entry = Entry {
                     sequence: end.sequence + 1,
+                    format: Entry::FORMAT,
                     id: Uuid::now_v7(),
-                    intent_id: intent,
+                    intent_id,
                     phase,
-                    actor: who.commitment().unwrap(),
-                    action: action.code().into(),
-                    object: "PreviewFeature/shop/snippets".into(),
-                    detail: if intent.is_none() { detail.clone() } else { json!({}) },
+                    actor: who.commitment(),
+                    action: String::new(),
+                    object: event.object(),
+                    detail: Value::Null,
+                    failure: None,
                     request_id: String::new(),
                     occurred_at: Timestamp::UNIX_EPOCH,
                 };
-                intent = Some(entry.id);
-                let link = Link::after(&end, &entry);
-                end = Head { sequence: link.sequence, hash: link.hash };
-                rows.push(ExportedRow { link, actor: Some((*who).clone()) });
+                intent_id = Some(entry.id);
+                let row = Row::after(&end, &entry.with_event(event));
+                end = Head { sequence: row.sequence, hash: row.hash };
+                rows.push(ExportedRow { row, actor: Some((*who).clone()) });
             }
         }
         rows
@@ -297,23 +279,26 @@ mod tests {
 
     /// Dana accepted, and somebody approved.
     fn evidence(approver: &Identity) -> Evidence {
-        let terms = Terms::example();
+        let terms = RiskStatement::example();
         let dana = person("dana");
-        let accepted = Accepted { person: dana.commitment().unwrap(), ..Accepted::example(&terms) };
+        let accepted = AcceptanceDocument { person: dana.commitment(), ..AcceptanceDocument::example(&terms) };
         let approved = StepTaken {
-            step: "approved".into(),
+            step: StepKind::Approved,
             person_id: Some(Uuid::from_u128(2)),
-            identity: approver.commitment(),
+            identity: Some(approver.commitment()),
             person: None,
             reason: None,
             comment: "fine".into(),
-            standing: "approved".into(),
+            status: StatusKind::Approved,
             request_id: String::new(),
             taken_at: Timestamp::UNIX_EPOCH,
         };
+        let (opt_in, digest) = (accepted.opt_in_ref(), accepted.digest());
+        let step = OptInStep { opt_in: opt_in.clone(), digest, number: 1, comment: "fine".into() };
+        let statement = terms.digest();
         let writes = [
-            (&dana, Action::RiskAccept, json!({ "acceptance": accepted.id, "digest": accepted.digest() })),
-            (approver, Action::RiskApprove, json!({ "acceptance": accepted.id, "step": "1", "comment": "fine" })),
+            (&dana, Event::RiskAccept { opt_in, digest, version: 1, statement }),
+            (approver, Event::RiskApprove(step)),
         ];
         Evidence {
             record: record(&writes),
@@ -326,10 +311,10 @@ mod tests {
     }
 
     #[test]
-    fn untouched_evidence_proves_what_it_says_also_when_the_person_was_blanked() {
+    fn untouched_evidence_proves_what_it_says_also_when_the_person_was_erased() {
         let evidence = evidence(&person("ada"));
         let proven = evidence.verify().unwrap();
-        assert_eq!((proven.standing, proven.rows), (Standing::Approved, 4));
+        assert_eq!((proven.status, proven.rows), (Status::Approved, 4));
         assert!(Evidence { person: None, ..evidence }.verify().is_ok());
     }
 
@@ -348,10 +333,10 @@ mod tests {
             ("time", |evidence| evidence.steps[0].taken_at += SignedDuration::from_hours(24)),
             ("two rows in one place", |evidence| evidence.record.push(evidence.record[3].clone())),
             ("nobody's step", |evidence| (evidence.steps[0].person_id, evidence.steps[0].identity) = (None, None)),
-            ("somebody else's step", |evidence| evidence.steps[0].identity = person("grace").commitment()),
+            ("somebody else's step", |evidence| evidence.steps[0].identity = Some(person("grace").commitment())),
             ("further step", |evidence| {
                 let effective = StepTaken {
-                    step: "effective".into(),
+                    step: StepKind::Effective,
                     person_id: None,
                     identity: None,
                     ..evidence.steps[0].clone()
@@ -359,7 +344,7 @@ mod tests {
                 evidence.steps.push(effective);
             }),
             ("row", |evidence| {
-                evidence.record[2].link.entry = evidence.record[2].link.entry.replace("fine", "good");
+                evidence.record[2].row.entry = evidence.record[2].row.entry.replace("fine", "good");
             }),
             ("step left out", |evidence| evidence.steps.clear()),
             ("missing outcome", |evidence| drop(evidence.record.pop())),
@@ -378,7 +363,7 @@ mod tests {
         let renamed = Identity { name: "Other".into(), ..dana.clone() };
         for approver in [dana, renamed] {
             let told = evidence(&approver).verify().unwrap_err();
-            assert_eq!(told, NotProven::Differs("the person who accepted decided as well"));
+            assert_eq!(told, EvidenceError::Differs("the person who accepted decided as well"));
         }
     }
 }

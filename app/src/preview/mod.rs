@@ -1,34 +1,40 @@
 //! Preview features: their risks, who accepted them for which scope, who approved, and what came of it.
 
 pub mod acceptance;
-pub mod api;
+pub mod errors;
 pub mod evidence;
-pub mod life;
+pub mod handlers;
+pub mod lifecycle;
 pub mod notification;
 pub mod opt_in;
-pub mod page;
-pub mod store;
-pub mod terms;
+pub mod pages;
+pub mod paths;
+pub mod service;
+pub mod statement;
+mod store;
+pub mod summary;
 
-pub use api::{EnabledFeature, load_enabled_in};
+pub use service::{GrantedFeature, load_granted_in};
 
-use crate::digest::Digest;
+/// Of the tests of the store, which need the database that the server's tests have.
+#[doc(hidden)]
+pub mod store_in_tests {
+    pub use super::store::*;
+}
+
 use jiff::Timestamp;
+use record::Digest;
 use serde::{Deserialize, Serialize};
-use terms::{Stage, Terms};
+use statement::{RiskStatement, Stage};
 
 /// What is said about a feature; unlike its statement, it may be changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
     /// In the address.
     pub slug: String,
-    /// Its name.
     pub name: String,
-    /// What it is for.
     pub purpose: String,
-    /// Who answers for it.
     pub owner: String,
-    /// Where it is documented.
     pub documentation_url: Option<String>,
     /// How far it has come.
     pub stage: Stage,
@@ -37,7 +43,8 @@ pub struct Description {
 }
 
 impl Description {
-    /// SHA-256 of all that is said: what the record holds of it, as an owner may be a person, whose name it must not keep.
+    /// SHA-256 of all that is said: what the record holds of it, as an owner may be a person, whose name it must not
+    /// keep.
     #[must_use]
     pub fn digest(&self) -> Digest {
         // A struct of texts always has a text.
@@ -48,13 +55,11 @@ impl Description {
 /// A published version of a risk statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// What it says.
-    pub terms: Terms,
+    pub terms: RiskStatement,
     /// The exact text of it.
     pub document: String,
     /// SHA-256 of that text.
     pub digest: Digest,
-    /// When it was published.
     pub published_at: Timestamp,
 }
 
@@ -63,7 +68,6 @@ pub struct Version {
 pub struct Feature {
     /// What is said about it.
     pub description: Description,
-    /// Its current statement.
     pub current: Version,
 }
 

@@ -3,62 +3,15 @@
 //! Nothing becomes effective but by this: an acceptance of terms that are in force, and decisions of as many other
 //! people as the terms ask for.
 
-use serde::{Deserialize, Serialize};
+pub use record::{EndReason, StatusKind, StepKind};
+
 use uuid::Uuid;
-
-/// Why an opt-in ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum End {
-    /// Its time is over.
-    Expired,
-    /// Somebody ended it.
-    Revoked,
-    /// The feature was retired.
-    Retired,
-    /// The statement changed, and the new one was not accepted in time.
-    NotRenewed,
-    /// A later acceptance for the same scope took its place.
-    Replaced,
-}
-
-impl End {
-    /// All there are.
-    pub const ALL: [Self; 5] = [Self::Expired, Self::Revoked, Self::Retired, Self::NotRenewed, Self::Replaced];
-
-    /// As stored.
-    #[must_use]
-    pub fn stored(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-            Self::Retired => "retired",
-            Self::NotRenewed => "not_renewed",
-            Self::Replaced => "replaced",
-        }
-    }
-
-    /// For people.
-    #[must_use]
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::Expired => "Expired",
-            Self::Revoked => "Revoked",
-            Self::Retired => "The feature was retired",
-            Self::NotRenewed => "Not renewed",
-            Self::Replaced => "Replaced by a later acceptance",
-        }
-    }
-}
 
 /// How an opt-in stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum Status {
     /// Accepted; these administrators approved so far, and others must too.
-    Waiting {
-        /// Who approved.
-        approved_by: Vec<Uuid>,
-    },
+    Waiting { approved_by: Vec<Uuid> },
     /// An administrator said no.
     Refused,
     /// Whoever accepted took it back.
@@ -68,9 +21,9 @@ pub enum Standing {
     /// Approved, and the effect was seen.
     Effective,
     /// Over; what it gave has not been seen gone yet.
-    Ending(End),
+    Ending(EndReason),
     /// Over, and nothing is left of it.
-    Ended(End),
+    Ended(EndReason),
 }
 
 /// A step in the life of an opt-in.
@@ -78,38 +31,32 @@ pub enum Standing {
 pub enum Step {
     /// An administrator says yes.
     Approve {
-        /// Who.
         by: Uuid,
     },
     /// An administrator says no.
     Refuse {
-        /// Who.
         by: Uuid,
     },
     /// Whoever accepted takes it back.
     Withdraw {
-        /// Who.
         by: Uuid,
     },
-    /// The effect was seen.
     TakeEffect,
-    /// It is over.
-    End(End),
+    End(EndReason),
     /// What it gave was seen to be gone.
     RemoveEffect,
 }
 
 impl Step {
-    /// As stored.
     #[must_use]
-    pub fn stored(self) -> &'static str {
+    pub fn kind(self) -> StepKind {
         match self {
-            Self::Approve { .. } => "approved",
-            Self::Refuse { .. } => "refused",
-            Self::Withdraw { .. } => "withdrawn",
-            Self::TakeEffect => "effective",
-            Self::End(_) => "ending",
-            Self::RemoveEffect => "ended",
+            Self::Approve { .. } => StepKind::Approved,
+            Self::Refuse { .. } => StepKind::Refused,
+            Self::Withdraw { .. } => StepKind::Withdrawn,
+            Self::TakeEffect => StepKind::Effective,
+            Self::End(_) => StepKind::Ending,
+            Self::RemoveEffect => StepKind::Ended,
         }
     }
 }
@@ -131,7 +78,8 @@ pub enum StepError {
     NotTheirs,
     /// A newer statement must be accepted first.
     #[error(
-        "The risk statement has changed since this was accepted, and the new one has to be accepted. Refuse this, and ask them to accept again."
+        "The risk statement has changed since this was accepted, and the new one has to be accepted. Refuse this, and \
+         ask them to accept again."
     )]
     Outdated,
 }
@@ -141,7 +89,7 @@ pub enum StepError {
 pub struct OptIn {
     accepted_by: Uuid,
     approvals_needed: usize,
-    standing: Standing,
+    status: Status,
 }
 
 impl OptIn {
@@ -149,13 +97,12 @@ impl OptIn {
     #[must_use]
     pub fn accepted(accepted_by: Uuid, approvals_needed: u8) -> Self {
         let approvals_needed = usize::from(approvals_needed.max(1));
-        Self { accepted_by, approvals_needed, standing: Standing::Waiting { approved_by: Vec::new() } }
+        Self { accepted_by, approvals_needed, status: Status::Waiting { approved_by: Vec::new() } }
     }
 
-    /// How it stands.
     #[must_use]
-    pub fn standing(&self) -> &Standing {
-        &self.standing
+    pub fn status(&self) -> &Status {
+        &self.status
     }
 
     /// After a step. `in_force` says whether what was accepted is the current statement, or as good as it.
@@ -163,27 +110,27 @@ impl OptIn {
     /// # Errors
     /// Why the step may not be taken; then nothing has changed.
     pub fn after(self, step: Step, in_force: bool) -> Result<Self, StepError> {
-        let standing = match (self.standing, step) {
-            (Standing::Waiting { approved_by }, Step::Approve { by }) => {
+        let status = match (self.status, step) {
+            (Status::Waiting { approved_by }, Step::Approve { by }) => {
                 approved(approved_by, by, self.accepted_by, self.approvals_needed, in_force)?
             }
-            (Standing::Waiting { .. }, Step::Refuse { by }) if by == self.accepted_by => {
+            (Status::Waiting { .. }, Step::Refuse { by }) if by == self.accepted_by => {
                 return Err(StepError::SamePerson);
             }
-            (Standing::Waiting { .. }, Step::Refuse { .. }) => Standing::Refused,
-            (Standing::Waiting { .. }, Step::Withdraw { by }) if by != self.accepted_by => {
+            (Status::Waiting { .. }, Step::Refuse { .. }) => Status::Refused,
+            (Status::Waiting { .. }, Step::Withdraw { by }) if by != self.accepted_by => {
                 return Err(StepError::NotTheirs);
             }
-            (Standing::Waiting { .. }, Step::Withdraw { .. }) => Standing::Withdrawn,
-            (Standing::Waiting { .. }, Step::End(end)) => Standing::Ended(end),
-            (Standing::Approved, Step::TakeEffect) if !in_force => return Err(StepError::Outdated),
-            (Standing::Approved, Step::TakeEffect) => Standing::Effective,
+            (Status::Waiting { .. }, Step::Withdraw { .. }) => Status::Withdrawn,
+            (Status::Waiting { .. }, Step::End(end)) => Status::Ended(end),
+            (Status::Approved, Step::TakeEffect) if !in_force => return Err(StepError::Outdated),
+            (Status::Approved, Step::TakeEffect) => Status::Effective,
             // Also before the effect was seen: it may have been made all the same.
-            (Standing::Approved | Standing::Effective, Step::End(end)) => Standing::Ending(end),
-            (Standing::Ending(end), Step::RemoveEffect) => Standing::Ended(end),
+            (Status::Approved | Status::Effective, Step::End(end)) => Status::Ending(end),
+            (Status::Ending(end), Step::RemoveEffect) => Status::Ended(end),
             _ => return Err(StepError::TooLate),
         };
-        Ok(Self { standing, ..self })
+        Ok(Self { status, ..self })
     }
 }
 
@@ -193,7 +140,7 @@ fn approved(
     accepted_by: Uuid,
     needed: usize,
     in_force: bool,
-) -> Result<Standing, StepError> {
+) -> Result<Status, StepError> {
     if by == accepted_by {
         return Err(StepError::SamePerson);
     }
@@ -204,39 +151,56 @@ fn approved(
         return Err(StepError::Outdated);
     }
     approved_by.push(by);
-    Ok(if approved_by.len() >= needed { Standing::Approved } else { Standing::Waiting { approved_by } })
+    Ok(if approved_by.len() >= needed { Status::Approved } else { Status::Waiting { approved_by } })
 }
 
-impl Standing {
-    /// As stored, of what is open or granted: accepting once more makes no sense but to renew it, and retiring ends it.
-    pub const STANDS: [&str; 3] = ["waiting", "approved", "effective"];
+impl Status {
+    /// Of what is open or granted: accepting once more makes no sense but to renew it, and retiring ends it.
+    pub const CURRENT: [StatusKind; 3] = [StatusKind::Waiting, StatusKind::Approved, StatusKind::Effective];
 
-    /// As stored beside each step, for lists.
     #[must_use]
-    pub fn stored(&self) -> &'static str {
+    pub fn kind(&self) -> StatusKind {
         match self {
-            Self::Waiting { .. } => "waiting",
-            Self::Refused => "refused",
-            Self::Withdrawn => "withdrawn",
-            Self::Approved => "approved",
-            Self::Effective => "effective",
-            Self::Ending(_) => "ending",
-            Self::Ended(_) => "ended",
+            Self::Waiting { .. } => StatusKind::Waiting,
+            Self::Refused => StatusKind::Refused,
+            Self::Withdrawn => StatusKind::Withdrawn,
+            Self::Approved => StatusKind::Approved,
+            Self::Effective => StatusKind::Effective,
+            Self::Ending(_) => StatusKind::Ending,
+            Self::Ended(_) => StatusKind::Ended,
         }
     }
 
-    /// For people.
+    #[must_use]
+    pub fn end_reason(&self) -> Option<EndReason> {
+        match self {
+            Self::Ending(reason) | Self::Ended(reason) => Some(*reason),
+            _ => None,
+        }
+    }
+
     #[must_use]
     pub fn in_words(&self) -> String {
-        match self {
-            Self::Waiting { approved_by } if approved_by.is_empty() => "Waiting for approval".to_owned(),
-            Self::Waiting { .. } => "Waiting for a second approval".to_owned(),
-            Self::Refused => "Refused".to_owned(),
-            Self::Withdrawn => "Withdrawn".to_owned(),
-            Self::Approved => "Approved, not yet effective".to_owned(),
-            Self::Effective => "Effective".to_owned(),
-            Self::Ending(end) => format!("{}, being taken back", end.in_words()),
-            Self::Ended(end) => end.in_words().to_owned(),
+        let approvals = match self {
+            Self::Waiting { approved_by } => approved_by.len(),
+            _ => 0,
+        };
+        Self::words(self.kind(), approvals, self.end_reason())
+    }
+
+    /// For people, of what waits after so many approvals, or ends for a reason.
+    #[must_use]
+    pub fn words(kind: StatusKind, approvals: usize, reason: Option<EndReason>) -> String {
+        let reason = reason.map(EndReason::in_words).unwrap_or("Ended");
+        match kind {
+            StatusKind::Waiting if approvals == 0 => "Waiting for approval".to_owned(),
+            StatusKind::Waiting => "Waiting for a second approval".to_owned(),
+            StatusKind::Refused => "Refused".to_owned(),
+            StatusKind::Withdrawn => "Withdrawn".to_owned(),
+            StatusKind::Approved => "Approved, not yet effective".to_owned(),
+            StatusKind::Effective => "Effective".to_owned(),
+            StatusKind::Ending => format!("{reason}, being taken back"),
+            StatusKind::Ended => reason.to_owned(),
         }
     }
 
@@ -264,7 +228,7 @@ mod tests {
             1 => by().prop_map(|by| Step::Refuse { by }),
             1 => by().prop_map(|by| Step::Withdraw { by }),
             3 => Just(Step::TakeEffect),
-            1 => proptest::sample::select(&End::ALL[..]).prop_map(Step::End),
+            1 => proptest::sample::select(EndReason::ALL).prop_map(Step::End),
             1 => Just(Step::RemoveEffect),
         ];
         (step, prop::bool::weighted(0.8))
@@ -307,7 +271,7 @@ mod tests {
                 prop_assert!(approvers.len() >= usize::from(needed), "too few approved");
                 prop_assert!(taken[at].1, "took effect while outdated");
             }
-            if *opt_in.standing() == Standing::Effective {
+            if *opt_in.status() == Status::Effective {
                 prop_assert!(effective_at.is_some());
             }
         }
@@ -315,7 +279,7 @@ mod tests {
         #[test]
         fn what_is_over_stays_over(tried in prop::collection::vec(any_step(), 0..12), later in any_step()) {
             let (opt_in, _) = taken(1, &tried);
-            if matches!(opt_in.standing(), Standing::Refused | Standing::Withdrawn | Standing::Ended(_)) {
+            if matches!(opt_in.status(), Status::Refused | Status::Withdrawn | Status::Ended(_)) {
                 prop_assert_eq!(opt_in.after(later.0, later.1), Err(StepError::TooLate));
             }
         }
@@ -326,7 +290,7 @@ mod tests {
         ) {
             let (opt_in, taken) = taken(1, &tried);
             let was_approved = taken.iter().any(|(step, _)| matches!(step, Step::Approve { .. }));
-            if was_approved && matches!(opt_in.standing(), Standing::Ended(_)) {
+            if was_approved && matches!(opt_in.status(), Status::Ended(_)) {
                 prop_assert_eq!(taken.last().map(|(step, _)| *step), Some(Step::RemoveEffect));
             }
         }

@@ -19,10 +19,13 @@ fn Hint(name: String, text: String) -> impl IntoView {
 
 #[component]
 fn Problem(name: String, text: Option<String>) -> impl IntoView {
-    text.map(|text| view! { <p class="field__error" id=format!("{name}-error")><span class="visually-hidden">"Error: "</span>{text}</p> })
+    text.map(|text| {
+        view! {
+            <p class="field__error" id=format!("{name}-error")><span class="visually-hidden">"Error: "</span>{text}</p>
+        }
+    })
 }
 
-/// A line of text.
 #[component]
 pub fn Field(
     /// Its name, which is also its id.
@@ -31,15 +34,9 @@ pub fn Field(
     /// Its id, where several share a name.
     #[prop(into, optional)]
     id: Option<String>,
-    /// What it is.
-    #[prop(into)]
-    label: String,
-    /// What to enter.
-    #[prop(into, optional)]
-    hint: String,
-    /// What it holds.
-    #[prop(into, optional)]
-    value: String,
+    #[prop(into)] label: String,
+    #[prop(into, optional)] hint: String,
+    #[prop(into, optional)] value: String,
     /// Id of a list of values to choose from while typing.
     #[prop(optional)]
     list: Option<&'static str>,
@@ -62,7 +59,9 @@ pub fn Field(
     let input_mode = (kind == "number").then_some("numeric");
     view! {
         <div class=class>
-            <label class="field__label" for=id.clone()>{label}{optional.then_some(view! { <span class="quiet">" (optional)"</span> })}</label>
+            <label class="field__label" for=id.clone()>
+                {label}{optional.then_some(view! { <span class="quiet">" (optional)"</span> })}
+            </label>
             <Hint name=id.clone() text=hint.clone()/>
             <Problem name=id.clone() text=error.clone()/>
             <input
@@ -88,15 +87,9 @@ pub fn TextArea(
     /// Its name, which is also its id.
     #[prop(into)]
     name: String,
-    /// What it is.
-    #[prop(into)]
-    label: String,
-    /// What to enter.
-    #[prop(into)]
-    hint: String,
-    /// What it holds.
-    #[prop(into)]
-    value: String,
+    #[prop(into)] label: String,
+    #[prop(into)] hint: String,
+    #[prop(into)] value: String,
     /// Errors of the form.
     errors: FormErrors,
     /// How many lines are seen at once.
@@ -128,21 +121,13 @@ pub fn TextArea(
 /// A choice from a list.
 #[component]
 pub fn Select(
-    /// Its name.
-    #[prop(into)]
-    name: String,
+    #[prop(into)] name: String,
     /// Its id, where several share a name.
     #[prop(into, optional)]
     id: Option<String>,
-    /// What it is.
-    #[prop(into)]
-    label: String,
-    /// What to choose.
-    #[prop(into, optional)]
-    hint: String,
-    /// The chosen value.
-    #[prop(into, optional)]
-    value: String,
+    #[prop(into)] label: String,
+    #[prop(into, optional)] hint: String,
+    #[prop(into, optional)] value: String,
     /// Value and label of each choice.
     options: Vec<(String, String)>,
     /// Errors of the form.
@@ -175,21 +160,14 @@ pub fn Select(
     }
 }
 
-/// A box to tick.
 #[component]
 pub fn Checkbox(
-    /// Its name.
-    #[prop(into)]
-    name: String,
+    #[prop(into)] name: String,
     /// Its id, where several share a name.
     #[prop(into, optional)]
     id: Option<String>,
-    /// What ticking it means.
-    #[prop(into)]
-    label: String,
-    /// More about it.
-    #[prop(into, optional)]
-    hint: String,
+    #[prop(into)] label: String,
+    #[prop(into, optional)] hint: String,
     /// What is sent when ticked.
     #[prop(into, default = "yes".to_owned())]
     value: String,
@@ -235,9 +213,13 @@ pub fn Submit(
     /// Name and value to send, where a form has several buttons.
     #[prop(optional)]
     sends: Option<(&'static str, &'static str)>,
+    /// Where this button sends the form, if not where the others do.
+    #[prop(into, optional)]
+    to: Option<String>,
 ) -> impl IntoView {
     let (name, value) = sends.unzip();
-    view! { <button class=if secondary { "button button--secondary" } else { "button" } name=name value=value>{label}</button> }
+    let class = if secondary { "button button--secondary" } else { "button" };
+    view! { <button class=class name=name value=value formaction=to>{label}</button> }
 }
 
 /// What Enter does in a form with several buttons. Browsers press the first one (HTML, 4.10.21.2), so this

@@ -10,7 +10,6 @@ pub enum Tone {
     Info,
     /// Done, or fine.
     Good,
-    /// Look at it.
     Warn,
     /// Refused, or broken.
     Bad,
@@ -29,24 +28,13 @@ impl Tone {
 
 /// One or two words of state.
 #[component]
-pub fn Badge(
-    /// What it means.
-    tone: Tone,
-    /// The words.
-    #[prop(into)]
-    text: String,
-) -> impl IntoView {
+pub fn Badge(tone: Tone, #[prop(into)] text: String) -> impl IntoView {
     view! { <span class=format!("badge badge--{}", tone.name())>{text}</span> }
 }
 
 /// A message about the page.
 #[component]
-pub fn Notice(
-    /// What it means.
-    tone: Tone,
-    /// The message.
-    children: Children,
-) -> impl IntoView {
+pub fn Notice(tone: Tone, children: Children) -> impl IntoView {
     let role = (tone == Tone::Good).then_some("status");
     view! { <div class=format!("notice notice--{}", tone.name()) role=role>{children()}</div> }
 }
@@ -54,9 +42,7 @@ pub fn Notice(
 /// Nothing here yet, and the one next step.
 #[component]
 pub fn Empty(
-    /// What is missing.
-    #[prop(into)]
-    title: String,
+    #[prop(into)] title: String,
     /// What to do about it.
     children: Children,
 ) -> impl IntoView {
@@ -71,7 +57,6 @@ pub fn Table(
     label: &'static str,
     /// Heads of the columns.
     columns: &'static [&'static str],
-    /// The rows.
     children: Children,
 ) -> impl IntoView {
     let heads = columns.iter().map(|column| view! { <th scope="col">{*column}</th> }).collect_view();
@@ -89,26 +74,17 @@ pub fn Code(
     /// What it is, for those who cannot see it.
     #[prop(into)]
     label: String,
-    /// The text.
-    #[prop(into)]
-    text: String,
+    #[prop(into)] text: String,
 ) -> impl IntoView {
     view! { <pre class="code" role="region" tabindex="0" aria-label=label><code>{text}</code></pre> }
 }
 
 /// A term and what it is, inside a `<dl>`.
 #[component]
-pub fn Fact(
-    /// The term.
-    #[prop(into)]
-    term: String,
-    /// What it is.
-    children: Children,
-) -> impl IntoView {
+pub fn Fact(#[prop(into)] term: String, children: Children) -> impl IntoView {
     view! { <div class="fact"><dt>{term}</dt><dd>{children()}</dd></div> }
 }
 
-/// The way back up.
 #[component]
 pub fn Breadcrumb(
     /// Path and label of each page above this one.
@@ -120,10 +96,7 @@ pub fn Breadcrumb(
 
 /// A moment: how long ago, the exact time on hover and for machines.
 #[component]
-pub fn Time(
-    /// The moment.
-    at: Timestamp,
-) -> impl IntoView {
+pub fn Time(at: Timestamp) -> impl IntoView {
     let exact = at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     view! { <time datetime=at.to_string() title=exact>{ago(at, Timestamp::now())}</time> }
 }

@@ -13,7 +13,10 @@ pub fn failure_body(error: &AppError, request_id: &str, support: &str) -> AnyVie
     let way_out = match &error {
         AppError::SignInRequired => view! { <p><a class="button" href="/sign-in">"Sign in"</a></p> }.into_any(),
         AppError::NotFound => view! {
-            <p>"Perhaps the address is mistyped, or it belongs to a namespace that your groups do not reach. These are good places to go on from:"</p>
+            <p>
+                "Perhaps the address is mistyped, or it belongs to a namespace that your groups do not reach. These \
+                 are good places to go on from:"
+            </p>
             <ul>
                 <li><a href="/access">"Access"</a>": what your groups give you, and why"</li>
                 <li><a href="/namespaces">"Namespaces"</a></li>
@@ -21,13 +24,22 @@ pub fn failure_body(error: &AppError, request_id: &str, support: &str) -> AnyVie
             </ul>
         }
         .into_any(),
-        _ => view! { <p>"If it stays like this, tell " {support.to_owned()} " and give them the reference."</p> }.into_any(),
+        _ => view! {
+            <p>"If it stays like this, tell " {support.to_owned()} " and give them the reference."</p>
+        }
+        .into_any(),
     };
     let reference = (!request_id.is_empty())
         .then(|| view! { <p class="quiet">"Reference: " <code>{request_id.to_owned()}</code></p> });
     view! {
         <h1>{error.title()}</h1>
-        <Notice tone=if matches!(error, AppError::NotFound | AppError::SignInRequired) { Tone::Info } else { Tone::Bad }>
+        <Notice
+            tone=if
+            matches!(error, AppError::NotFound | AppError::SignInRequired)
+            { Tone::Info }
+            else
+            { Tone::Bad }
+        >
             <p>{error.to_string()}</p>
         </Notice>
         {faq}
@@ -40,18 +52,24 @@ pub fn failure_body(error: &AppError, request_id: &str, support: &str) -> AnyVie
 /// Says that a page shows what the cluster last said, where it does not answer now.
 #[component]
 pub fn MayBeOld(
-    /// Whether the cluster is away.
-    away: bool,
+    /// Whether the cluster is.
+    unavailable: bool,
 ) -> impl IntoView {
-    away.then(|| view! { <Notice tone=Tone::Warn><p>"Fairway cannot reach the cluster at the moment. What you see here was true when the cluster last answered."</p></Notice> })
+    unavailable.then(|| {
+        view! {
+            <Notice tone=Tone::Warn>
+                <p>
+                    "Fairway cannot reach the cluster at the moment. What you see here was true when the cluster last \
+                     answered."
+                </p>
+            </Notice>
+        }
+    })
 }
 
 /// A page that only says what went wrong, for failures that happen outside a page.
 #[component]
-pub fn FailurePage(
-    /// What went wrong.
-    error: AppError,
-) -> impl IntoView {
+pub fn FailurePage(error: AppError) -> impl IntoView {
     page_with(Section::None, error, |_, error| async move { Err::<Page, _>(error) })
 }
 

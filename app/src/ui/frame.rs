@@ -6,7 +6,6 @@ use leptos::prelude::*;
 /// Which entry of the navigation a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// No entry.
     None,
     /// `/access`.
     Access,
@@ -43,22 +42,18 @@ fn entries(visitor: &Visitor) -> Vec<(Section, &'static str, &'static str)> {
 pub enum Visitor {
     /// Nobody who is signed in.
     Anyone,
-    /// Somebody who is.
     Person(Box<Actor>),
-    /// The database that would know is away.
+    /// The database that would know is unavailable.
     NotKnown,
 }
 
 /// The frame around a page.
 #[component]
 pub fn Frame(
-    /// The entry to mark.
     section: Section,
-    /// Who is looking.
     visitor: Visitor,
     /// Path and query of this page, to come back to after signing in.
     address: String,
-    /// The page.
     children: Children,
 ) -> impl IntoView {
     let links = entries(&visitor)
@@ -87,7 +82,13 @@ pub fn Frame(
 fn BrandMark() -> impl IntoView {
     view! {
         <svg class="brand__mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" focusable="false">
-            <path d="M2 20c3 0 3-2 5-2s2 2 5 2 3-2 5-2 2 2 5 2" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"/>
+            <path
+                d="M2 20c3 0 3-2 5-2s2 2 5 2 3-2 5-2 2 2 5 2"
+                fill="none"
+                stroke="currentColor"
+                stroke-width="2"
+                stroke-linecap="round"
+            />
             <path d="M5 14V8l3-4v10z" fill="currentColor"/>
             <path d="M16 14V4h3v10z" fill="none" stroke="currentColor" stroke-width="2"/>
         </svg>
@@ -108,7 +109,12 @@ fn Account(visitor: Visitor, address: String) -> impl IntoView {
         Visitor::Anyone => {
             let query: String =
                 url::form_urlencoded::Serializer::new(String::new()).append_pair("return", &address).finish();
-            view! { <div class="account"><a class="button button--quiet" href=format!("/sign-in?{query}")>"Sign in"</a></div> }.into_any()
+            view! {
+                <div class="account">
+                    <a class="button button--quiet" href=format!("/sign-in?{query}")>"Sign in"</a>
+                </div>
+            }
+            .into_any()
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::failure::failure_body;
 use super::frame::{Frame, Section, Visitor};
 use crate::actor::Actor;
-use crate::error::{AppError, Part};
+use crate::error::{AppError, Dependency};
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -20,7 +20,6 @@ pub struct Page {
 }
 
 impl Page {
-    /// A page.
     pub fn new(title: impl Into<String>, body: impl IntoView + 'static) -> Self {
         Self { title: title.into(), body: body.into_any() }
     }
@@ -116,7 +115,7 @@ where
         let page = loading.await.unwrap_or_else(|error| {
             response.set_status(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
             // Somebody whose session cannot be looked up is not signed out.
-            if request.visitor().is_none() && error == (AppError::Away { part: Part::Database }) {
+            if request.visitor().is_none() && error == (AppError::Unavailable { dependency: Dependency::Database }) {
                 visitor = Visitor::NotKnown;
             }
             let support = &request.state.policy.platform.support;

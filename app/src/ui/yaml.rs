@@ -8,9 +8,7 @@ use leptos::prelude::*;
 pub struct Mark {
     /// Which, from 1.
     pub line: u64,
-    /// How bad it is.
     pub tone: Tone,
-    /// What.
     pub text: String,
 }
 
@@ -21,7 +19,6 @@ pub fn Yaml(
     /// What it is, for those who cannot see it.
     #[prop(into)]
     label: String,
-    /// The text.
     text: String,
     /// What is said about its lines.
     #[prop(optional)]
@@ -35,7 +32,9 @@ pub fn Yaml(
             let class = marked.first().map_or("yaml__line", |_| "yaml__line yaml__line--marked");
             let said = marked
                 .iter()
-                .map(|mark| view! { <span class=format!("yaml__mark yaml__mark--{}", mark.tone.name())>{mark.text.clone()}"\n"</span> })
+                .map(|mark| view! {
+                    <span class=format!("yaml__mark yaml__mark--{}", mark.tone.name())>{mark.text.clone()}"\n"</span>
+                })
                 .collect_view();
             view! { <span class=class id=format!("line-{number}")><Tokens line=line.to_owned()/>"\n"</span>{said} }
         })
@@ -70,7 +69,6 @@ fn split(line: &str) -> (&str, &str, &str) {
     }
 }
 
-/// A unified difference.
 #[component]
 pub fn Diff(
     /// What it is, for those who cannot see it.

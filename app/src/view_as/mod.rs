@@ -1,14 +1,14 @@
 //! What somebody else may do and why, for administrators who are asked. It is answered from what the cluster shows;
 //! nothing is done in their name, and that somebody looked is recorded.
 
-pub mod api;
-pub mod page;
+pub mod handlers;
+pub mod pages;
 
 use crate::access::{KubeIdentity, KubeName};
-use crate::state::GroupMapping;
+use crate::policy::GroupMapping;
 
-/// Who somebody is to the cluster, from their address and their groups, one a line: with the prefixes that whoever signs
-/// in gets.
+/// Who somebody is to the cluster, from their address and their groups, one a line: with the prefixes that whoever
+/// signs in gets.
 ///
 /// # Errors
 /// What is wrong, by the field of the form.

@@ -1,27 +1,23 @@
 //! Drafts: what was typed so far over all steps, and which step comes next.
 
+use super::bundle::ManifestBundle;
 use super::forms::{CheckedWorkload, DestinationsForm, ManifestsForm, ResourcesForm, Runs, SourcesForm, WorkloadForm};
 use super::known::Known;
 use crate::form::FormErrors;
 use jiff::Timestamp;
-use review::{Answers, Manifest, PodAnswers, Settings, decode, generate, to_yaml};
+use review::{Answers, PodAnswers, Settings, decode, generate};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The steps, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// What runs.
     Workload,
-    /// Who may reach it.
     Sources,
-    /// What it may reach.
     Destinations,
-    /// Resources and safety.
     Resources,
     /// Objects and fields beside the answers.
     Manifests,
-    /// The review.
     Review,
 }
 
@@ -43,7 +39,6 @@ impl Step {
         }
     }
 
-    /// From the address.
     #[must_use]
     pub fn from_slug(slug: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.slug() == slug)
@@ -65,15 +60,12 @@ impl Step {
 
 /// A draft as it is stored.
 pub struct Draft {
-    /// Its id.
     pub id: Uuid,
-    /// Who began it.
     pub author_id: Uuid,
     /// The namespace whose people share it; empty while it is its author's alone.
     pub shared_with: String,
     /// Everyone who ever saved it.
     pub contributors: Vec<Uuid>,
-    /// Who saved it last.
     pub saved_by: String,
     /// Grows with every save: who saves an older one would undo what another person typed.
     pub version: i32,
@@ -83,17 +75,25 @@ pub struct Draft {
     pub updated_at: Timestamp,
 }
 
+/// A draft as lists show it: without what was typed.
+#[derive(Debug, Clone)]
+pub struct DraftSummary {
+    pub id: Uuid,
+    /// Empty while it has none.
+    pub name: String,
+    pub namespace: String,
+    pub next_step: Step,
+    pub saved_by: String,
+    pub updated_at: Timestamp,
+}
+
 /// Everything typed so far, over all steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DraftForm {
-    /// What runs.
     pub workload: WorkloadForm,
-    /// Who may reach it.
     pub sources: SourcesForm,
-    /// What it may reach.
     pub destinations: DestinationsForm,
-    /// Resources and safety.
     pub resources: ResourcesForm,
     /// What the answers cannot say.
     pub manifests: ManifestsForm,
@@ -103,12 +103,10 @@ pub struct DraftForm {
     pub done: Vec<String>,
 }
 
-/// What a draft makes.
 pub struct Written {
     /// The answers, unless all of it is manifests.
     pub answers: Option<Answers>,
-    /// The objects, in the order in which they are applied.
-    pub manifests: Vec<Manifest>,
+    pub bundle: ManifestBundle,
 }
 
 impl DraftForm {
@@ -152,11 +150,9 @@ impl DraftForm {
         let generated = answers.as_ref().map(|answers| generate(answers, settings)).unwrap_or_default();
         let namespace = self.workload.namespace.trim();
         let manifests = self.manifests.check(generated, namespace, &mut errors);
-        // Read back, so that findings know their lines.
-        let read = manifests.map(|manifests| decode("manifest.yaml", &to_yaml(&manifests)));
-        let manifests = read.and_then(|read| errors.take("text", read));
-        let (Some(manifests), true) = (manifests, errors.is_empty()) else { return Err(errors) };
-        Ok(Written { answers, manifests })
+        let bundle = manifests.and_then(|manifests| errors.take("text", ManifestBundle::write(&manifests)));
+        let (Some(bundle), true) = (bundle, errors.is_empty()) else { return Err(errors) };
+        Ok(Written { answers, bundle })
     }
 
     /// The step after this one.

@@ -23,11 +23,8 @@ pub struct Known {
 /// A workload that runs, as far as policies look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningWorkload {
-    /// Where it runs.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// Its kind.
     pub kind: String,
     /// What selects its pods, if they have labels.
     pub labels: Option<PodLabels>,
@@ -102,7 +99,8 @@ impl Known {
         match found.as_slice() {
             [one] => Ok(one),
             [] => Err(format!(
-                "There is no workload {name} in {namespace} that you can see. Pick one from the list, or choose pods and enter their labels."
+                "There is no workload {name} in {namespace} that you can see. Pick one from the list, or choose pods \
+                 and enter their labels."
             )),
             several => {
                 let names: Vec<String> = several.iter().map(|workload| workload.reference()).collect();

@@ -1,25 +1,23 @@
 //! Workloads: the wizard's answers, their review, a second person where one is needed, and applying exactly what was
 //! reviewed.
 
-pub mod live;
-
-#[cfg(feature = "ssr")]
-pub mod api;
-#[cfg(feature = "ssr")]
+pub mod bundle;
 pub mod draft;
-#[cfg(feature = "ssr")]
+pub mod errors;
 pub mod forms;
-#[cfg(feature = "ssr")]
+pub mod handlers;
 pub mod known;
-#[cfg(feature = "ssr")]
-pub mod page;
-#[cfg(feature = "ssr")]
+pub mod pages;
+pub mod paths;
 pub mod places;
-#[cfg(feature = "ssr")]
 pub mod rollout;
-#[cfg(feature = "ssr")]
 pub mod second_person;
-#[cfg(feature = "ssr")]
-pub mod store;
-#[cfg(feature = "ssr")]
+pub mod service;
+mod store;
 pub mod submission;
+
+/// Of the tests of the store, which need the database that the server's tests have.
+#[doc(hidden)]
+pub mod store_in_tests {
+    pub use super::store::*;
+}

@@ -1,6 +1,7 @@
 //! Well-known ends of connections that the platform's operators name in the settings, so that nobody has to look up
 //! their labels.
 
+use crate::policy::PolicyMistake;
 use review::{Cidr, Opening, Peer, PodLabels, Port};
 use serde::{Deserialize, Serialize};
 
@@ -10,14 +11,11 @@ use serde::{Deserialize, Serialize};
 pub struct Place {
     /// In forms and drafts: small letters, digits and hyphens.
     pub slug: String,
-    /// What people call it.
     pub name: String,
-    /// When to choose it.
     #[serde(default)]
     pub hint: String,
     /// Whether it reaches workloads or is reached by them.
     pub direction: PlaceDirection,
-    /// Where it is.
     pub at: PlaceAt,
     /// Ports that it is reached on; for one that reaches workloads, none means every port they listen on.
     #[serde(default)]
@@ -39,13 +37,7 @@ pub enum PlaceDirection {
 #[serde(untagged, deny_unknown_fields)]
 pub enum PlaceAt {
     /// Pods of a namespace.
-    Pods {
-        /// The namespace.
-        namespace: String,
-        /// Their labels.
-        labels: PodLabels,
-    },
-    /// Addresses.
+    Pods { namespace: String, labels: PodLabels },
     Addresses {
         /// At least one.
         addresses: Vec<Cidr>,
@@ -63,16 +55,17 @@ impl Place {
         Opening { peer, ports: self.ports.clone() }
     }
 
-    /// What is wrong with it as a setting, if anything.
+    /// Why it cannot be used; nothing where it can.
     #[must_use]
-    pub fn mistake(&self) -> Option<&'static str> {
+    pub fn mistake(&self) -> Option<PolicyMistake> {
         let is_slug = crate::namespaces::is_dns_label(&self.slug);
-        match &self.at {
-            _ if !is_slug => Some("its slug holds more than small letters, digits and hyphens"),
-            PlaceAt::Addresses { addresses } if addresses.is_empty() => Some("it has no address"),
-            _ if self.direction == PlaceDirection::Destination && self.ports.is_empty() => Some("it has no port"),
-            _ => None,
-        }
+        let why = match &self.at {
+            _ if !is_slug => "its slug holds more than small letters, digits and hyphens",
+            PlaceAt::Addresses { addresses } if addresses.is_empty() => "it has no address",
+            _ if self.direction == PlaceDirection::Destination && self.ports.is_empty() => "it has no port",
+            _ => return None,
+        };
+        Some(PolicyMistake::new(&self.slug, format!("the place {:?} cannot be used: {why}", self.slug)))
     }
 }
 

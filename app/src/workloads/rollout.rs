@@ -7,7 +7,6 @@ use serde_json::Value;
 /// How far a workload has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rollout {
-    /// In one word.
     pub stage: Stage,
     /// How many pods there are.
     pub pods: usize,
@@ -137,10 +136,12 @@ fn problems(family: &Family, pods: &[&Manifest]) -> Vec<String> {
     found
 }
 
-/// Events about different pods say the same thing with different names: what stands in quotes, and "Error creating: ".
+/// Messages about different pods say the same thing with different names: in quotes, or as the kubelet's `pod=NAME`.
 fn without_names(text: &str) -> String {
+    let text = text.strip_prefix("(combined from similar events): ").unwrap_or(text);
     let text = text.strip_prefix("Error creating: ").unwrap_or(text);
-    text.split('"').step_by(2).collect()
+    let unquoted: String = text.split('"').step_by(2).collect();
+    unquoted.split_whitespace().filter(|word| !word.starts_with("pod=")).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -175,9 +176,23 @@ mod tests {
         let events = vec![
             warning("Error creating: pods \"a-1\" is forbidden: exceeded quota: full"),
             warning("Error creating: pods \"a-2\" is forbidden: exceeded quota: full"),
+            warning("(combined from similar events): Error creating: pods \"a-3\" is forbidden: exceeded quota: full"),
         ];
         let found = rollout(&Family { workload: deployment(), made: Vec::new(), events });
         assert_eq!((found.stage, found.problems.len()), (Stage::Refused, 1));
+    }
+
+    #[test]
+    fn what_the_kubelet_says_of_several_pods_is_said_once() {
+        let crashing = |name: &str| {
+            let message = format!("back-off 1m20s restarting failed container=web pod={name}_shop(0-1)");
+            let waiting = json!({ "reason": "CrashLoopBackOff", "message": message });
+            let status = json!({ "containerStatuses": [{ "state": { "waiting": waiting } }] });
+            object("Pod", json!({ "spec": { "nodeName": "n" }, "status": status }))
+        };
+        let made = vec![crashing("web-a"), crashing("web-b")];
+        let found = rollout(&Family { workload: deployment(), made, events: Vec::new() });
+        assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
     }
 
     #[test]
@@ -191,7 +206,10 @@ mod tests {
 
     #[test]
     fn a_container_that_cannot_start_says_so_and_an_old_warning_is_gone_once_all_runs() {
-        let status = json!({ "phase": "Pending", "containerStatuses": [{ "state": { "waiting": { "reason": "ImagePullBackOff", "message": "not found" } } }] });
+        let status = json!({
+            "phase": "Pending",
+            "containerStatuses": [{ "state": { "waiting": { "reason": "ImagePullBackOff", "message": "not found" } } }]
+        });
         let stuck = object("Pod", json!({ "spec": { "nodeName": "n" }, "status": status }));
         let found = rollout(&Family { workload: deployment(), made: vec![stuck], events: Vec::new() });
         assert_eq!(found.problems, ["ImagePullBackOff: not found"]);
@@ -207,7 +225,10 @@ mod tests {
     #[test]
     fn while_a_deployment_changes_over_the_pods_of_the_version_before_do_not_count() {
         let set = |revision: &str, hash: &str| {
-            let metadata = json!({ "name": hash, "annotations": { "deployment.kubernetes.io/revision": revision }, "labels": { "pod-template-hash": hash } });
+            let metadata = json!({
+                "name": hash, "annotations": { "deployment.kubernetes.io/revision": revision },
+                "labels": { "pod-template-hash": hash }
+            });
             object("ReplicaSet", json!({ "metadata": metadata }))
         };
         let of = |hash: &str, ready: bool| {
@@ -218,7 +239,10 @@ mod tests {
                 json!({ "conditions": conditions, "containerStatuses": if ready { json!([]) } else { waiting } });
             object(
                 "Pod",
-                json!({ "metadata": { "name": "p", "labels": { "pod-template-hash": hash } }, "spec": { "nodeName": "n" }, "status": status }),
+                json!({
+                    "metadata": { "name": "p", "labels": { "pod-template-hash": hash } }, "spec": { "nodeName": "n" },
+                    "status": status
+                }),
             )
         };
         let made = vec![set("1", "old"), set("2", "new"), of("old", true), of("old", true), of("new", false)];

@@ -1,5 +1,6 @@
 //! When a second person must look at a submission, and what they may say.
 
+use crate::policy::PolicyMistake;
 use review::{Finding, Report};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,14 @@ impl Default for SecondPerson {
 }
 
 impl SecondPerson {
+    /// Rules that are named and that there are not. The cluster's own policies are not known here.
+    pub fn mistakes(&self) -> impl Iterator<Item = PolicyMistake> {
+        let is_known = |rule: &str| rule.starts_with("policy/") || review::rules().iter().any(|known| known.id == rule);
+        self.rules.iter().filter(move |rule| !is_known(rule)).map(|rule| {
+            PolicyMistake::new(rule, format!("second_person.rules names {rule}, and there is no such rule"))
+        })
+    }
+
     /// Why a second person must approve what was reviewed, in words; none where nobody must.
     #[must_use]
     pub fn reasons(&self, report: &Report) -> Vec<String> {
@@ -42,41 +51,6 @@ impl SecondPerson {
     }
 }
 
-/// What a reviewer says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum ReviewVerdict {
-    /// These bytes may be applied.
-    Approved,
-    /// These bytes may not be applied.
-    Refused,
-    /// Not like this: the comment says what to change.
-    ChangesRequested,
-}
-
-impl ReviewVerdict {
-    /// From the button of a form.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        match word {
-            "approved" => Some(Self::Approved),
-            "refused" => Some(Self::Refused),
-            "changes_requested" => Some(Self::ChangesRequested),
-            _ => None,
-        }
-    }
-
-    /// As stored.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Approved => "approved",
-            Self::Refused => "refused",
-            Self::ChangesRequested => "changes_requested",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,7 +58,8 @@ mod tests {
 
     fn reasons(egress: &str, annotations: &str) -> Vec<String> {
         let policy = format!(
-            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p, annotations: {annotations}}}, spec: {{podSelector: {{}}, egress: [{egress}]}}}}"
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: p, \
+             annotations: {annotations}}}, spec: {{podSelector: {{}}, egress: [{egress}]}}}}"
         );
         let report =
             review(&decode("p", &policy).unwrap(), &Context::default(), &Settings::default(), Selection::default());

@@ -1,41 +1,32 @@
 //! What was submitted, what a second person said of it, and what the cluster made of it.
 
-use super::second_person::ReviewVerdict;
-use crate::digest::Digest;
 use crate::ports::FieldConflict;
 use jiff::Timestamp;
+use record::{Digest, ReviewVerdict, SubmissionRef};
 use serde_json::Value;
 use uuid::Uuid;
 
 /// Frozen bytes, with the verdicts on them.
 pub struct Submission {
-    /// Its id.
     pub id: Uuid,
-    /// Who submitted it.
     pub author_id: Uuid,
     /// Everyone who wrote it: none of them reviews it.
     pub contributors: Vec<Uuid>,
-    /// The author's name.
     pub author_name: String,
     /// The draft it was made of, which may be gone.
     pub draft_id: Uuid,
     /// Which version of the draft.
     pub draft_version: i32,
-    /// Where it goes.
     pub namespace: String,
-    /// The workload's name.
     pub name: String,
     /// Exactly what is applied.
     pub manifest: String,
     /// Of the manifest.
     pub digest: Digest,
-    /// The review's findings.
     pub report: Value,
-    /// The server's verdicts.
     pub dry_run: Value,
     /// Why a second person must approve it; none where nobody must.
     pub second_person: Vec<String>,
-    /// When.
     pub created_at: Timestamp,
     /// What became of its objects, in order.
     pub results: Vec<ApplyResult>,
@@ -47,19 +38,22 @@ pub struct Submission {
     pub state: SubmissionState,
 }
 
+impl Submission {
+    /// How the record names it.
+    #[must_use]
+    pub fn submission_ref(&self) -> SubmissionRef {
+        SubmissionRef { id: self.id, namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+}
+
 /// A line of the list.
 pub struct SubmissionSummary {
-    /// Its id.
     pub id: Uuid,
     /// Everyone who wrote it.
     pub contributors: Vec<Uuid>,
-    /// Who submitted it.
     pub author_name: String,
-    /// Where it goes.
     pub namespace: String,
-    /// The workload's name.
     pub name: String,
-    /// When.
     pub created_at: Timestamp,
     /// How far it has come.
     pub state: SubmissionState,
@@ -67,27 +61,20 @@ pub struct SubmissionSummary {
 
 /// What a reviewer said of a submission.
 pub struct Review {
-    /// In the record of applies.
+    /// Which the record of an apply names.
     pub id: i64,
-    /// Who.
     pub reviewer_name: String,
-    /// What.
     pub verdict: ReviewVerdict,
-    /// Why.
     pub comment: String,
-    /// When.
     pub decided_at: Timestamp,
 }
 
 /// A comment on a submission.
 pub struct Comment {
-    /// Who.
     pub author_name: String,
     /// On which line of the manifest, from 1; nothing for the whole.
     pub line: Option<i32>,
-    /// What.
     pub body: String,
-    /// When.
     pub written_at: Timestamp,
 }
 
@@ -119,11 +106,10 @@ pub struct Progress {
     pub objects: Vec<ApplyOutcome>,
     /// Whether an apply was ever begun.
     pub begun: bool,
-    /// Whether the record holds that a whole apply went well: rows alone do not show that none is missing.
+    /// Whether a whole apply went well: what became of its objects alone does not show that none is missing.
     pub succeeded: bool,
     /// Whether a second person must approve it.
     pub needs_second_person: bool,
-    /// The latest verdict.
     pub verdict: Option<ReviewVerdict>,
     /// Whether the same draft was submitted again.
     pub replaced: bool,
@@ -161,9 +147,7 @@ impl SubmissionState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum ApplyOutcome {
-    /// The cluster has it.
     Applied,
-    /// The cluster said no.
     Refused,
     /// Another manager owns fields of it.
     Conflict,
@@ -176,7 +160,6 @@ pub enum ApplyOutcome {
 pub struct ApplyResult {
     /// `Kind/namespace/name`.
     pub object: String,
-    /// What became of it.
     pub outcome: ApplyOutcome,
     /// In the cluster's words.
     pub message: String,

@@ -1,4 +1,4 @@
-//! Whatever the text: decoding, reviewing, mending and rewriting it end, and keep what they promise.
+//! Whatever the text: decoding, reviewing, fixing and rewriting it end, and keep what they promise.
 #![no_main]
 
 #[path = "../checks/decode.rs"]

@@ -17,12 +17,16 @@ fn world(bytes: &mut Unstructured<'_>) -> Result<(Vec<Value>, Vec<Value>)> {
 }
 
 /// Up to `most` of something.
-fn list(bytes: &mut Unstructured<'_>, most: usize, one: fn(&mut Unstructured<'_>) -> Result<Value>) -> Result<Vec<Value>> {
+fn list(
+    bytes: &mut Unstructured<'_>, most: usize, one: fn(&mut Unstructured<'_>) -> Result<Value>
+) -> Result<Vec<Value>> {
     (0..bytes.int_in_range(0..=most)?).map(|_| one(bytes)).collect()
 }
 
 /// A list, an empty one, or none at all, which often mean different things.
-fn optional_list(bytes: &mut Unstructured<'_>, one: fn(&mut Unstructured<'_>) -> Result<Value>) -> Result<Option<Value>> {
+fn optional_list(
+    bytes: &mut Unstructured<'_>, one: fn(&mut Unstructured<'_>) -> Result<Value>
+) -> Result<Option<Value>> {
     if bytes.arbitrary()? { list(bytes, 3, one).map(|list| Some(list.into())) } else { Ok(None) }
 }
 

@@ -14,11 +14,8 @@ use std::rc::Rc;
 /// [`PortSet`] writes them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Connection {
-    /// Who begins it.
     pub from: String,
-    /// Who receives it.
     pub to: String,
-    /// On which ports.
     pub ports: String,
 }
 
@@ -190,7 +187,11 @@ pub(crate) fn speaks_of_ipv6(world: &World) -> bool {
             .into_iter()
             .flat_map(|direction| policy.rules(direction).unwrap_or_default())
             .flat_map(|rule| &rule.peers)
-            .any(|peer| matches!(peer, Peer::Block { cidr, .. } if Block::parse(cidr).is_some_and(|block| block.family == Family::V6)))
+            .any(|peer| {
+                matches!(
+                    peer, Peer::Block { cidr, .. } if Block::parse(cidr).is_some_and(|block| block.family == Family::V6)
+                )
+            })
     })
 }
 

@@ -11,9 +11,11 @@ fn written(yaml: &str) -> Vec<String> {
 }
 
 const PODS: &str = "
-{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: [{name: c, ports: [{name: http, containerPort: 8080}]}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {containers: [{name: c, \
+ports: [{name: http, containerPort: 8080}]}]}}
 ---
-{apiVersion: v1, kind: Pod, metadata: {name: api, namespace: shop, labels: {app: api}}, spec: {containers: [{name: c, ports: [{name: http, containerPort: 9090}]}]}}
+{apiVersion: v1, kind: Pod, metadata: {name: api, namespace: shop, labels: {app: api}}, spec: {containers: [{name: c, \
+ports: [{name: http, containerPort: 9090}]}]}}
 ---
 ";
 
@@ -34,7 +36,8 @@ fn without_policies_everything_is_open() {
 
 #[test]
 fn a_named_port_is_the_number_it_has_at_the_receiver() {
-    let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: http}]}]}}";
+    let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, \
+        spec: {podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: http}]}]}}";
     let found = written(&format!("{PODS}{policy}"));
     assert!(found.contains(&"default/web[Pod] => shop/api[Pod] : TCP 9090".to_owned()), "{found:#?}");
     // An address has no named ports.
@@ -43,7 +46,9 @@ fn a_named_port_is_the_number_it_has_at_the_receiver() {
 
 #[test]
 fn what_one_rule_leaves_out_another_may_let_in() {
-    let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]}, {from: [{ipBlock: {cidr: 10.1.2.0/24}}], ports: [{port: 80}]}]}}";
+    let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, \
+        spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8, except: [10.1.0.0/16]}}]}, \
+        {from: [{ipBlock: {cidr: 10.1.2.0/24}}], ports: [{port: 80}]}]}}";
     let found: Vec<_> =
         written(&format!("{PODS}{policy}")).into_iter().filter(|line| line.starts_with("10.")).collect();
     assert_eq!(
@@ -58,7 +63,8 @@ fn what_one_rule_leaves_out_another_may_let_in() {
 
 #[test]
 fn addresses_of_ipv6_are_listed_where_a_policy_speaks_of_them() {
-    let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 'fd00::/8'}}]}]}}";
+    let policy = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, \
+        spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 'fd00::/8'}}]}]}}";
     let found = written(&format!("{PODS}{policy}"));
     assert!(
         found.contains(
@@ -114,8 +120,15 @@ fn pod() -> impl Strategy<Value = Value> {
     (namespace(), labels(), 1..5u16, prop::sample::select(vec!["TCP", "UDP"]), host).prop_map(
         |(namespace, labels, port, protocol, host)| {
             json!({
-                "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "pod", "namespace": namespace, "labels": labels },
-                "spec": { "hostNetwork": host, "containers": [{ "name": "c", "ports": [{ "name": "named", "containerPort": port, "protocol": protocol }] }] },
+                "apiVersion": "v1", "kind": "Pod", "metadata": {
+                    "name": "pod", "namespace": namespace, "labels": labels
+                },
+                "spec": {
+                    "hostNetwork": host,
+                    "containers": [{
+                        "name": "c", "ports": [{ "name": "named", "containerPort": port, "protocol": protocol }]
+                    }]
+                },
             })
         },
     )
@@ -194,12 +207,14 @@ proptest! {
 fn what_one_end_allows_and_the_other_does_not_is_one_sided() {
     let pod = |name: &str| {
         format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}, spec: {{containers: []}}}}"
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop, labels: {{app: {name}}}}}, \
+             spec: {{containers: []}}}}"
         )
     };
     let policy = |name: &str, rules: &str| {
         format!(
-            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: {name}, namespace: shop}}, spec: {{podSelector: {{matchLabels: {{app: {name}}}}}, {rules}}}}}"
+            "{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{name: {name}, namespace: shop}}, \
+             spec: {{podSelector: {{matchLabels: {{app: {name}}}}}, {rules}}}}}"
         )
     };
     let to_db =

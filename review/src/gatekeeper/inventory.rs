@@ -2,7 +2,7 @@
 
 use crate::manifest::Manifest;
 use crate::workload::{Workload, namespace_or_default};
-use serde::Deserialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -60,7 +60,7 @@ impl<'a> Admitted<'a> {
     fn of(manifest: &'a Manifest) -> Self {
         let mut object = Cow::Borrowed(manifest.value());
         let kind = manifest.object().kind.as_str();
-        let namespace = match CLUSTER_SCOPED.contains(&kind) || super::is_policy(manifest) {
+        let namespace = match CLUSTER_SCOPED.contains(&kind) {
             true => String::new(),
             false => namespace_or_default(&manifest.object().namespace).to_owned(),
         };
@@ -120,16 +120,18 @@ fn rendered(workload: &Workload<'_>) -> Value {
 pub(super) struct Inventory<'a> {
     objects: Vec<Admitted<'a>>,
     namespaces: HashMap<String, usize>,
-    /// All of it for the interpreter; made once, when the first policy asks for it, and shared by all.
-    data: OnceCell<regorus::Value>,
+    /// All of it as JSON; made once, when the first policy asks for it.
+    json: OnceCell<String>,
 }
 
 impl<'a> Inventory<'a> {
+    /// Policies are not part of it: what one of them asks for is not for others to read.
     pub(super) fn new(manifests: &[&'a Manifest]) -> Self {
-        let objects: Vec<Admitted<'a>> = manifests.iter().map(|manifest| Admitted::of(manifest)).collect();
+        let judged = manifests.iter().filter(|manifest| !super::is_policy(manifest));
+        let objects: Vec<Admitted<'a>> = judged.map(|manifest| Admitted::of(manifest)).collect();
         let namespaces = objects.iter().enumerate().filter(|(_, object)| object.is_namespace());
         let namespaces = namespaces.map(|(place, object)| (object.name().to_owned(), place)).collect();
-        Self { objects, namespaces, data: OnceCell::new() }
+        Self { objects, namespaces, json: OnceCell::new() }
     }
 
     /// The Namespace of that name, where it is known.
@@ -137,21 +139,22 @@ impl<'a> Inventory<'a> {
         self.namespaces.get(name).map(|place| &*self.objects[*place].object)
     }
 
-    /// `inventory`, as policies look it up below `data`.
-    pub(super) fn as_data(&self) -> regorus::Value {
-        self.data.get_or_init(|| self.read_data()).clone()
+    /// What policies look up in `data.inventory`: `namespace[NAMESPACE][APIVERSION][KIND][NAME]` and
+    /// `cluster[APIVERSION][KIND][NAME]`, as JSON.
+    pub(super) fn json(&self) -> &str {
+        self.json.get_or_init(|| self.to_json())
     }
 
-    /// `namespace[NAMESPACE][APIVERSION][KIND][NAME]` and `cluster[APIVERSION][KIND][NAME]`.
-    fn read_data(&self) -> regorus::Value {
+    fn to_json(&self) -> String {
         let mut tree = Tree::default();
         for object in &self.objects {
             let scope = if object.is_cluster_scoped() { vec!["cluster"] } else { vec!["namespace", &object.namespace] };
             let api_version = object.object["apiVersion"].as_str().unwrap_or_default();
             let path = scope.into_iter().chain([api_version, object.kind(), object.name()]);
-            path.fold(tree.below("inventory"), Tree::below).object = Some(&*object.object);
+            path.fold(&mut tree, Tree::below).object = Some(&*object.object);
         }
-        tree.into_value()
+        // Keys are texts, and a text can always be written into.
+        serde_json::to_string(&tree).unwrap_or_default()
     }
 }
 
@@ -166,13 +169,17 @@ impl<'a> Tree<'a> {
     fn below(&mut self, key: &'a str) -> &mut Self {
         self.branches.entry(key).or_default()
     }
+}
 
-    fn into_value(self) -> regorus::Value {
-        // Whatever is JSON is a value of Rego.
-        let object = self.object.and_then(|object| regorus::Value::deserialize(object).ok());
-        object.unwrap_or_else(|| {
-            let branches = self.branches.into_iter().map(|(key, branch)| (key.into(), branch.into_value()));
-            branches.collect::<BTreeMap<regorus::Value, regorus::Value>>().into()
-        })
+impl Serialize for Tree<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(object) = self.object {
+            return object.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(Some(self.branches.len()))?;
+        for (key, branch) in &self.branches {
+            map.serialize_entry(key, branch)?;
+        }
+        map.end()
     }
 }

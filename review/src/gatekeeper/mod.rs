@@ -2,114 +2,178 @@
 //! (open-policy-agent.github.io/gatekeeper; constraint framework v1).
 
 mod constraint;
-mod evaluation;
 mod inventory;
 mod template;
 
 use crate::Context;
 use crate::finding::{Finding, Severity};
 use crate::manifest::Manifest;
+use crate::rego::{Rego, RegoError, RegoPolicy, RegoSession, TIME, TIME_OF_AN_EVALUATION, TIME_OF_EVALUATIONS};
 use crate::rules::Problem;
 use crate::workload::namespace_or_default;
 use constraint::{Applies, Constraint};
-use evaluation::{Budget, Evaluator};
 use inventory::{Admitted, Inventory};
 use std::collections::HashMap;
-use template::Template;
+use std::time::{Duration, Instant};
 
 /// The rule that says that a policy could not be evaluated.
 const NOT_EVALUATED: &str = "policy/not-evaluated";
+
+/// The most messages of one policy about one object that are passed on; nobody reads more.
+const MOST_MESSAGES: usize = 100;
 
 /// Whether a manifest is a policy, and not something that policies judge.
 pub(crate) fn is_policy(manifest: &Manifest) -> bool {
     matches!(manifest.group_version().0, "templates.gatekeeper.sh" | "constraints.gatekeeper.sh")
 }
 
-/// The findings of each manifest; those about the policies themselves come last, in a list of their own.
+/// The findings of each manifest; those about the policies themselves come last, in a list of their own. Only policies
+/// that the cluster has are evaluated: one under review is a program of whoever sends it.
 pub(crate) fn findings(manifests: &[Manifest], context: &Context) -> Vec<Vec<Finding>> {
-    let everything: Vec<&Manifest> = context.afterwards(manifests).collect();
-    let constraints: Vec<Constraint<'_>> = everything.iter().filter_map(|manifest| Constraint::of(manifest)).collect();
-    let templates = everything.iter().filter_map(|manifest| Some((Template::kind_of(manifest)?, *manifest)));
+    let constraints: Vec<Constraint<'_>> = context.existing.iter().filter_map(Constraint::of).collect();
+    let templates = context.existing.iter().filter_map(|manifest| Some((template::kind_of(manifest)?, manifest)));
     let templates: HashMap<&str, &Manifest> = templates.collect();
     if constraints.is_empty() && templates.is_empty() {
         return Vec::new();
     }
-    let inventory = Inventory::new(&everything);
-    let mut budget = Budget::for_evaluations(manifests.len() * constraints.len());
-    let mut found: Vec<Vec<Finding>> = vec![Vec::new(); manifests.len() + 1];
-    let judged: Vec<(&Manifest, Vec<Admitted<'_>>)> =
-        manifests.iter().map(|one| (one, Admitted::all_of(one))).collect();
-    for (kind, manifest) in sorted(&templates) {
-        let constraints = constraints.iter().filter(|constraint| constraint.kind() == kind);
-        match Template::of(manifest).and_then(|template| Evaluator::new(&template, &inventory)) {
-            Ok(mut evaluator) => {
-                for constraint in constraints {
-                    judge(&judged, constraint, &mut evaluator, &inventory, &mut budget, &mut found);
-                }
-            }
-            Err(error) => found[manifests.len()].push(not_evaluated(manifest, &error.to_string())),
-        }
+    let everything: Vec<&Manifest> = context.afterwards(manifests).collect();
+    let judged: Vec<Vec<Admitted<'_>>> = manifests.iter().map(Admitted::all_of).collect();
+    let mut review = Review {
+        manifests,
+        judged,
+        inventory: Inventory::new(&everything),
+        session: context.rego.session(),
+        end: end_of_a_review(&*context.rego, manifests.len() * constraints.len()),
+    };
+    let mut policies: Vec<Policy<'_>> = templates
+        .iter()
+        .map(|(kind, manifest)| Policy {
+            kind,
+            manifest,
+            constraints: constraints.iter().filter(|constraint| constraint.kind() == *kind).collect(),
+            rego: template::policy_of(manifest).map_err(|error| error.to_string()),
+            findings: Vec::new(),
+        })
+        .collect();
+    policies.sort_by_key(|policy| (policy.slowest(&*context.rego), policy.kind));
+    for policy in &mut policies {
+        policy.findings = review.findings_of(policy);
     }
-    for constraint in constraints.iter().filter(|constraint| !templates.contains_key(constraint.kind())) {
+    // Findings do not depend on the order in which policies are read or evaluated.
+    policies.sort_by_key(|policy| policy.kind);
+    let without = constraints.iter().filter(|constraint| !templates.contains_key(constraint.kind()));
+    let unknown = without.map(|constraint| {
         let message = format!("no ConstraintTemplate of the kind {} is known", constraint.kind());
-        found[manifests.len()].push(not_evaluated(constraint.manifest, &message));
+        (manifests.len(), not_evaluated(constraint.manifest, &message))
+    });
+    let mut found: Vec<Vec<Finding>> = vec![Vec::new(); manifests.len() + 1];
+    for (place, finding) in policies.into_iter().flat_map(|policy| policy.findings).chain(unknown) {
+        found[place].push(finding);
     }
     found
 }
 
-/// In the order of their kinds, so that findings do not depend on the order in which policies are read.
-fn sorted<'a>(templates: &HashMap<&'a str, &'a Manifest>) -> Vec<(&'a str, &'a Manifest)> {
-    let mut sorted: Vec<_> = templates.iter().map(|(kind, manifest)| (*kind, *manifest)).collect();
-    sorted.sort_by_key(|(kind, _)| *kind);
-    sorted
+/// A template of the cluster, with what makes use of it.
+struct Policy<'a> {
+    kind: &'a str,
+    manifest: &'a Manifest,
+    constraints: Vec<&'a Constraint<'a>>,
+    rego: Result<RegoPolicy, String>,
+    /// Each with the place of the manifest that it is about; behind the last one for those about the policy itself.
+    findings: Vec<(usize, Finding)>,
 }
 
-fn judge(
-    judged: &[(&Manifest, Vec<Admitted<'_>>)],
-    constraint: &Constraint<'_>,
-    evaluator: &mut Evaluator,
-    inventory: &Inventory<'_>,
-    budget: &mut Budget,
-    found: &mut [Vec<Finding>],
-) {
-    for ((manifest, admitted), found) in judged.iter().zip(found) {
-        // What is said of a workload need not be said of its pods again.
-        for admitted in admitted {
-            let before = found.len();
-            for (rule, problem) in problems(constraint, admitted, evaluator, inventory, budget) {
-                let is_said = found.iter().any(|said| said.rule == rule && said.message == problem.message);
-                if !is_said {
-                    found.push(problem.found(&rule, None, manifest));
+impl Policy<'_> {
+    /// What nobody knows yet comes behind what is known to be quick.
+    fn slowest(&self, rego: &dyn Rego) -> Duration {
+        self.rego.as_ref().ok().and_then(|policy| rego.slowest(policy)).unwrap_or(TIME)
+    }
+}
+
+fn end_of_a_review(rego: &dyn Rego, evaluations: usize) -> Option<Instant> {
+    let evaluations = u32::try_from(evaluations).unwrap_or(u32::MAX);
+    let needed = TIME_OF_AN_EVALUATION.saturating_mul(evaluations).min(TIME_OF_EVALUATIONS);
+    Instant::now().checked_add(rego.patience().saturating_add(needed))
+}
+
+/// What all policies are evaluated with.
+struct Review<'a> {
+    manifests: &'a [Manifest],
+    /// Each manifest as policies see it.
+    judged: Vec<Vec<Admitted<'a>>>,
+    inventory: Inventory<'a>,
+    session: Box<dyn RegoSession + 'a>,
+    /// When all of it must be over; nothing where it may take any time.
+    end: Option<Instant>,
+}
+
+impl Review<'_> {
+    fn findings_of(&mut self, policy: &Policy<'_>) -> Vec<(usize, Finding)> {
+        if let Err(reason) = self.load(&policy.rego) {
+            return vec![(self.manifests.len(), not_evaluated(policy.manifest, &reason))];
+        }
+        let mut found = Vec::new();
+        for constraint in &policy.constraints {
+            for place in 0..self.manifests.len() {
+                let about = self.findings_about(place, constraint);
+                found.extend(about.into_iter().map(|finding| (place, finding)));
+            }
+        }
+        found
+    }
+
+    fn load(&mut self, policy: &Result<RegoPolicy, String>) -> Result<(), String> {
+        let policy = policy.as_ref().map_err(Clone::clone)?;
+        let inventory = template::looks_at_inventory(policy).then(|| self.inventory.json());
+        let within = self.left().map_err(|error| error.to_string())?;
+        self.session.load(policy, inventory, within).map_err(|error| error.to_string())
+    }
+
+    /// The time that is left for an evaluation.
+    fn left(&self) -> Result<Duration, RegoError> {
+        let left = self.end.map_or(TIME, |end| end.saturating_duration_since(Instant::now()));
+        if left.is_zero() { Err(RegoError::TimeOfAReview) } else { Ok(left) }
+    }
+
+    /// What a constraint says of one manifest. What is said of a workload need not be said of its pods again.
+    fn findings_about(&mut self, place: usize, constraint: &Constraint<'_>) -> Vec<Finding> {
+        let mut found: Vec<Finding> = Vec::new();
+        for object in 0..self.judged[place].len() {
+            let problems = self.problems(constraint, place, object);
+            let is_judged = problems.iter().any(|(rule, _)| rule != NOT_EVALUATED);
+            for (rule, problem) in problems {
+                if !found.iter().any(|said| said.rule == rule && said.message == problem.message) {
+                    found.push(problem.found(&rule, None, &self.manifests[place]));
                 }
             }
-            if found[before..].iter().any(|said| said.rule != NOT_EVALUATED) {
+            if is_judged {
                 break;
             }
         }
+        found
     }
-}
 
-/// What a constraint says about one object, each with the rule it is found by.
-fn problems(
-    constraint: &Constraint<'_>,
-    admitted: &Admitted<'_>,
-    evaluator: &mut Evaluator,
-    inventory: &Inventory<'_>,
-    budget: &mut Budget,
-) -> Vec<(String, Problem)> {
-    let namespace = inventory.namespace(namespace_or_default(&admitted.namespace));
-    match constraint.applies_to(admitted, namespace) {
-        Applies::No => return Vec::new(),
-        Applies::Unknown => {
-            let message =
-                format!("it looks at the labels of the namespace {}, which are not known here", admitted.namespace);
-            return vec![unknown(constraint, admitted, &message)];
+    /// What a constraint says about one object, each with the rule it is found by.
+    fn problems(&mut self, constraint: &Constraint<'_>, place: usize, object: usize) -> Vec<(String, Problem)> {
+        let left = self.left();
+        let admitted = &self.judged[place][object];
+        let namespace = self.inventory.namespace(namespace_or_default(&admitted.namespace));
+        match constraint.applies_to(admitted, namespace) {
+            Applies::No => return Vec::new(),
+            Applies::Unknown => {
+                let message =
+                    format!("it looks at the labels of the namespace {}, which are not known here", admitted.namespace);
+                return vec![unknown(constraint, admitted, &message)];
+            }
+            Applies::Yes => {}
         }
-        Applies::Yes => {}
-    }
-    match evaluator.violations(&constraint.input(admitted, namespace), budget) {
-        Ok(messages) => messages.into_iter().map(|message| violation(constraint, admitted, message)).collect(),
-        Err(error) => vec![unknown(constraint, admitted, &error.to_string())],
+        let input = constraint.input(admitted, namespace);
+        match left.and_then(|left| self.session.violations(&input, left)) {
+            Ok(messages) => {
+                messages.into_iter().take(MOST_MESSAGES).map(|said| violation(constraint, admitted, said)).collect()
+            }
+            Err(error) => vec![unknown(constraint, admitted, &error.to_string())],
+        }
     }
 }
 

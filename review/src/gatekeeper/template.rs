@@ -1,22 +1,8 @@
 //! ConstraintTemplates (templates.gatekeeper.sh).
 
 use crate::manifest::Manifest;
+use crate::rego::{RegoPolicy, RegoVersion};
 use serde_json::Value;
-
-/// A template's policy text.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Template {
-    pub(super) rego: String,
-    pub(super) libraries: Vec<String>,
-    pub(super) version: RegoVersion,
-}
-
-/// The syntax that a policy is written in; templates say `v1`, or nothing for the older one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RegoVersion {
-    V0,
-    V1,
-}
 
 /// Longest policy, its libraries included. The platform's own longest has 7 KiB.
 const MAX_BYTES: usize = 64 * 1024;
@@ -34,45 +20,40 @@ pub(super) enum TemplateError {
     /// Reading it could take longer than anybody waits.
     #[error("it is longer than {} KiB or nests brackets deeper than {MAX_NESTING} levels", MAX_BYTES / 1024)]
     TooComplex,
-    /// The interpreter does not take it.
-    #[error("{0}")]
-    Invalid(String),
 }
 
-impl Template {
-    /// The kind of the constraints that a template makes possible; nothing where the manifest is no template.
-    pub(super) fn kind_of(manifest: &Manifest) -> Option<&str> {
-        let is_template =
-            manifest.group_version().0 == "templates.gatekeeper.sh" && manifest.object().kind == "ConstraintTemplate";
-        manifest.value()["spec"]["crd"]["spec"]["names"]["kind"].as_str().filter(|_| is_template)
-    }
+/// The kind of the constraints that a template makes possible; nothing where the manifest is no template.
+pub(super) fn kind_of(manifest: &Manifest) -> Option<&str> {
+    let is_template =
+        manifest.group_version().0 == "templates.gatekeeper.sh" && manifest.object().kind == "ConstraintTemplate";
+    manifest.value()["spec"]["crd"]["spec"]["names"]["kind"].as_str().filter(|_| is_template)
+}
 
-    /// Reads the policy: `rego` of the target, or `code` with the engine Rego.
-    pub(super) fn of(manifest: &Manifest) -> Result<Self, TemplateError> {
-        let targets = manifest.value()["spec"]["targets"].as_array().into_iter().flatten();
-        let source = targets.into_iter().find_map(source_of).ok_or(TemplateError::NotRego)?;
-        let libraries = source["libs"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let template = Self {
-            rego: source["rego"].as_str().unwrap_or_default().to_owned(),
-            libraries: libraries.map(str::to_owned).collect(),
-            version: if source["version"] == "v1" { RegoVersion::V1 } else { RegoVersion::V0 },
-        };
-        if template.is_too_complex() { Err(TemplateError::TooComplex) } else { Ok(template) }
-    }
+/// Reads the policy: `rego` of the target, or `code` with the engine Rego.
+pub(super) fn policy_of(manifest: &Manifest) -> Result<RegoPolicy, TemplateError> {
+    let targets = manifest.value()["spec"]["targets"].as_array().into_iter().flatten();
+    let source = targets.into_iter().find_map(source_of).ok_or(TemplateError::NotRego)?;
+    let libraries = source["libs"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let policy = RegoPolicy {
+        rego: source["rego"].as_str().unwrap_or_default().to_owned(),
+        libraries: libraries.map(str::to_owned).collect(),
+        version: if source["version"] == "v1" { RegoVersion::V1 } else { RegoVersion::V0 },
+    };
+    if is_too_complex(&policy) { Err(TemplateError::TooComplex) } else { Ok(policy) }
+}
 
-    fn texts(&self) -> impl Iterator<Item = &String> {
-        std::iter::once(&self.rego).chain(&self.libraries)
-    }
+fn texts(policy: &RegoPolicy) -> impl Iterator<Item = &String> {
+    std::iter::once(&policy.rego).chain(&policy.libraries)
+}
 
-    fn is_too_complex(&self) -> bool {
-        let length: usize = self.texts().map(String::len).sum();
-        length > MAX_BYTES || self.texts().any(|text| nesting(text) > MAX_NESTING)
-    }
+fn is_too_complex(policy: &RegoPolicy) -> bool {
+    let length: usize = texts(policy).map(String::len).sum();
+    length > MAX_BYTES || texts(policy).any(|text| nesting(text) > MAX_NESTING)
+}
 
-    /// Whether it looks at other objects than the one it judges.
-    pub(super) fn looks_at_inventory(&self) -> bool {
-        self.texts().any(|text| text.contains("inventory"))
-    }
+/// Whether a policy looks at other objects than the one it judges.
+pub(super) fn looks_at_inventory(policy: &RegoPolicy) -> bool {
+    texts(policy).any(|text| text.contains("inventory"))
 }
 
 /// How deep brackets and braces are nested, outside of texts and comments.

@@ -19,10 +19,7 @@ const NAME_LABEL: &str = "app.kubernetes.io/name";
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Runs all the time, in several copies.
-    Deployment {
-        /// How many copies.
-        replicas: u32,
-    },
+    Deployment { replicas: u32 },
     /// Runs until it is done.
     Job,
     /// A single pod that nothing restarts elsewhere.
@@ -45,7 +42,6 @@ pub enum Protocol {
 pub struct Port {
     /// 1 to 65535.
     pub number: u16,
-    /// The protocol.
     pub protocol: Protocol,
 }
 
@@ -57,12 +53,14 @@ pub enum AnswersError {
     Port,
     /// Not addresses.
     #[error(
-        "Enter one address like 203.0.113.10, or a range like 203.0.113.0/24. Names of hosts are not possible: policies know addresses only."
+        "Enter one address like 203.0.113.10, or a range like 203.0.113.0/24. Names of hosts are not possible: \
+         policies know addresses only."
     )]
     Cidr,
     /// A range that does not begin where its length says.
     #[error(
-        "This range begins in its middle. Write one address without the part behind the slash, or the range with its first address, like 203.0.113.0/24."
+        "This range begins in its middle. Write one address without the part behind the slash, or the range with its \
+         first address, like 203.0.113.0/24."
     )]
     CidrHostBits,
     /// Not labels.
@@ -261,7 +259,6 @@ pub enum Peer {
 /// A way into the workload, or out of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {
-    /// The other end.
     pub peer: Peer,
     /// The ports of whoever is reached. On the way in, none means every port that the workload listens on; on the
     /// way out there is at least one.
@@ -271,7 +268,6 @@ pub struct Opening {
 /// What a person wants to run, checked field by field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answers {
-    /// Where it runs.
     pub namespace: String,
     /// The workload's name, a DNS label; its policy has the same.
     pub name: String,
@@ -279,9 +275,7 @@ pub struct Answers {
     pub labels: PodLabels,
     /// Ports it listens on.
     pub ports: Vec<Port>,
-    /// Who may reach it.
     pub ingress: Vec<Opening>,
-    /// What it may reach.
     pub egress: Vec<Opening>,
     /// Whether it may look up names.
     pub dns: bool,
@@ -292,17 +286,12 @@ pub struct Answers {
 /// What the pods of a new workload are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodAnswers {
-    /// What kind of workload.
     pub kind: Kind,
-    /// The image.
     pub image: ImageRef,
-    /// The image as written.
     pub image_text: String,
     /// Command and arguments; empty means the image's own.
     pub command: Vec<String>,
-    /// Environment variables.
     pub environment: Vec<Variable>,
-    /// What is mounted.
     pub volumes: Vec<Volume>,
     /// Whether a Service gives it a name and an address of its own. Without a port there is none.
     pub service: bool,

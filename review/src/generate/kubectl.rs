@@ -3,6 +3,7 @@
 use super::{Answers, Kind, PodAnswers};
 use crate::manifest::{Manifest, to_yaml};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// The commands that apply what was generated: from the downloaded file, and for a single pod also `kubectl run`.
 ///
@@ -13,7 +14,9 @@ use serde_json::{Value, json};
 pub fn kubectl_commands(answers: &Answers, manifests: &[Manifest]) -> String {
     let Answers { namespace, name, .. } = answers;
     let from_file = format!(
-        "# Show what would happen; nothing is changed.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} --dry-run=server -f {name}.yaml\n\n# Apply the policy and the workload.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} -f {name}.yaml\n"
+        "# Show what would happen; nothing is changed.\nkubectl apply --server-side --field-manager=fairway \
+         --namespace={namespace} --dry-run=server -f {name}.yaml\n\n# Apply the policy and the workload.\nkubectl \
+         apply --server-side --field-manager=fairway --namespace={namespace} -f {name}.yaml\n"
     );
     let pod = manifests.iter().find(|manifest| manifest.object().kind == "Pod");
     match (&answers.pods, pod) {
@@ -29,10 +32,13 @@ pub fn kubectl_commands(answers: &Answers, manifests: &[Manifest]) -> String {
 /// Everything else from standard input, and the pod by `kubectl run`.
 fn run(answers: &Answers, pods: &PodAnswers, others: &[Manifest], pod: &Manifest) -> String {
     let Answers { namespace, name, labels, .. } = answers;
-    let overrides = quoted(&overrides(pod).to_string());
+    let overrides = overrides(pod).to_string();
+    let overrides = quoted(&overrides);
     let image = quoted(&pods.image_text);
     format!(
-        "# Or without the file: first the policy, then the pod.\nkubectl apply --server-side --field-manager=fairway --namespace={namespace} -f - <<'EOF'\n{}EOF\nkubectl run {name} --namespace={namespace} --image={image} --labels={labels} --overrides={overrides}\n",
+        "# Or without the file: first the policy, then the pod.\nkubectl apply --server-side --field-manager=fairway \
+         --namespace={namespace} -f - <<'EOF'\n{}EOF\nkubectl run {name} --namespace={namespace} --image={image} \
+         --labels={labels} --overrides={overrides}\n",
         to_yaml(others)
     )
 }
@@ -41,7 +47,7 @@ fn overrides(pod: &Manifest) -> Value {
     json!({ "apiVersion": "v1", "kind": "Pod", "spec": pod.value()["spec"] })
 }
 
-/// A word for a POSIX shell (IEEE Std 1003.1, section 2.2.2): nothing between single quotes means anything.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
+/// A word for a POSIX shell. No command line can hold a NUL, and neither do JSON and names of images.
+fn quoted(text: &str) -> Cow<'_, str> {
+    shlex::try_quote(text).unwrap_or_default()
 }

@@ -2,15 +2,15 @@
 //! selects it and allows what was asked for, and nothing else.
 
 mod answers;
-mod express;
-mod kept;
 mod kubectl;
+mod overrides;
+mod parse_answers;
 mod pod_inputs;
 
 pub use answers::{Answers, AnswersError, Cidr, Kind, Opening, Peer, PodAnswers, PodLabels, Port, Protocol};
-pub use express::{ExpressError, Expressed, express};
-pub use kept::{Kept, KeptError, with_kept};
 pub use kubectl::kubectl_commands;
+pub use overrides::{Override, OverrideError, apply_overrides};
+pub use parse_answers::{ParseAnswersError, ParsedAnswers, parse_answers};
 pub use pod_inputs::{
     KeyedObject, MountPath, MountPathError, Variable, VariableError, VariableValue, Volume, VolumeSource,
 };
@@ -188,7 +188,8 @@ fn dns() -> Value {
 }
 
 /// Addresses that are nobody's on the internet: private (RFC 1918, RFC 4193), shared (RFC 6598), link-local
-/// (RFC 3927, RFC 4291) and loopback. Inside them lie the cluster, its neighbours and the metadata service of the cloud.
+/// (RFC 3927, RFC 4291) and loopback. Inside them lie the cluster, its neighbours and the metadata service of the
+/// cloud.
 const NOT_INTERNET_V4: &[&str] =
     &["10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"];
 const NOT_INTERNET_V6: &[&str] = &["::1/128", "fc00::/7", "fe80::/10"];

@@ -8,7 +8,6 @@ use std::str::FromStr;
 /// An environment variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
     pub name: String,
     /// Where its value comes from.
     pub value: VariableValue,
@@ -23,9 +22,7 @@ pub enum VariableValue {
     Key {
         /// Of which kind.
         object: KeyedObject,
-        /// Its name.
         name: String,
-        /// The key.
         key: String,
     },
 }
@@ -141,7 +138,6 @@ pub struct Volume {
     pub name: String,
     /// Where, from the root.
     pub path: MountPath,
-    /// What.
     pub source: VolumeSource,
 }
 
@@ -154,7 +150,6 @@ pub enum VolumeSource {
     ConfigMap(String),
     /// The keys of a Secret as files.
     Secret(String),
-    /// A PersistentVolumeClaim that exists.
     Claim(String),
 }
 

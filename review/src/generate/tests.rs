@@ -63,7 +63,9 @@ fn without_twins<T>(all: Vec<T>, are_twins: impl Fn(&T, &T) -> bool) -> Vec<T> {
 
 prop_compose! {
     fn any_pods()(
-        kind in prop_oneof![(2u32..9).prop_map(|replicas| Kind::Deployment { replicas }), Just(Kind::Job), Just(Kind::Pod)],
+        kind in prop_oneof![(
+            2u32..9).prop_map(|replicas| Kind::Deployment { replicas }), Just(Kind::Job), Just(Kind::Pod
+        )],
         command in prop::collection::vec("[ -~]{0,12}", 0..3),
         environment in prop::collection::vec(any_variable(), 0..3),
         volumes in prop::collection::vec(any_volume(), 0..3),
@@ -277,7 +279,10 @@ fn made_by_kubectl_run(words: &[String]) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": { "name": words[1], "namespace": flag("namespace"), "labels": { key: value } },
-        "spec": { "containers": [{ "name": words[1], "image": flag("image"), "resources": {} }], "dnsPolicy": "ClusterFirst", "restartPolicy": "Always" },
+        "spec": {
+            "containers": [{ "name": words[1], "image": flag("image"), "resources": {} }], "dnsPolicy": "ClusterFirst",
+            "restartPolicy": "Always"
+        },
     })
 }
 
@@ -299,7 +304,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn kubectl_run_with_its_overrides_makes_the_reviewed_pod(answers in any_answers(), arguments in prop::collection::vec("[ -~'\"$]{0,9}", 0..3)) {
+    fn kubectl_run_with_its_overrides_makes_the_reviewed_pod(
+        answers in any_answers(), arguments in prop::collection::vec("[ -~'\"$]{0,9}", 0..3)
+    ) {
         let mut answers = answers;
         if let Some(pods) = &mut answers.pods {
             (pods.kind, pods.command) = (Kind::Pod, arguments);
@@ -377,7 +384,10 @@ fn the_internet_is_public_addresses_only_and_its_reason_stands_in_the_policy() {
         let number = |text: &str| text.parse::<Ipv4Addr>().map(u32::from).ok();
         found.iter().any(|link| {
             let Some((first, last)) = link.to.split_once('-') else { return false };
-            matches!((number(first), number(last), number(address)), (Some(first), Some(last), Some(address)) if (first..=last).contains(&address))
+            matches!((
+                number(first), number(last), number(address)), (Some(first), Some(last),
+                Some(address)) if (first..=last).contains(&address
+            ))
         })
     };
     assert!(reached("203.0.113.9") && reached("8.8.8.8"));

@@ -61,12 +61,7 @@ pub enum DecodeError {
     },
     /// Not YAML, or not YAML that kubectl would accept (duplicate keys, unknown anchors, ...).
     #[error("{position}: {message}")]
-    Syntax {
-        /// Where it went wrong.
-        position: Position,
-        /// What the parser says.
-        message: String,
-    },
+    Syntax { position: Position, message: String },
     /// Valid YAML, but not a Kubernetes object.
     #[error("{position}: {message}")]
     NotAnObject {
@@ -242,7 +237,8 @@ mod tests {
     #[test]
     fn several_documents_and_lists_become_objects_of_their_own() {
         let list = format!(
-            "{POD}---\n---\napiVersion: v1\nkind: List\nitems:\n- {{apiVersion: v1, kind: Service, metadata: {{name: a}}}}\n- {{apiVersion: v1, kind: Service, metadata: {{name: b}}}}\n"
+            "{POD}---\n---\napiVersion: v1\nkind: List\nitems:\n- {{apiVersion: v1, kind: Service, \
+             metadata: {{name: a}}}}\n- {{apiVersion: v1, kind: Service, metadata: {{name: b}}}}\n"
         );
         let names: Vec<_> = decode("x", &list).unwrap().iter().map(|m| m.object().to_string()).collect();
         assert_eq!(names, ["Pod/shop/web", "Service//a", "Service//b"]);
@@ -271,7 +267,8 @@ mod tests {
             ("apiVersion: v1\nmetadata: {name: a}\n".to_owned(), "x:1:1: document 1: `kind` is missing"),
             (
                 format!("{POD}spec:\n  containers:\n  - name: c\n    tty: 'yes'\n"),
-                "x:9:10: document 1: `spec.containers[0].tty` cannot be read: invalid type: string \"yes\", expected a boolean",
+                "x:9:10: document 1: `spec.containers[0].tty` cannot be read: invalid type: string \"yes\", expected \
+                 a boolean",
             ),
             ("just text".to_owned(), "x:1:1: document 1: `apiVersion` is missing"),
         ] {
@@ -292,7 +289,8 @@ mod tests {
 
     #[test]
     fn the_items_of_a_typed_list_are_what_the_list_says() {
-        let list = r#"{"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}, "kind": "Pod", "apiVersion": "v1"}]}"#;
+        let list = r#"{"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "a"}}, {"metadata":
+            {"name": "b"}, "kind": "Pod", "apiVersion": "v1"}]}"#;
         let names: Vec<_> = decode("x", list).unwrap().iter().map(|m| m.object().to_string()).collect();
         assert_eq!(names, ["Pod//a", "Pod//b"]);
     }
@@ -333,7 +331,8 @@ mod tests {
 
     #[test]
     fn a_field_is_found_on_its_line_and_a_missing_one_at_what_is_around_it() {
-        let text = "# first\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: a\n  spec:\n    containers:\n    - name: c\n      image: x\n";
+        let text = "# first\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata:\n    \
+            name: a\n  spec:\n    containers:\n    - name: c\n      image: x\n";
         let pod = &decode("x.yaml", text).unwrap()[0];
         assert_eq!(pod.file(), Some("x.yaml"));
         for (path, line) in [

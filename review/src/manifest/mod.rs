@@ -101,13 +101,11 @@ impl Manifest {
         &self.unknown_fields
     }
 
-    /// The whole object.
     #[must_use]
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// The object's address.
     #[must_use]
     pub fn object(&self) -> &ObjectRef {
         &self.object

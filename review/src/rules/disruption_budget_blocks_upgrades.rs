@@ -29,11 +29,11 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     if !spec["maxUnavailable"].is_null() && !spec["minAvailable"].is_null() {
         let message = "A budget has either maxUnavailable or minAvailable; the API server refuses both.";
         let fix = "Keep maxUnavailable: it still holds when the number of replicas changes.";
-        return vec![Problem::deny("spec.minAvailable", message, fix).mended_by([Edit::remove("spec.minAvailable")])];
+        return vec![Problem::deny("spec.minAvailable", message, fix).fixed_by([Edit::remove("spec.minAvailable")])];
     }
     if spec["minAvailable"] == "100%" {
         let message = "minAvailable 100% lets no pod be moved, so no node can be upgraded.";
-        return vec![Problem::deny("spec.minAvailable", message, FIX).mended_by(one_may_go())];
+        return vec![Problem::deny("spec.minAvailable", message, FIX).fixed_by(one_may_go())];
     }
     // A budget without a selector selects nothing (policy/v1).
     if spec["selector"].is_null() {
@@ -42,7 +42,7 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     if lets_none_go(&spec["maxUnavailable"]) {
         let message = "maxUnavailable 0 lets no pod be moved, so no node can be upgraded.";
         return vec![
-            Problem::deny("spec.maxUnavailable", message, FIX).mended_by([Edit::set("spec.maxUnavailable", 1)]),
+            Problem::deny("spec.maxUnavailable", message, FIX).fixed_by([Edit::set("spec.maxUnavailable", 1)]),
         ];
     }
     let selector = Selector::from_value(spec.get("selector"));
@@ -53,7 +53,7 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
         .map(|workload| {
             let (replicas, name) = (workload.replicas(), &workload.manifest.object().name);
             let message = format!("minAvailable demands all {replicas} pods of {name}, so no node can be upgraded.");
-            Problem::deny("spec.minAvailable", message, FIX).mended_by(one_may_go())
+            Problem::deny("spec.minAvailable", message, FIX).fixed_by(one_may_go())
         })
         .collect()
 }
@@ -112,7 +112,10 @@ mod tests {
 
     fn review_of(budget: &str) -> Vec<crate::Finding> {
         let yaml = format!(
-            "{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: web}}, spec: {{selector: {{matchLabels: {{app: web}}}}, {budget}}}}}\n---\n{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{replicas: 2, template: {{metadata: {{labels: {{app: web}}}}, spec: {{}}}}}}}}"
+            "{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: web}}, \
+             spec: {{selector: {{matchLabels: {{app: web}}}}, {budget}}}}}\n---\n{{apiVersion: apps/v1, \
+             kind: Deployment, metadata: {{name: web}}, spec: {{replicas: 2, \
+             template: {{metadata: {{labels: {{app: web}}}}, spec: {{}}}}}}}}"
         );
         let findings = reviewed(&yaml).findings.into_iter();
         findings.filter(|finding| finding.rule == "disruption-budget/blocks-upgrades").collect()
@@ -130,11 +133,13 @@ mod tests {
     #[test]
     fn a_workload_is_held_against_the_budgets_of_the_cluster() {
         use crate::{Context, Selection, Settings, decode, review};
-        let budget = "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: known}, spec: {minAvailable: 2, selector: {matchLabels: {app: web}}}}";
-        let context = Context { existing: decode("known", budget).unwrap(), every_workload: true };
+        let budget = "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: known}, \
+            spec: {minAvailable: 2, selector: {matchLabels: {app: web}}}}";
+        let context = Context { existing: decode("known", budget).unwrap(), every_workload: true, ..Context::default() };
         let found = |replicas: u32| {
             let web = format!(
-                "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{replicas: {replicas}, template: {{metadata: {{labels: {{app: web}}}}, spec: {{}}}}}}}}"
+                "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{replicas: {replicas}, \
+                 template: {{metadata: {{labels: {{app: web}}}}, spec: {{}}}}}}}}"
             );
             let report = review(&decode("web", &web).unwrap(), &context, &Settings::default(), Selection::default());
             report.findings.iter().any(|finding| finding.rule == super::RULE.id)

@@ -36,7 +36,8 @@ mod tests {
     fn a_selector_that_fits_no_known_pod_is_named() {
         let budget = |app: &str| {
             format!(
-                "{}{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: a}}, spec: {{selector: {{matchLabels: {{app: {app}}}}}}}}}",
+                "{}{{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {{name: a}}, \
+                 spec: {{selector: {{matchLabels: {{app: {app}}}}}}}}}",
                 pod("", "")
             )
         };

@@ -6,7 +6,8 @@ use crate::workload::Workload;
 pub(super) const RULE: Rule = Rule {
     id: "image/forbidden-tag",
     meaning: "A tag that moves runs another program every time it is pushed, and a missing tag is such a tag.",
-    source: "Platform safeguard against disallowed tags; defaults of docker.io/library/x:latest in distribution/reference",
+    source: "Platform safeguard against disallowed tags; defaults of docker.io/library/x:latest \
+        in distribution/reference",
     faq: Some("image-tags"),
     set: RuleSet::Platform,
     check: Check::Workload(check),

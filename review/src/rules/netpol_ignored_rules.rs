@@ -32,21 +32,21 @@ fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
             let message =
                 format!("policyTypes does not name {name}, so these rules have no effect, and nothing is limited.");
             Problem::warn(format!("spec.{}", direction.field()), message, format!("Add {name} to policyTypes."))
-                .mended_by([Edit::set("spec.policyTypes", named)])
+                .fixed_by([Edit::set("spec.policyTypes", named)])
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, policy};
+    use crate::rules::testing::{fixed, paths_of, policy};
 
     #[test]
     fn rules_of_a_direction_that_is_not_named_are_named() {
         let ignored = policy("p", "{podSelector: {}, policyTypes: [Ingress], egress: [{to: [{podSelector: {}}]}]}");
         assert_eq!(paths_of("netpol/ignored-rules", &ignored), ["spec.egress"]);
         assert_eq!(
-            mended("netpol/ignored-rules", &ignored)["spec"]["policyTypes"],
+            fixed("netpol/ignored-rules", &ignored)["spec"]["policyTypes"],
             serde_json::json!(["Ingress", "Egress"])
         );
         assert!(paths_of("netpol/ignored-rules", &policy("p", "{podSelector: {}, egress: [{}]}")).is_empty());

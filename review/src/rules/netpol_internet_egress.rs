@@ -39,7 +39,8 @@ fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
     if together || PolicyRule::hold_most_addresses(own.iter()) {
         return vec![problem(
             "spec.egress".to_owned(),
-            "All rules for these pods together let them reach most addresses on the internet, and carry data to any of them.",
+            "All rules for these pods together let them reach most addresses on the internet, and carry data to any \
+             of them.",
         )];
     }
     Vec::new()
@@ -59,7 +60,8 @@ mod tests {
             .map(|cidr| format!("{{to: [{{ipBlock: {{cidr: {cidr}}}}}], ports: [{{port: 443}}]}}"));
         let one = policy("p", &format!("{{podSelector: {{}}, egress: [{}]}}", quarters.join(", ")));
         assert_eq!(paths_of("netpol/internet-egress", &one), ["spec.egress"]);
-        let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {app: a, tier: b}}, spec: {containers: []}}\n---\n";
+        let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {app: a, tier: b}}, \
+            spec: {containers: []}}\n---\n";
         let first = policy(
             "p",
             &format!("{{podSelector: {{matchLabels: {{app: a}}}}, policyTypes: [Egress], egress: [{}]}}", quarters[0]),

@@ -56,7 +56,7 @@ fn policy_types(spec: &Value) -> Vec<Problem> {
             let message = format!("{named} is no policy type.");
             let meant = ["Ingress", "Egress"].into_iter().find(|kind| is_spelt_differently(named, kind));
             Problem::deny(path.as_str(), message, "Use Ingress and Egress, written like this.")
-                .mended_by(meant.map(|kind| Edit::set(&path, kind)))
+                .fixed_by(meant.map(|kind| Edit::set(&path, kind)))
         });
     unknown.chain(too_many).collect()
 }
@@ -116,7 +116,7 @@ fn port(port: &Value, path: &str) -> Vec<Problem> {
         let meant = ["TCP", "UDP", "SCTP"].into_iter().find(|name| is_spelt_differently(&port["protocol"], name));
         let path = format!("{path}.protocol");
         let problem = Problem::deny(path.as_str(), message, "Use TCP, UDP or SCTP.");
-        problems.push(problem.mended_by(meant.map(|name| Edit::set(&path, name))));
+        problems.push(problem.fixed_by(meant.map(|name| Edit::set(&path, name))));
     }
     let number = port["port"].as_u64();
     let is_port = match &port["port"] {
@@ -221,7 +221,7 @@ mod tests {
     fn the_patch_writes_names_as_the_api_does() {
         let policy =
             crate::rules::testing::policy("p", "{podSelector: {}, ingress: [{ports: [{protocol: udp, port: 53}]}]}");
-        let mended = crate::rules::testing::mended("netpol/invalid", &policy);
-        assert_eq!(mended["spec"]["ingress"][0]["ports"][0]["protocol"], "UDP");
+        let fixed = crate::rules::testing::fixed("netpol/invalid", &policy);
+        assert_eq!(fixed["spec"]["ingress"][0]["ports"][0]["protocol"], "UDP");
     }
 }

@@ -30,7 +30,7 @@ fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
                 "These addresses include {METADATA_ADDRESS}, where a cloud hands out the machine's credentials."
             );
             let except = peer.except().iter().cloned().chain([format!("{METADATA_ADDRESS}/32")]).collect::<Vec<_>>();
-            Problem::warn(path.as_str(), message, format!("Leave {METADATA_ADDRESS}/32 out with except.")).mended_by(
+            Problem::warn(path.as_str(), message, format!("Leave {METADATA_ADDRESS}/32 out with except.")).fixed_by(
                 peer.is_wider_than(METADATA_ADDRESS.into())
                     .then(|| Edit::set(&format!("{path}.ipBlock.except"), except)),
             )
@@ -40,7 +40,7 @@ fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, policy};
+    use crate::rules::testing::{fixed, paths_of, policy};
 
     fn egress(block: &str) -> String {
         policy("p", &format!("{{podSelector: {{}}, egress: [{{to: [{{ipBlock: {block}}}]}}]}}"))
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn the_patch_leaves_it_out_beside_what_is_left_out_already() {
-        let block = &mended("netpol/metadata-address", &egress("{cidr: 169.0.0.0/8, except: [169.1.0.0/16]}"))["spec"]
-            ["egress"][0]["to"][0]["ipBlock"];
+        let block = &fixed("netpol/metadata-address", &egress("{cidr: 169.0.0.0/8, except: [169.1.0.0/16]}"))["spec"]["egress"]
+            [0]["to"][0]["ipBlock"];
         assert_eq!(block["except"], serde_json::json!(["169.1.0.0/16", "169.254.169.254/32"]));
     }
 }

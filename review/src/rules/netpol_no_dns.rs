@@ -9,7 +9,8 @@ use serde_json::json;
 
 pub(super) const RULE: Rule = Rule {
     id: "netpol/no-dns",
-    meaning: "Where egress is limited and DNS is not allowed, no name resolves, and the error says so only after a timeout.",
+    meaning: "Where egress is limited and DNS is not allowed, no name resolves, and the error says so only after a \
+        timeout.",
     source: "Kubernetes documentation, DNS for Services and Pods; platform documentation on network policies",
     faq: Some("network-policies"),
     set: RuleSet::Platform,
@@ -36,7 +37,7 @@ fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
     let fix = "Allow UDP and TCP port 53 to pods labelled k8s-app=kube-dns in kube-system.";
     vec![
         Problem::warn("spec.egress", message, fix)
-            .mended_by([Edit::set(&format!("spec.egress[{}]", rules.len()), rule)]),
+            .fixed_by([Edit::set(&format!("spec.egress[{}]", rules.len()), rule)]),
     ]
 }
 
@@ -80,7 +81,7 @@ fn may_be_dns(policy: &NetworkPolicy, peer: &Peer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, policy, rules_broken};
+    use crate::rules::testing::{fixed, paths_of, policy, rules_broken};
 
     fn is_found(spec: &str) -> bool {
         !paths_of("netpol/no-dns", &policy("p", spec)).is_empty()
@@ -93,7 +94,8 @@ mod tests {
         ));
         assert!(is_found("{podSelector: {}, egress: [{to: [{podSelector: {}}]}]}"));
         assert!(!is_found(
-            "{podSelector: {}, egress: [{to: [{namespaceSelector: {}}], ports: [{port: 1, endPort: 100}, {port: 53, protocol: UDP}]}]}"
+            "{podSelector: {}, egress: [{to: [{namespaceSelector: {}}], ports: [{port: 1, endPort: 100}, {port: 53, \
+             protocol: UDP}]}]}"
         ));
     }
 
@@ -106,7 +108,8 @@ mod tests {
     fn dns_needs_both_udp_and_tcp() {
         let one = |protocol: &str| {
             is_found(&format!(
-                "{{podSelector: {{}}, egress: [{{to: [{{namespaceSelector: {{}}}}], ports: [{{port: 53, protocol: {protocol}}}]}}]}}"
+                "{{podSelector: {{}}, egress: [{{to: [{{namespaceSelector: {{}}}}], ports: [{{port: 53, protocol: \
+                 {protocol}}}]}}]}}"
             ))
         };
         assert!(one("UDP") && one("TCP"));
@@ -116,7 +119,8 @@ mod tests {
     fn a_namespace_of_another_name_is_no_dns() {
         let to = |name: &str| {
             is_found(&format!(
-                "{{podSelector: {{}}, egress: [{{to: [{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {name}}}}}}}]}}]}}"
+                "{{podSelector: {{}}, egress: [{{to: [{{namespaceSelector: {{matchLabels: \
+                 {{kubernetes.io/metadata.name: {name}}}}}}}]}}]}}"
             ))
         };
         assert!(to("payments"));
@@ -128,7 +132,8 @@ mod tests {
         let pod = crate::rules::testing::pod("", "");
         let dns = policy(
             "dns",
-            "{podSelector: {matchExpressions: [{key: app, operator: Exists}]}, egress: [{ports: [{port: 53, protocol: UDP}, {port: 53}]}]}",
+            "{podSelector: {matchExpressions: [{key: app, operator: Exists}]}, egress: [{ports: [{port: 53, protocol: \
+             UDP}, {port: 53}]}]}",
         );
         let web = policy(
             "web",
@@ -150,8 +155,8 @@ mod tests {
     #[test]
     fn the_patch_allows_it() {
         let web = policy("web", "{podSelector: {}, egress: [{to: [{podSelector: {}}], ports: [{port: 80}]}]}");
-        let mended = mended("netpol/no-dns", &web);
-        assert_eq!(mended["spec"]["egress"].as_array().map(Vec::len), Some(2));
-        assert!(!rules_broken(&mended.to_string()).contains(&"netpol/no-dns".to_owned()));
+        let fixed = fixed("netpol/no-dns", &web);
+        assert_eq!(fixed["spec"]["egress"].as_array().map(Vec::len), Some(2));
+        assert!(!rules_broken(&fixed.to_string()).contains(&"netpol/no-dns".to_owned()));
     }
 }

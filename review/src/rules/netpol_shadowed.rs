@@ -72,7 +72,8 @@ mod tests {
         assert_eq!(
             paths(
                 narrow,
-                "{podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {}}], ports: [{port: 1, endPort: 99}]}]}"
+                "{podSelector: {matchLabels: {app: web}}, ingress: [{from: [{podSelector: {}}], ports: [{port: 1, \
+                 endPort: 99}]}]}"
             ),
             ["spec.ingress"]
         );

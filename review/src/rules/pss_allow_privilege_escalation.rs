@@ -25,14 +25,14 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
             let message =
                 format!("Processes in container {} may gain more rights than they start with.", container.name());
             Problem::deny(path.as_str(), message, "Set allowPrivilegeEscalation: false.")
-                .mended_by([Edit::set(&path, false)])
+                .fixed_by([Edit::set(&path, false)])
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn it_must_be_said_that_rights_cannot_be_gained() {
@@ -42,7 +42,7 @@ mod tests {
             paths_of("pss/allow-privilege-escalation", &pod("", "securityContext: {allowPrivilegeEscalation: false}"))
                 .is_empty()
         );
-        let mended = mended("pss/allow-privilege-escalation", &pod("", ""));
-        assert_eq!(mended["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"], false);
+        let fixed = fixed("pss/allow-privilege-escalation", &pod("", ""));
+        assert_eq!(fixed["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"], false);
     }
 }

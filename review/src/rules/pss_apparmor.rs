@@ -28,7 +28,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .map(|(path, _)| {
             let path = format!("{path}.appArmorProfile.type");
             Problem::deny(path.as_str(), "AppArmor is switched off.", FIX)
-                .mended_by([Edit::set(path.trim_end_matches(".type"), json!({ "type": "RuntimeDefault" }))])
+                .fixed_by([Edit::set(path.trim_end_matches(".type"), json!({ "type": "RuntimeDefault" }))])
         });
     let annotations = workload.annotations();
     let annotations = annotations
@@ -38,14 +38,14 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .map(|(key, value)| {
             let path = workload.metadata_path(&format!("annotations[\"{key}\"]"));
             let message = format!("The annotation {key} asks for the AppArmor profile {value}.");
-            Problem::deny(path.as_str(), message, FIX).mended_by([Edit::set(&path, "runtime/default")])
+            Problem::deny(path.as_str(), message, FIX).fixed_by([Edit::set(&path, "runtime/default")])
         });
     fields.chain(annotations).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn a_profile_that_is_switched_off_is_named_in_fields_and_annotations() {
@@ -59,6 +59,6 @@ mod tests {
             "{{apiVersion: v1, kind: Pod, metadata: {{name: a, annotations: {{{key}: unconfined}}}}, spec: {{}}}}"
         );
         assert_eq!(paths_of("pss/apparmor", &annotation), [format!("metadata.annotations[\"{key}\"]")]);
-        assert_eq!(mended("pss/apparmor", &annotation)["metadata"]["annotations"][key], "runtime/default");
+        assert_eq!(fixed("pss/apparmor", &annotation)["metadata"]["annotations"][key], "runtime/default");
     }
 }

@@ -34,21 +34,21 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .filter_map(|container| {
             let added = container.added_capabilities_beyond(ADDABLE)?;
             let message = format!("Container {} adds the capabilities {}.", container.name(), added.names);
-            Some(Problem::deny(added.path, message, format!("Remove {}.", added.names)).mended_by([added.edit]))
+            Some(Problem::deny(added.path, message, format!("Remove {}.", added.names)).fixed_by([added.edit]))
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn a_capability_beyond_the_usual_ones_is_denied_and_the_patch_keeps_the_others() {
         let added = pod("", "securityContext: {capabilities: {add: [CHOWN, SYS_ADMIN, NET_RAW]}}");
         assert_eq!(paths_of("pss/capabilities-baseline", &added).len(), 1);
         let capabilities =
-            &mended("pss/capabilities-baseline", &added)["spec"]["containers"][0]["securityContext"]["capabilities"];
+            &fixed("pss/capabilities-baseline", &added)["spec"]["containers"][0]["securityContext"]["capabilities"];
         assert_eq!(capabilities["add"], serde_json::json!(["CHOWN"]));
     }
 }

@@ -29,7 +29,7 @@ fn kept(container: &Container<'_>) -> Option<Problem> {
     let path = format!("{path}.capabilities.drop");
     let message = format!("Container {} keeps rights over the kernel that it does not need.", container.name());
     let edit = Edit::set(&path, json!(["ALL"]));
-    (!drops_all).then(|| Problem::deny(path, message, "Set capabilities.drop: [ALL].").mended_by([edit]))
+    (!drops_all).then(|| Problem::deny(path, message, "Set capabilities.drop: [ALL].").fixed_by([edit]))
 }
 
 fn added(container: &Container<'_>) -> Option<Problem> {
@@ -39,12 +39,12 @@ fn added(container: &Container<'_>) -> Option<Problem> {
         container.name(),
         added.names
     );
-    Some(Problem::deny(added.path, message, format!("Remove {}.", added.names)).mended_by([added.edit]))
+    Some(Problem::deny(added.path, message, format!("Remove {}.", added.names)).fixed_by([added.edit]))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn all_capabilities_are_to_be_dropped_and_only_low_ports_may_be_asked_for() {
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_patch_drops_all() {
-        let container = &mended("pss/capabilities-restricted", &pod("", ""))["spec"]["containers"][0];
+        let container = &fixed("pss/capabilities-restricted", &pod("", ""))["spec"]["containers"][0];
         assert_eq!(container["securityContext"]["capabilities"]["drop"], serde_json::json!(["ALL"]));
     }
 }

@@ -20,7 +20,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .map(|field| {
             let path = workload.path(field);
             let message = format!("{field} shares the node's own namespace with the pod.");
-            Problem::deny(path.as_str(), message, format!("Remove {field}.")).mended_by([Edit::set(&path, false)])
+            Problem::deny(path.as_str(), message, format!("Remove {field}.")).fixed_by([Edit::set(&path, false)])
         })
         .collect()
 }

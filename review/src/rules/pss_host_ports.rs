@@ -22,7 +22,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
                 let message = format!("Container {} takes a port of the node.", container.name());
                 let problem =
                     Problem::deny(path.as_str(), message, "Remove hostPort and reach the pod through a Service.");
-                problems.push(problem.mended_by([Edit::remove(&path)]));
+                problems.push(problem.fixed_by([Edit::remove(&path)]));
             }
         }
     }

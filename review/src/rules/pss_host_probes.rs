@@ -29,7 +29,7 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
                         container.name()
                     );
                     let problem = Problem::deny(path.as_str(), message, "Remove host: the probe then calls the pod.");
-                    problems.push(problem.mended_by([Edit::remove(&path)]));
+                    problems.push(problem.fixed_by([Edit::remove(&path)]));
                 }
             }
         }
@@ -45,7 +45,8 @@ mod tests {
     fn probes_and_hooks_with_a_host_are_named() {
         let probes = pod(
             "",
-            "livenessProbe: {httpGet: {port: 1, host: ''}}, lifecycle: {preStop: {tcpSocket: {port: 1, host: 10.0.0.1}}}",
+            "livenessProbe: {httpGet: {port: 1, host: ''}}, lifecycle: {preStop: {tcpSocket: {port: 1, host: \
+             10.0.0.1}}}",
         );
         assert_eq!(paths_of("pss/host-probes", &probes), ["spec.containers[0].lifecycle.preStop.tcpSocket.host"]);
     }

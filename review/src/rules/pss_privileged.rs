@@ -21,21 +21,21 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .map(|container| {
             let path = format!("{}.privileged", container.security_context().0);
             let message = format!("Container {} is privileged: it controls the whole node.", container.name());
-            Problem::deny(path.as_str(), message, "Remove privileged.").mended_by([Edit::set(&path, false)])
+            Problem::deny(path.as_str(), message, "Remove privileged.").fixed_by([Edit::set(&path, false)])
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn a_privileged_container_is_denied_and_the_patch_takes_the_privilege_away() {
         let privileged = pod("", "securityContext: {privileged: true}");
         assert_eq!(paths_of("pss/privileged", &privileged), ["spec.containers[0].securityContext.privileged"]);
         assert_eq!(
-            mended("pss/privileged", &privileged)["spec"]["containers"][0]["securityContext"]["privileged"],
+            fixed("pss/privileged", &privileged)["spec"]["containers"][0]["securityContext"]["privileged"],
             false
         );
         assert!(paths_of("pss/privileged", &pod("", "securityContext: {privileged: false}")).is_empty());

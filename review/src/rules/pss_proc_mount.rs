@@ -28,7 +28,7 @@ pub(super) fn unmasked(workload: &Workload<'_>) -> Vec<Problem> {
         .map(|(path, _)| {
             let path = format!("{path}.procMount");
             Problem::deny(path.as_str(), "The masks over /proc are taken away.", "Remove procMount.")
-                .mended_by([Edit::set(&path, "Default")])
+                .fixed_by([Edit::set(&path, "Default")])
         })
         .collect()
 }

@@ -6,7 +6,8 @@ use crate::workload::Workload;
 
 pub(super) const RULE: Rule = Rule {
     id: "pss/proc-mount-restricted",
-    meaning: "Without the masks over /proc, a container can read and change more of the kernel, even in a user namespace of its own.",
+    meaning: "Without the masks over /proc, a container can read and change more of the kernel, even in a user \
+        namespace of its own.",
     source: "Pod Security Standards, restricted, /proc Mount Type, v1.35 and later",
     faq: Some("pod-security"),
     set: RuleSet::Restricted,

@@ -8,7 +8,8 @@ use serde_json::Value;
 pub(super) const RULE: Rule = Rule {
     id: "pss/run-as-non-root",
     meaning: "A container that is not kept from running as root is root on the node once it breaks out.",
-    source: "Pod Security Standards, restricted, Running as Non-root, all versions; not asked for in a user namespace since v1.35",
+    source: "Pod Security Standards, restricted, Running as Non-root, all versions; not asked for in a user namespace \
+        since v1.35",
     faq: Some("container-has-runasnonroot"),
     set: RuleSet::Restricted,
     check: Check::Workload(check),
@@ -23,7 +24,7 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     // `false` for the pod is refused whatever its containers say.
     let explicit = (*pod == false).then(|| {
         Problem::deny(pod_path.as_str(), "The pod says that it may run as root.", "Set runAsNonRoot: true.")
-            .mended_by([Edit::set(&pod_path, true)])
+            .fixed_by([Edit::set(&pod_path, true)])
     });
     let of_containers = workload.containers().filter_map(|container| {
         let (path, context) = container.security_context();
@@ -35,16 +36,14 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
             _ => Edit::set(&path, true),
         };
         let message = format!("Container {} is not kept from running as root.", container.name());
-        Some(
-            Problem::deny(path, message, "Set runAsNonRoot: true, for the pod or for the container.").mended_by([edit]),
-        )
+        Some(Problem::deny(path, message, "Set runAsNonRoot: true, for the pod or for the container.").fixed_by([edit]))
     });
     explicit.into_iter().chain(of_containers).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn the_pod_or_every_container_must_say_so_and_nobody_the_opposite() {
@@ -62,6 +61,6 @@ mod tests {
 
     #[test]
     fn the_patch_says_it_for_the_pod() {
-        assert_eq!(mended("pss/run-as-non-root", &pod("", ""))["spec"]["securityContext"]["runAsNonRoot"], true);
+        assert_eq!(fixed("pss/run-as-non-root", &pod("", ""))["spec"]["securityContext"]["runAsNonRoot"], true);
     }
 }

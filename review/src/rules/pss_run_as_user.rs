@@ -7,7 +7,8 @@ use crate::workload::Workload;
 pub(super) const RULE: Rule = Rule {
     id: "pss/run-as-user",
     meaning: "User 0 is root.",
-    source: "Pod Security Standards, restricted, Running as Non-root user, v1.23 and later; allowed in a user namespace since v1.35",
+    source: "Pod Security Standards, restricted, Running as Non-root user, v1.23 and later; allowed in a user \
+        namespace since v1.35",
     faq: Some("container-has-runasnonroot"),
     set: RuleSet::Restricted,
     check: Check::Workload(check),
@@ -26,7 +27,7 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
         .map(|(path, _)| {
             let path = format!("{path}.runAsUser");
             Problem::deny(path.as_str(), "User 0 is root.", "Use a number above 10000.")
-                .mended_by([Edit::set(&path, SOME_USER)])
+                .fixed_by([Edit::set(&path, SOME_USER)])
         })
         .collect()
 }

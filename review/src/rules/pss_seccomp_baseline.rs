@@ -25,7 +25,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .map(|(path, _)| {
             let path = format!("{path}.seccompProfile.type");
             Problem::deny(path.as_str(), "The filter on system calls is switched off.", "Use RuntimeDefault.")
-                .mended_by([Edit::set(path.trim_end_matches(".type"), json!({ "type": "RuntimeDefault" }))])
+                .fixed_by([Edit::set(path.trim_end_matches(".type"), json!({ "type": "RuntimeDefault" }))])
         })
         .collect()
 }

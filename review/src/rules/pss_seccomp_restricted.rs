@@ -24,7 +24,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         let path = format!("{path}.seccompProfile.type");
         let message = format!("{} is no filter on system calls.", of(context));
         Problem::deny(path.as_str(), message, "Use RuntimeDefault.")
-            .mended_by([Edit::set(path.trim_end_matches(".type"), json!({ "type": "RuntimeDefault" }))])
+            .fixed_by([Edit::set(path.trim_end_matches(".type"), json!({ "type": "RuntimeDefault" }))])
     });
     let pod_says = !of(&workload.spec()["securityContext"]).is_empty();
     let pod_path = workload.path("securityContext.seccompProfile.type");
@@ -37,14 +37,14 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
                 format!("Container {} runs without a filter on system calls.", container.name()),
                 "Set seccompProfile.type: RuntimeDefault, for the pod or for the container.",
             )
-            .mended_by([Edit::set(&pod_path, "RuntimeDefault")])
+            .fixed_by([Edit::set(&pod_path, "RuntimeDefault")])
         });
     explicit.chain(missing).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn a_filter_for_the_pod_or_for_every_container_is_enough() {
@@ -57,7 +57,7 @@ mod tests {
         assert_eq!(paths_of("pss/seccomp-restricted", &pod(off, "")), ["spec.securityContext.seccompProfile.type"]);
         assert_eq!(paths_of("pss/seccomp-restricted", &pod(default, off)), [path]);
         assert_eq!(
-            mended("pss/seccomp-restricted", &pod("", ""))["spec"]["securityContext"]["seccompProfile"]["type"],
+            fixed("pss/seccomp-restricted", &pod("", ""))["spec"]["securityContext"]["seccompProfile"]["type"],
             "RuntimeDefault"
         );
     }

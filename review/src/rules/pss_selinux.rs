@@ -24,7 +24,7 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
         let options = &context["seLinuxOptions"];
         let mut found = |field: &str, message: String| {
             let path = format!("{path}.seLinuxOptions.{field}");
-            problems.push(Problem::deny(path.as_str(), message, "Remove it.").mended_by([Edit::remove(&path)]));
+            problems.push(Problem::deny(path.as_str(), message, "Remove it.").fixed_by([Edit::remove(&path)]));
         };
         let kind = options["type"].as_str().unwrap_or_default();
         if !allowed(kind) {

@@ -46,23 +46,24 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
             let message = format!("The kernel setting {} affects the whole node.", name(sysctl));
             // One change takes all of them away.
             let edit = (place == 0).then(|| Edit::set(&path, safe.clone()));
-            Problem::deny(format!("{path}[{index}]"), message, "Remove it.").mended_by(edit)
+            Problem::deny(format!("{path}[{index}]"), message, "Remove it.").fixed_by(edit)
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn settings_of_the_node_are_denied_and_safe_ones_stay() {
         let sysctls = pod(
-            "securityContext: {sysctls: [{name: net.ipv4.tcp_syncookies, value: '1'}, {name: kernel.msgmax, value: '1'}]}",
+            "securityContext: {sysctls: [{name: net.ipv4.tcp_syncookies, value: '1'}, {name: kernel.msgmax, value: \
+             '1'}]}",
             "",
         );
         assert_eq!(paths_of("pss/sysctls", &sysctls), ["spec.securityContext.sysctls[1]"]);
-        let left = &mended("pss/sysctls", &sysctls)["spec"]["securityContext"]["sysctls"];
+        let left = &fixed("pss/sysctls", &sysctls)["spec"]["securityContext"]["sysctls"];
         assert_eq!(left.as_array().map(Vec::len), Some(1));
     }
 }

@@ -6,7 +6,8 @@ use crate::workload::Workload;
 pub(super) const RULE: Rule = Rule {
     id: "pss/volume-types",
     meaning: "A volume outside the usual types reaches past what PersistentVolumes allow.",
-    source: "Pod Security Standards, restricted, Volume Types, all versions; image volumes since v1.33 (kubernetes/kubernetes#130394)",
+    source: "Pod Security Standards, restricted, Volume Types, all versions; image volumes since v1.33 \
+        (kubernetes/kubernetes#130394)",
     faq: Some("pod-security"),
     set: RuleSet::Restricted,
     check: Check::Workload(check),
@@ -38,7 +39,8 @@ mod tests {
     #[test]
     fn volumes_of_other_types_are_named() {
         let volumes = pod(
-            "volumes: [{name: a, secret: {secretName: a}}, {name: b}, {name: c, nfs: {server: a, path: /}}, {name: d, image: {reference: a}}]",
+            "volumes: [{name: a, secret: {secretName: a}}, {name: b}, {name: c, nfs: {server: a, path: /}}, {name: d, \
+             image: {reference: a}}]",
             "",
         );
         assert_eq!(paths_of("pss/volume-types", &volumes), ["spec.volumes[2]"]);

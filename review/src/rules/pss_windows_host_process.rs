@@ -20,7 +20,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .map(|(path, _)| {
             let path = format!("{path}.windowsOptions.hostProcess");
             Problem::deny(path.as_str(), "The container runs as a process of the Windows node.", "Remove hostProcess.")
-                .mended_by([Edit::set(&path, false)])
+                .fixed_by([Edit::set(&path, false)])
         })
         .collect()
 }

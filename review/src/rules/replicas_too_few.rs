@@ -27,7 +27,7 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
         settings.ignore_minimum_replicas_annotation
     );
     let edit = may_run_more_often(workload, scope).then(|| Edit::set("spec.replicas", minimum));
-    vec![Problem::warn("spec.replicas", message, fix).mended_by(edit)]
+    vec![Problem::warn("spec.replicas", message, fix).fixed_by(edit)]
 }
 
 /// Whether more replicas can do no harm, as far as the objects tell: not where one holds data or a lock, is switched
@@ -42,11 +42,12 @@ fn may_run_more_often(workload: &Workload<'_>, scope: &Scope<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, reviewed};
+    use crate::rules::testing::{fixed, paths_of, reviewed};
 
     fn deployment(metadata: &str, spec: &str) -> String {
         format!(
-            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web{metadata}}}, spec: {{template: {{}}{spec}}}}}"
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web{metadata}}}, \
+             spec: {{template: {{}}{spec}}}}}"
         )
     }
 
@@ -56,12 +57,13 @@ mod tests {
         assert!(paths_of("replicas/too-few", &deployment("", ", replicas: 2")).is_empty());
         let exempt = ", annotations: {elastisys.io/ignore-minimum-replicas: 'true'}";
         assert!(paths_of("replicas/too-few", &deployment(exempt, "")).is_empty());
-        assert_eq!(mended("replicas/too-few", &deployment("", ", replicas: 1"))["spec"]["replicas"], 2);
+        assert_eq!(fixed("replicas/too-few", &deployment("", ", replicas: 1"))["spec"]["replicas"], 2);
     }
 
     #[test]
     fn nothing_is_started_or_doubled_that_should_run_once() {
-        let autoscaler = "{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: a}, spec: {scaleTargetRef: {kind: Deployment, name: web}}}";
+        let autoscaler = "{apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: a}, \
+            spec: {scaleTargetRef: {kind: Deployment, name: web}}}";
         for yaml in [
             deployment("", ""),
             deployment("", ", replicas: 0"),

@@ -43,7 +43,7 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
             let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
             let message = format!("Container {} does not request {}.", container.name(), names.join(" and "));
             let fix = "Request what it usually needs, for example cpu: 100m and memory: 128Mi.";
-            (!names.is_empty()).then(|| Problem::deny(path.as_str(), message, fix).mended_by(edits))
+            (!names.is_empty()).then(|| Problem::deny(path.as_str(), message, fix).fixed_by(edits))
         })
         .collect()
 }
@@ -55,26 +55,27 @@ fn amount_for(limit: &Value, amount: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn limits_alone_are_requests_in_a_pod_and_not_in_a_template() {
         let limits = "resources: {limits: {cpu: 1, memory: 64Mi}}";
         assert!(paths_of("resources/missing-requests", &pod("", limits)).is_empty());
         let job = format!(
-            "{{apiVersion: batch/v1, kind: Job, metadata: {{name: a}}, spec: {{template: {{spec: {{containers: [{{name: c, {limits}}}]}}}}}}}}"
+            "{{apiVersion: batch/v1, kind: Job, metadata: {{name: a}}, \
+             spec: {{template: {{spec: {{containers: [{{name: c, {limits}}}]}}}}}}}}"
         );
         let path = "spec.template.spec.containers[0].resources.requests";
         assert_eq!(paths_of("resources/missing-requests", &job), [path]);
-        let requests = &mended("resources/missing-requests", &job)["spec"]["template"]["spec"]["containers"][0]["resources"]
-            ["requests"];
+        let fixed = fixed("resources/missing-requests", &job);
+        let requests = &fixed["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"];
         assert_eq!(requests.to_string(), r#"{"cpu":1,"memory":"64Mi"}"#);
     }
 
     #[test]
     fn what_is_requested_stays() {
         let cpu = pod("initContainers: [{name: i, image: 'a:1'}]", "resources: {requests: {cpu: 2}}");
-        let requests = &mended("resources/missing-requests", &cpu)["spec"]["containers"][0]["resources"]["requests"];
+        let requests = &fixed("resources/missing-requests", &cpu)["spec"]["containers"][0]["resources"]["requests"];
         assert_eq!(requests.to_string(), r#"{"cpu":2,"memory":"128Mi"}"#);
     }
 }

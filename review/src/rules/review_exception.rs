@@ -39,7 +39,9 @@ mod tests {
 
     fn findings(rule: &str, annotation: &str) -> Vec<Finding> {
         let pod = format!(
-            "{{apiVersion: v1, kind: Pod, metadata: {{name: web, annotations: {{exception.fairway.dev/{annotation}}}}}, spec: {{containers: [{{name: c, image: 'nginx:1'}}]}}}}"
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: web, \
+             annotations: {{exception.fairway.dev/{annotation}}}}}, spec: {{containers: [{{name: c, \
+             image: 'nginx:1'}}]}}}}"
         );
         reviewed(&pod).findings.into_iter().filter(|finding| finding.rule == rule).collect()
     }

@@ -24,20 +24,20 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
                 "The filter on system calls is a file of the node, which the platform does not hand out.",
                 "Use RuntimeDefault.",
             )
-            .mended_by([Edit::set(&format!("{path}.seccompProfile"), json!({ "type": "RuntimeDefault" }))])
+            .fixed_by([Edit::set(&format!("{path}.seccompProfile"), json!({ "type": "RuntimeDefault" }))])
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of, pod};
+    use crate::rules::testing::{fixed, paths_of, pod};
 
     #[test]
     fn a_file_of_the_node_is_refused_and_the_patch_takes_its_name_along() {
         let localhost = pod("securityContext: {seccompProfile: {type: Localhost, localhostProfile: a.json}}", "");
         assert_eq!(paths_of("seccomp/localhost", &localhost), ["spec.securityContext.seccompProfile.type"]);
-        let profile = &mended("seccomp/localhost", &localhost)["spec"]["securityContext"]["seccompProfile"];
+        let profile = &fixed("seccomp/localhost", &localhost)["spec"]["securityContext"]["seccompProfile"];
         assert_eq!(profile.to_string(), r#"{"type":"RuntimeDefault"}"#);
     }
 }

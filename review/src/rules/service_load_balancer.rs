@@ -36,21 +36,22 @@ fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
     let fix = "Use type ClusterIP and an Ingress.";
     vec![
         Problem::deny("spec.type", "The platform does not hand out load balancers.", fix)
-            .mended_by([Edit::set("spec.type", "ClusterIP")])
-            .mended_by(edits),
+            .fixed_by([Edit::set("spec.type", "ClusterIP")])
+            .fixed_by(edits),
     ]
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::testing::{mended, paths_of};
+    use crate::rules::testing::{fixed, paths_of};
 
     #[test]
     fn a_load_balancer_is_refused_and_the_patch_leaves_nothing_of_it() {
-        let service = "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: LoadBalancer, externalTrafficPolicy: Local, ports: [{port: 1, nodePort: 30001}]}}";
+        let service = "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: LoadBalancer, \
+            externalTrafficPolicy: Local, ports: [{port: 1, nodePort: 30001}]}}";
         assert_eq!(paths_of("service/load-balancer", service), ["spec.type"]);
         assert_eq!(
-            mended("service/load-balancer", service)["spec"].to_string(),
+            fixed("service/load-balancer", service)["spec"].to_string(),
             r#"{"type":"ClusterIP","ports":[{"port":1}]}"#
         );
     }

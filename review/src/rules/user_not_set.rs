@@ -24,7 +24,11 @@ fn check(workload: &Workload<'_>, _: &Scope<'_>) -> Vec<Problem> {
         .map(|container| {
             Problem::info(
                 format!("{}.securityContext.runAsUser", container.path),
-                format!("Container {} does not say which user it runs as. It starts only if its image names a numeric user that is not root.", container.name()),
+                format!(
+                    "Container {} does not say which user it runs as. It starts only if its image names a numeric \
+                    user that is not root.",
+                    container.name()
+                ),
                 "Set runAsUser to a number above 10000, or make sure the image has a numeric USER.",
             )
         })

@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 pub(super) const RULE: Rule = Rule {
     id: "workload/invalid",
-    meaning: "The API server refuses a workload without containers, with two of one name, or that does not select its own pods.",
+    meaning: "The API server refuses a workload without containers, with two of one name, or that does not select its \
+        own pods.",
     source: "Kubernetes 1.33, pkg/apis/core/validation and pkg/apis/apps/validation",
     faq: None,
     set: RuleSet::Platform,
@@ -85,7 +86,9 @@ mod tests {
     fn a_controller_selects_its_own_pods() {
         let deployment = |selector: &str| {
             format!(
-                "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: a}}, spec: {{{selector}template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: c}}]}}}}}}}}"
+                "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: a}}, \
+                 spec: {{{selector}template: {{metadata: {{labels: {{app: web}}}}, \
+                 spec: {{containers: [{{name: c}}]}}}}}}}}"
             )
         };
         assert!(paths_of("workload/invalid", &deployment("selector: {matchLabels: {app: web}}, ")).is_empty());

@@ -1,18 +1,20 @@
-//! What approved opt-ins give: labels and annotations of a namespace, or a RoleBinding. Made with the portal's own account.
+//! What approved opt-ins give: labels and annotations of a namespace, or a RoleBinding. Made with the portal's own
+//! account.
 
 use super::request::{ApiRequest, As};
 use super::resource::segment;
 use super::{FIELD_MANAGER, KubeCluster};
-use app::ports::{ClusterError, Given, Grant};
+use app::ports::{ClusterError, Drift, Grant, GrantContent, Leftover};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Annotation on everything that is made: which acceptance it is for.
-const MANDATE: &str = "fairway.dev/mandate";
+const GRANTED_FOR: &str = "fairway.dev/granted-for";
 
-/// Annotation that keeps a RoleBinding out of the namespaces below, which nobody accepted for (HNC, limiting propagation).
+/// Annotation that keeps a RoleBinding out of the namespaces below, which nobody accepted for (HNC, limiting
+/// propagation).
 const NOT_PROPAGATED: &str = "propagate.hnc.x-k8s.io/none";
 
 /// What the names of our RoleBindings begin with.
@@ -27,16 +29,19 @@ impl KubeCluster {
         let found = self.find(&namespace_path(grant)?).await?;
         let found = found.ok_or(ClusterError::Refused(format!("the namespace {} is not there", grant.namespace)))?;
         if grant.uid.as_ref().is_some_and(|uid| found["metadata"]["uid"] != **uid) {
-            return Err(ClusterError::Refused(format!("the namespace {} was made anew meanwhile", grant.namespace)));
+            return Err(ClusterError::Refused(format!(
+                "the namespace {} was created again meanwhile",
+                grant.namespace
+            )));
         }
-        match &grant.given {
-            Given::Metadata { labels, annotations } => {
-                let mandate = (format!("{MANDATE}-{}", grant.feature), grant.mandate.clone());
-                let annotations: BTreeMap<_, _> = annotations.clone().into_iter().chain([mandate]).collect();
+        match &grant.content {
+            GrantContent::Metadata { labels, annotations } => {
+                let granted_for = (format!("{GRANTED_FOR}-{}", grant.feature), grant.granted_for.clone());
+                let annotations: BTreeMap<_, _> = annotations.clone().into_iter().chain([granted_for]).collect();
                 self.apply_metadata(grant, &json!({ "labels": labels, "annotations": annotations })).await?;
                 Ok(())
             }
-            Given::RoleBinding { cluster_role, .. } => {
+            GrantContent::RoleBinding { cluster_role, .. } => {
                 match self.find(&binding_path(grant)?).await? {
                     // A binding's role cannot be changed (Kubernetes RBAC, RoleBinding).
                     Some(found) if !is_ours(&found) && found["roleRef"] != binding(grant)["roleRef"] => {
@@ -53,18 +58,18 @@ impl KubeCluster {
     }
 
     pub(super) async fn unmake(&self, grant: &Grant) -> Result<(), ClusterError> {
-        match &grant.given {
-            Given::Metadata { labels, annotations } => {
+        match &grant.content {
+            GrantContent::Metadata { labels, annotations } => {
                 if self.find(&namespace_path(grant)?).await?.is_none() {
                     return Ok(());
                 }
                 let left = self.apply_metadata(grant, &json!({})).await?;
                 match still_set(&left, labels.keys(), annotations.keys()) {
-                    Some(key) => Err(ClusterError::Refused(kept_by_others(&key, grant))),
+                    Some(key) => Err(ClusterError::Refused(kept_by_others(&key, &grant.namespace))),
                     None => Ok(()),
                 }
             }
-            Given::RoleBinding { .. } => match self.find(&binding_path(grant)?).await? {
+            GrantContent::RoleBinding { .. } => match self.find(&binding_path(grant)?).await? {
                 // The mark may have been taken off by whoever wants to keep the role.
                 Some(found) if is_ours(&found) || found["roleRef"] == binding(grant)["roleRef"] => {
                     self.delete_binding(grant).await?;
@@ -76,69 +81,68 @@ impl KubeCluster {
         }
     }
 
-    pub(super) async fn find_left(&self, grant: &Grant, kept: &Grant) -> Result<Option<String>, ClusterError> {
-        match (&grant.given, &kept.given) {
+    pub(super) async fn find_left(&self, grant: &Grant, kept: &Grant) -> Result<Option<Leftover>, ClusterError> {
+        match (&grant.content, &kept.content) {
             (
-                Given::Metadata { labels, annotations },
-                Given::Metadata { labels: kept_labels, annotations: kept_annotations },
+                GrantContent::Metadata { labels, annotations },
+                GrantContent::Metadata { labels: kept_labels, annotations: kept_annotations },
             ) => {
                 let Some(found) = self.find(&namespace_path(grant)?).await? else { return Ok(None) };
                 let labels = labels.keys().filter(|key| !kept_labels.contains_key(*key));
                 let annotations = annotations.keys().filter(|key| !kept_annotations.contains_key(*key));
-                Ok(still_set(&found, labels, annotations).map(|key| kept_by_others(&key, grant)))
+                let namespace = grant.namespace.clone();
+                Ok(still_set(&found, labels, annotations).map(|key| Leftover::Metadata { namespace, key }))
             }
-            (Given::RoleBinding { cluster_role, .. }, Given::RoleBinding { cluster_role: kept_role, .. })
-                if cluster_role != kept_role =>
-            {
-                match self.is_gone(grant).await {
-                    Err(ClusterError::Refused(message)) => Ok(Some(message)),
-                    other => other.map(|()| None),
-                }
+            (
+                GrantContent::RoleBinding { cluster_role, .. },
+                GrantContent::RoleBinding { cluster_role: kept_role, .. },
+            ) if cluster_role != kept_role => {
+                let bindings = self.still_binding(grant).await?;
+                let namespace = grant.namespace.clone();
+                Ok((!bindings.is_empty()).then_some(Leftover::Bindings { namespace, bindings }))
             }
             _ => Ok(None),
         }
     }
 
-    pub(super) async fn compare(&self, grant: &Grant) -> Result<Option<String>, ClusterError> {
-        match &grant.given {
-            Given::Metadata { labels, annotations } => {
-                let Some(found) = self.find(&namespace_path(grant)?).await? else {
-                    return Ok(Some(format!("The namespace {} is gone.", grant.namespace)));
-                };
-                let differs = |field: &str, wanted: &BTreeMap<String, String>| {
-                    let found = &found["metadata"][field];
-                    let first = wanted.iter().find(|(key, value)| found[key.as_str()] != **value)?;
-                    let now = found[first.0.as_str()].as_str().map_or("missing".to_owned(), |now| format!("{now:?}"));
-                    Some(format!("In {}, {} is {now} instead of {:?}.", grant.namespace, first.0, first.1))
-                };
-                Ok(differs("labels", labels).or_else(|| differs("annotations", annotations)))
-            }
-            Given::RoleBinding { .. } => {
-                let wanted = binding(grant);
-                Ok(match self.find(&binding_path(grant)?).await? {
-                    None => Some(format!("The RoleBinding {} in {} is gone.", binding_name(grant), grant.namespace)),
-                    Some(found)
-                        if !is_ours(&found)
-                            || found["roleRef"] != wanted["roleRef"]
-                            || !same_subjects(&found, &wanted) =>
-                    {
-                        Some(format!("The RoleBinding {} in {} was changed.", binding_name(grant), grant.namespace))
-                    }
-                    Some(_) => {
-                        let names = self.still_binding(grant).await?;
-                        let others: Vec<String> =
-                            names.into_iter().filter(|name| *name != binding_name(grant)).collect();
-                        (!others.is_empty()).then(|| {
-                            format!(
-                                "In {} the role is also given by the RoleBinding {}, which Fairway did not make.",
-                                grant.namespace,
-                                others.join(", ")
-                            )
-                        })
-                    }
-                })
-            }
+    pub(super) async fn compare(&self, grant: &Grant) -> Result<Option<Drift>, ClusterError> {
+        match &grant.content {
+            GrantContent::Metadata { labels, annotations } => self.compare_metadata(grant, labels, annotations).await,
+            GrantContent::RoleBinding { .. } => self.compare_binding(grant).await,
         }
+    }
+
+    async fn compare_metadata(
+        &self,
+        grant: &Grant,
+        labels: &BTreeMap<String, String>,
+        annotations: &BTreeMap<String, String>,
+    ) -> Result<Option<Drift>, ClusterError> {
+        let namespace = grant.namespace.clone();
+        let Some(found) = self.find(&namespace_path(grant)?).await? else {
+            return Ok(Some(Drift::NamespaceGone { namespace }));
+        };
+        let differs = |field: &str, wanted: &BTreeMap<String, String>| {
+            let found = &found["metadata"][field];
+            let (key, wanted) = wanted.iter().find(|(key, value)| found[key.as_str()] != **value)?;
+            let found = found[key.as_str()].as_str().map(str::to_owned);
+            Some(Drift::Metadata { namespace: namespace.clone(), key: key.clone(), wanted: wanted.clone(), found })
+        };
+        Ok(differs("labels", labels).or_else(|| differs("annotations", annotations)))
+    }
+
+    async fn compare_binding(&self, grant: &Grant) -> Result<Option<Drift>, ClusterError> {
+        let (namespace, name, wanted) = (grant.namespace.clone(), binding_name(grant), binding(grant));
+        let Some(found) = self.find(&binding_path(grant)?).await? else {
+            return Ok(Some(Drift::BindingGone { namespace, binding: name }));
+        };
+        let is_same = is_ours(&found) && found["roleRef"] == wanted["roleRef"] && same_subjects(&found, &wanted);
+        if !is_same {
+            return Ok(Some(Drift::BindingChanged { namespace, binding: name }));
+        }
+        let mut bindings = self.still_binding(grant).await?;
+        bindings.retain(|binding| *binding != name);
+        Ok((!bindings.is_empty()).then_some(Drift::OtherBindings { namespace, bindings }))
     }
 
     async fn find(&self, path: &str) -> Result<Option<Value>, ClusterError> {
@@ -173,15 +177,15 @@ impl KubeCluster {
         }
     }
 
-    /// The RoleBindings that give the role, but for those that Fairway made for other features, and those that were there
-    /// before: nobody could have made them by what the opt-in gave.
+    /// The RoleBindings that give the role, but for those that Fairway made for other features, and those that were
+    /// there before: nobody could have made them by what the opt-in gave.
     async fn still_binding(&self, grant: &Grant) -> Result<Vec<String>, ClusterError> {
         let wanted = binding(grant);
         let path = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings", segment(&grant.namespace)?);
         let found = self.find(&path).await?.unwrap_or_default();
         let is_of_another_feature = |found: &Value| {
             let name = found["metadata"]["name"].as_str().unwrap_or_default();
-            is_ours(found) && name.strip_prefix(PREFIX).is_some_and(|feature| grant.beside.contains(feature))
+            is_ours(found) && name.strip_prefix(PREFIX).is_some_and(|feature| grant.other_features.contains(feature))
         };
         let was_there_before = |found: &Value| {
             let created_at =
@@ -218,7 +222,7 @@ fn binding_path(grant: &Grant) -> Result<String, ClusterError> {
 }
 
 fn binding(grant: &Grant) -> Value {
-    let Given::RoleBinding { cluster_role, groups } = &grant.given else { return Value::Null };
+    let GrantContent::RoleBinding { cluster_role, groups } = &grant.content else { return Value::Null };
     let subjects: Vec<Value> = groups
         .iter()
         .map(|group| json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group }))
@@ -228,7 +232,7 @@ fn binding(grant: &Grant) -> Value {
         "metadata": {
             "name": binding_name(grant), "namespace": grant.namespace,
             "labels": { MANAGED_BY: "fairway" },
-            "annotations": { MANDATE: grant.mandate, NOT_PROPAGATED: "true" },
+            "annotations": { GRANTED_FOR: grant.granted_for, NOT_PROPAGATED: "true" },
         },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster_role },
         "subjects": subjects,
@@ -249,11 +253,12 @@ fn still_set<'k>(
     labels.next().or_else(|| annotations.next()).cloned()
 }
 
-fn kept_by_others(key: &str, grant: &Grant) -> String {
-    format!("somebody else keeps {key} on the namespace {}; it must be taken off by hand", grant.namespace)
+fn kept_by_others(key: &str, namespace: &str) -> String {
+    format!("somebody else keeps {key} on the namespace {namespace}; it must be taken off by hand")
 }
 
-/// Whether another feature set a label or an annotation of a namespace (Kubernetes, server-side apply, field management).
+/// Whether another feature set a label or an annotation of a namespace (Kubernetes, server-side apply, field
+/// management).
 fn is_of_another_opt_in(namespace: &Value, field: &str, key: &str) -> bool {
     let managed = namespace["metadata"]["managedFields"].as_array().into_iter().flatten();
     let prefix = format!("{FIELD_MANAGER}-preview-");

@@ -3,11 +3,11 @@
 mod bindings;
 mod effects;
 mod events;
+mod namespace_snapshot;
 mod objects;
 mod request;
 mod resource;
 mod served;
-mod surroundings;
 
 use self::bindings::{BindingIndex, BindingSource};
 use self::objects::ObjectIndex;
@@ -16,7 +16,10 @@ use self::resource::{collection_path, resource_path, segment};
 use self::served::kinds_of_a_namespace;
 use app::access::{Binding, KubeIdentity};
 use app::namespaces::{Namespace, NamespaceName};
-use app::ports::{Applied, Cluster, ClusterError, Family, Grant, Right, Run, Surroundings};
+use app::ports::{
+    Applied, ClusterAccess, ClusterApply, ClusterError, ClusterGrants, ClusterInventory, Drift, Family, Grant,
+    Leftover, NamespaceSnapshot, Right, Run,
+};
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
@@ -44,6 +47,9 @@ const SHORT_MEMORY: Duration = Duration::from_secs(10);
 /// How long the addresses of the API server are.
 const LONG_MEMORY: Duration = Duration::from_secs(300);
 
+/// How long an API server that answered is taken to be there: pages and probes ask far more often than that.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
 /// The most answers kept about what somebody may list.
 const MOST_ANSWERS: u64 = 50_000;
 
@@ -60,8 +66,10 @@ pub struct KubeCluster {
     /// Only what is allowed: somebody who has just been let in is not kept waiting.
     allowed: Cache<(KubeIdentity, Right), ()>,
     may_list: Cache<ListQuestion, bool>,
-    policies: Cache<(), Surroundings>,
+    policies: Cache<(), NamespaceSnapshot>,
     api_server: Cache<(), Option<(Vec<Cidr>, Port)>>,
+    /// That the API server answered.
+    answers: Cache<(), ()>,
 }
 
 impl KubeCluster {
@@ -98,6 +106,7 @@ impl KubeCluster {
             may_list: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(SHORT_MEMORY).build(),
             policies: Cache::builder().max_capacity(1).time_to_live(SHORT_MEMORY).build(),
             api_server: Cache::builder().max_capacity(1).time_to_live(LONG_MEMORY).build(),
+            answers: Cache::builder().max_capacity(1).time_to_live(HEARTBEAT).build(),
         }
     }
 
@@ -121,15 +130,44 @@ fn watch_bindings<K: BindingSource>(client: Client, index: Arc<BindingIndex>) {
 }
 
 fn not_yet() -> ClusterError {
-    ClusterError::Away("the watch caches have not been filled yet".to_owned())
+    ClusterError::Unavailable("the watch caches have not been filled yet".to_owned())
 }
 
 #[async_trait]
-impl Cluster for KubeCluster {
+impl ClusterAccess for KubeCluster {
     fn bindings_of(&self, who: &KubeIdentity) -> Result<Vec<Binding>, ClusterError> {
         self.bindings.of(who).ok_or_else(not_yet)
     }
 
+    async fn allows(&self, who: &KubeIdentity, right: &Right) -> Result<bool, ClusterError> {
+        let key = (who.clone(), right.clone());
+        if self.allowed.contains_key(&key) {
+            return Ok(true);
+        }
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {
+                "resourceAttributes": {
+                    "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace
+                }
+            },
+        });
+        let sent = self
+            .send(
+                ApiRequest::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review)
+                    .acting(As::Person(who)),
+            )
+            .await?;
+        let is_allowed = sent.body["status"]["allowed"] == true;
+        if is_allowed {
+            self.allowed.insert(key, ()).await;
+        }
+        Ok(is_allowed)
+    }
+}
+
+#[async_trait]
+impl ClusterInventory for KubeCluster {
     fn namespace(&self, name: &str) -> Result<Option<Namespace>, ClusterError> {
         if !self.namespaces_ready.load(Ordering::Acquire) {
             return Err(not_yet());
@@ -139,6 +177,7 @@ impl Cluster for KubeCluster {
             labels: found.labels().clone(),
             uid: found.uid().unwrap_or_default(),
             created_at: found.creation_timestamp().map(|at| at.0.to_string()),
+            subnamespace_of: found.annotations().get("hnc.x-k8s.io/subnamespace-of").cloned(),
             terminating: found.metadata.deletion_timestamp.is_some(),
         }))
     }
@@ -152,7 +191,7 @@ impl Cluster for KubeCluster {
         Ok(names)
     }
 
-    async fn objects_in(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
+    async fn objects_in(&self, who: &KubeIdentity, namespace: &str) -> Result<NamespaceSnapshot, ClusterError> {
         self.of_namespace(who, namespace).await
     }
 
@@ -169,26 +208,11 @@ impl Cluster for KubeCluster {
         Ok(request.send_if_served(&self.client).await?.map(|sent| sent.body))
     }
 
-    async fn allows(&self, who: &KubeIdentity, right: &Right) -> Result<bool, ClusterError> {
-        let key = (who.clone(), right.clone());
-        if self.allowed.contains_key(&key) {
-            return Ok(true);
-        }
-        let review = json!({
-            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-            "spec": { "resourceAttributes": { "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace } },
-        });
-        let sent = self
-            .send(
-                ApiRequest::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &review)
-                    .acting(As::Person(who)),
-            )
-            .await?;
-        let is_allowed = sent.body["status"]["allowed"] == true;
-        if is_allowed {
-            self.allowed.insert(key, ()).await;
-        }
-        Ok(is_allowed)
+    async fn namespace_snapshot(&self, who: &KubeIdentity, namespace: &str) -> Result<NamespaceSnapshot, ClusterError> {
+        let (mut found, policies) = futures::try_join!(self.of_namespace(who, namespace), self.policies())?;
+        found.objects.extend(policies.objects);
+        found.unread.extend(policies.unread);
+        Ok(found)
     }
 
     async fn serves_hierarchy(&self) -> Result<bool, ClusterError> {
@@ -198,6 +222,14 @@ impl Cluster for KubeCluster {
             .is_some_and(|groups| groups.iter().any(|group| group["name"] == "hnc.x-k8s.io")))
     }
 
+    async fn check(&self) -> Result<(), ClusterError> {
+        let asked = async { self.send(ApiRequest::get("/version").acting(As::Portal)).await.map(drop) };
+        self.answers.try_get_with((), asked).await.map_err(Arc::unwrap_or_clone)
+    }
+}
+
+#[async_trait]
+impl ClusterApply for KubeCluster {
     async fn create_subnamespace(
         &self,
         who: &KubeIdentity,
@@ -237,13 +269,6 @@ impl Cluster for KubeCluster {
         Ok(())
     }
 
-    async fn surroundings(&self, who: &KubeIdentity, namespace: &str) -> Result<Surroundings, ClusterError> {
-        let (mut found, policies) = futures::try_join!(self.of_namespace(who, namespace), self.policies())?;
-        found.objects.extend(policies.objects);
-        found.unread.extend(policies.unread);
-        Ok(found)
-    }
-
     async fn apply(
         &self,
         who: &KubeIdentity,
@@ -258,6 +283,16 @@ impl Cluster for KubeCluster {
         Ok(Applied { object: sent.body, warnings: sent.warnings })
     }
 
+    async fn keep(&self, namespace: &str, config_map: &str, key: &str, value: &str) -> Result<(), ClusterError> {
+        let path = format!("/api/v1/namespaces/{}/configmaps/{}", segment(namespace)?, segment(config_map)?);
+        let path = format!("{path}?fieldManager={FIELD_MANAGER}");
+        let request = ApiRequest::merge(&path, &json!({ "data": { (key): value } }));
+        self.send(request.acting(As::Portal).writing()).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl ClusterGrants for KubeCluster {
     async fn grant(&self, grant: &Grant) -> Result<(), ClusterError> {
         self.make(grant).await
     }
@@ -266,23 +301,12 @@ impl Cluster for KubeCluster {
         self.unmake(grant).await
     }
 
-    async fn difference(&self, grant: &Grant) -> Result<Option<String>, ClusterError> {
+    async fn drift(&self, grant: &Grant) -> Result<Option<Drift>, ClusterError> {
         self.compare(grant).await
     }
 
-    async fn leftover(&self, grant: &Grant, kept: &Grant) -> Result<Option<String>, ClusterError> {
+    async fn leftover(&self, grant: &Grant, kept: &Grant) -> Result<Option<Leftover>, ClusterError> {
         self.find_left(grant, kept).await
-    }
-
-    async fn keep(&self, namespace: &str, config_map: &str, key: &str, value: &str) -> Result<(), ClusterError> {
-        let path = format!("/api/v1/namespaces/{}/configmaps/{}", segment(namespace)?, segment(config_map)?);
-        let path = format!("{path}?fieldManager={FIELD_MANAGER}");
-        let request = ApiRequest::merge(&path, &json!({ "data": { (key): value } }));
-        self.send(request.acting(As::Portal).writing()).await.map(drop)
-    }
-
-    async fn check(&self) -> Result<(), ClusterError> {
-        self.send(ApiRequest::get("/version").acting(As::Portal)).await.map(drop)
     }
 }
 

@@ -35,7 +35,6 @@ type Key = (String, String);
 /// What is known of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KindState {
-    /// Its objects are here.
     Filled,
     /// The API server does not have this kind, so there are no objects of it.
     NotServed,

@@ -1,6 +1,7 @@
 //! One request to the API server: in whose name, what, and what the answer means.
 
 use app::access::KubeIdentity;
+use app::error::{WebhookFailure, WebhookFault};
 use app::ports::{ClusterError, FieldConflict};
 use http::header::{CONTENT_TYPE, WARNING};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -12,13 +13,16 @@ use serde_json::Value;
 use std::error::Error as _;
 use std::time::Duration;
 
-/// Longest wait for an answer: admission webhooks may take ten seconds each by default.
+/// Longest wait for an answer to what webhooks do not see.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Longest wait for an answer to a write, also one that is only tried: a webhook may take up to 30 seconds
+/// (admissionregistration.k8s.io/v1, timeoutSeconds), and the API server then says which one it was.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(33);
 
 /// In whose name.
 #[derive(Clone, Copy)]
 pub(super) enum As<'a> {
-    /// The portal's own account.
     Portal,
     /// A person; groups never go without the user.
     Person(&'a KubeIdentity),
@@ -29,6 +33,7 @@ pub(super) struct ApiRequest {
     request: http::request::Builder,
     body: String,
     writes: bool,
+    is_seen_by_webhooks: bool,
 }
 
 /// What the API server answered.
@@ -39,8 +44,10 @@ pub(super) struct Sent {
 
 impl ApiRequest {
     fn new(method: Method, path: &str, content_type: &str, body: String) -> Self {
+        // Questions about rights are not stored, so no webhook sees them.
+        let is_seen_by_webhooks = method != Method::GET && !path.starts_with("/apis/authorization.k8s.io/");
         let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, content_type);
-        Self { request, body, writes: false }
+        Self { request, body, writes: false, is_seen_by_webhooks }
     }
 
     pub(super) fn get(path: &str) -> Self {
@@ -96,6 +103,7 @@ impl ApiRequest {
 
     async fn answer(self, client: &Client) -> Result<Answer, ClusterError> {
         let writes = self.writes;
+        let patience = if self.is_seen_by_webhooks { WRITE_TIMEOUT } else { TIMEOUT };
         let request = self
             .request
             .body(Body::from(self.body.into_bytes()))
@@ -106,7 +114,7 @@ impl ApiRequest {
             let bytes = body.collect().await.map_err(|error| lost(writes, error.to_string()))?.to_bytes();
             Ok(Answer { writes, status: parts.status, headers: parts.headers, bytes: bytes.to_vec() })
         };
-        tokio::time::timeout(TIMEOUT, answered)
+        tokio::time::timeout(patience, answered)
             .await
             .unwrap_or_else(|_| Err(lost(writes, "no answer in time".to_owned())))
     }
@@ -117,7 +125,7 @@ fn broken(writes: bool, error: &kube::Error) -> ClusterError {
     let mut source = error.source();
     while let Some(cause) = source {
         if cause.downcast_ref::<ConnectionError>().is_some_and(ConnectionError::is_connect) {
-            return ClusterError::Away(error.to_string());
+            return ClusterError::Unavailable(error.to_string());
         }
         source = cause.source();
     }
@@ -125,7 +133,7 @@ fn broken(writes: bool, error: &kube::Error) -> ClusterError {
 }
 
 fn lost(writes: bool, cause: String) -> ClusterError {
-    if writes { ClusterError::Unknown(cause) } else { ClusterError::Away(cause) }
+    if writes { ClusterError::Unknown(cause) } else { ClusterError::Unavailable(cause) }
 }
 
 /// What came back, before it is known what it means.
@@ -146,13 +154,51 @@ impl Answer {
             status if status.is_success() => Ok(Sent { warnings: warnings(&headers), body }),
             StatusCode::CONFLICT => Err(ClusterError::Conflict { message: message(), fields: field_conflicts(&body) }),
             StatusCode::GATEWAY_TIMEOUT => Err(lost(writes, message())),
-            StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Err(ClusterError::Away(message())),
-            // A webhook that is away answers 500 and the object is not stored; its words help.
-            StatusCode::INTERNAL_SERVER_ERROR if message().contains("webhook") => Err(ClusterError::Refused(message())),
-            // A proxy in front, or a store behind that answered too late: it may have been stored.
-            status if status.is_server_error() => Err(lost(writes, message())),
+            StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => Err(ClusterError::Unavailable(message())),
+            // A webhook may refuse with any status; its decision is one all the same.
+            status if status.is_server_error() && message().contains("denied the request") => {
+                Err(ClusterError::Refused(message()))
+            }
+            status if status.is_server_error() => Err(match webhook_failure(&message(), writes) {
+                Some(failure) => ClusterError::WebhookFailed { failure, cause: message() },
+                // A proxy in front, or a store behind that answered too late: it may have been stored.
+                None => lost(writes, message()),
+            }),
             _ => Err(ClusterError::Refused(message())),
         }
+    }
+}
+
+/// A webhook that the API server could not ask (apiserver, pkg/admission/plugin/webhook/errors and
+/// apiextensions-apiserver, pkg/apiserver/conversion): admission comes before storing, so nothing is stored then.
+/// Conversion also comes after, so of a write it leaves open what happened.
+fn webhook_failure(message: &str, writes: bool) -> Option<WebhookFailure> {
+    let (webhook, cause) = match message.split_once("failed calling webhook \"") {
+        Some((_, rest)) => rest.split_once("\": ")?,
+        None if writes => return None,
+        None => message.split_once("conversion webhook for ")?.1.split_once(" failed: ")?,
+    };
+    Some(WebhookFailure { webhook: webhook.to_owned(), fault: webhook_fault(cause) })
+}
+
+fn webhook_fault(cause: &str) -> WebhookFault {
+    const TOO_SLOW: [&str; 4] = ["deadline exceeded", "Client.Timeout", "i/o timeout", "timed out"];
+    const UNREACHABLE: [&str; 9] = [
+        "connection refused",
+        "connection reset",
+        "no such host",
+        "no route to host",
+        "EOF",
+        "x509",
+        "tls:",
+        "not found",
+        "no endpoints available",
+    ];
+    let says = |words: &[&str]| words.iter().any(|word| cause.contains(word));
+    match () {
+        () if says(&TOO_SLOW) => WebhookFault::TooSlow,
+        () if says(&UNREACHABLE) => WebhookFault::Unreachable,
+        () => WebhookFault::Invalid,
     }
 }
 
@@ -198,11 +244,49 @@ mod tests {
     #[test]
     fn a_conflict_names_each_field_and_its_manager() {
         let causes = serde_json::json!([
-            { "reason": "FieldManagerConflict", "message": "conflict with \"helm\" using apps/v1", "field": ".spec.replicas" },
+            {
+                "reason": "FieldManagerConflict", "message": "conflict with \"helm\" using apps/v1",
+                "field": ".spec.replicas"
+            },
             { "reason": "Other", "message": "x", "field": ".y" },
         ]);
         let found = field_conflicts(&serde_json::json!({ "details": { "causes": causes } }));
         assert_eq!(found, [FieldConflict { field: ".spec.replicas".into(), manager: "helm".into() }]);
+    }
+
+    #[test]
+    fn a_webhook_that_gives_no_usable_answer_is_named_with_what_was_wrong() {
+        let found = |message: &str| webhook_failure(message, true).map(|found| (found.webhook, found.fault));
+        let called =
+            |cause: &str| found(&format!("Internal error occurred: failed calling webhook \"x.example.com\": {cause}"));
+        for (cause, fault) in [
+            (
+                "failed to call webhook: Post \"https://127.0.0.1:1/\": dial tcp 127.0.0.1:1: connect: \
+                 connection refused",
+                WebhookFault::Unreachable,
+            ),
+            (
+                "failed to call webhook: Post \"https://x.y.svc:443/\": service \"x\" not found",
+                WebhookFault::Unreachable,
+            ),
+            ("failed to call webhook: Post \"https://127.0.0.1:1/\": context deadline exceeded", WebhookFault::TooSlow),
+            ("failed to call webhook: invalid character '<' looking for beginning of value", WebhookFault::Invalid),
+        ] {
+            assert_eq!(called(cause), Some(("x.example.com".to_owned(), fault)), "{cause}");
+        }
+        assert_eq!(found("etcdserver: request timed out"), None);
+        let conversion = "conversion webhook for example.com/v1, Kind=Thing failed: Post \"https://127.0.0.1:1/\": EOF";
+        assert_eq!(webhook_failure(conversion, false).map(|found| found.fault), Some(WebhookFault::Unreachable));
+        assert_eq!(found(conversion), None);
+    }
+
+    #[test]
+    fn a_webhook_that_refuses_with_a_server_error_has_refused() {
+        let message = "admission webhook \"x.example.com\" denied the request: no policies are loaded yet";
+        let bytes = serde_json::json!({ "message": message }).to_string().into_bytes();
+        let answer =
+            Answer { writes: true, status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), bytes };
+        assert!(matches!(answer.understand().err().unwrap(), ClusterError::Refused(_)));
     }
 
     #[test]
@@ -212,6 +296,6 @@ mod tests {
             Answer { writes, status, headers, bytes }.understand().err().unwrap()
         };
         assert!(matches!(answer(true), ClusterError::Unknown(_)));
-        assert!(matches!(answer(false), ClusterError::Away(_)));
+        assert!(matches!(answer(false), ClusterError::Unavailable(_)));
     }
 }

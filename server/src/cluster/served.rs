@@ -3,7 +3,6 @@
 use review::Manifest;
 use serde_json::Value;
 
-/// A kind of object.
 #[derive(Debug, Clone)]
 pub(super) struct Served {
     pub(super) api_version: String,

@@ -6,6 +6,7 @@ mod manifests;
 mod review;
 
 use crate::config::Config;
+use crate::rego_workers::run_worker;
 use crate::serve::serve;
 use clap::Subcommand;
 use sqlx::Connection;
@@ -29,6 +30,9 @@ pub enum Command {
     /// Work with the settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Evaluate policies for the process that started this one.
+    #[command(hide = true)]
+    RegoWorker,
 }
 
 /// What can be done with the settings.
@@ -54,6 +58,7 @@ impl Command {
             }
             Self::Migrate => block_on(migrate()),
             Self::Audit(command) => block_on(command.run()),
+            Self::RegoWorker => finish(run_worker()),
         }
     }
 }

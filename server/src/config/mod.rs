@@ -1,16 +1,26 @@
 //! Settings: the environment first, and one optional TOML file for the platform's policy. Every
 //! mistake is named at once.
 
+mod connections;
+mod head_publishing;
+mod identity_provider;
+mod mail;
 mod policy;
+mod reader;
+mod sessions;
 
-pub use policy::policy_from_env;
+pub use head_publishing::HeadsWebhook;
+pub use identity_provider::IdentityProviderSettings;
+pub use mail::MailServer;
+pub use reader::ConfigError;
+pub use sessions::SessionLimits;
 
-use app::state::Policy;
-use lettre::message::Mailbox;
-use std::fmt;
+use crate::connections::ConnectionLimits;
+use app::policy::Policy;
+use reader::Reader;
+use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 use url::Url;
 
 /// Everything the portal needs to run.
@@ -25,159 +35,15 @@ pub struct Config {
     /// `FAIRWAY_SITE_ROOT`: the folder with style sheet and WASM.
     pub site_root: PathBuf,
     /// `DATABASE_URL`: the database, as the portal's own role.
-    pub database_url: Secret,
-    /// The OpenID client.
-    pub oidc: Oidc,
+    pub database_url: SecretString,
+    pub identity_provider: IdentityProviderSettings,
     /// Where the head of the record is sent once a day, if anywhere.
     pub heads_webhook: Option<HeadsWebhook>,
     /// Where mails are sent, if anywhere.
     pub mail_server: Option<MailServer>,
-    /// How long sessions last.
     pub sessions: SessionLimits,
-    /// The platform's policy.
+    pub connections: ConnectionLimits,
     pub policy: Policy,
-}
-
-/// The OpenID client.
-#[derive(Debug, Clone)]
-pub struct Oidc {
-    /// `OIDC_ISSUER_URL`.
-    pub issuer: Url,
-    /// `OIDC_CLIENT_ID`.
-    pub client_id: String,
-    /// `OIDC_CLIENT_SECRET`; none for a public client.
-    pub client_secret: Option<Secret>,
-    /// `OIDC_SCOPES`, parted by spaces.
-    pub scopes: Vec<String>,
-    /// `OIDC_GROUPS_CLAIM`.
-    pub groups_claim: String,
-}
-
-/// A webhook that takes the head of the record.
-#[derive(Debug, Clone)]
-pub struct HeadsWebhook {
-    /// `FAIRWAY_HEADS_WEBHOOK_URL`.
-    pub url: Url,
-    /// `FAIRWAY_HEADS_WEBHOOK_TOKEN`: sent as a bearer token (RFC 6750), if set.
-    pub token: Option<Secret>,
-}
-
-/// A server that takes mails.
-#[derive(Debug, Clone)]
-pub struct MailServer {
-    /// `FAIRWAY_SMTP_URL`: `smtps://` and the server, or `smtp://` and `?tls=required` for STARTTLS; with name and
-    /// password before the server, if it wants them.
-    pub url: Secret,
-    /// `FAIRWAY_MAIL_FROM`: the sender, as `Fairway <fairway@example.com>`.
-    pub from: Mailbox,
-}
-
-/// How long sessions last.
-#[derive(Debug, Clone, Copy)]
-pub struct SessionLimits {
-    /// `FAIRWAY_SESSION_IDLE_MINUTES`: without a request.
-    pub idle: Duration,
-    /// `FAIRWAY_SESSION_ABSOLUTE_MINUTES`: in all.
-    pub absolute: Duration,
-    /// `FAIRWAY_GROUPS_MAX_AGE_SECONDS`: after this the groups are read again.
-    pub groups_max_age: Duration,
-}
-
-/// A text that is never shown.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself; for handing on only.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
-
-/// All that is wrong with the settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistakes(pub Vec<String>);
-
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "The settings have {} mistake{}:", self.0.len(), if self.0.len() == 1 { "" } else { "s" })?;
-        self.0.iter().try_for_each(|mistake| writeln!(f, "- {mistake}"))
-    }
-}
-
-impl std::error::Error for Mistakes {}
-
-/// Reads settings and collects what is wrong with them.
-struct Reader<'a> {
-    variable: &'a dyn Fn(&str) -> Option<String>,
-    mistakes: Vec<String>,
-}
-
-impl Reader<'_> {
-    fn text(&mut self, name: &str, default: Option<&str>) -> String {
-        match (self.variable)(name).filter(|text| !text.trim().is_empty()).or_else(|| default.map(str::to_owned)) {
-            Some(text) => text,
-            None => {
-                self.mistakes.push(format!("{name} is not set"));
-                String::new()
-            }
-        }
-    }
-
-    fn parse<T: std::str::FromStr>(&mut self, name: &str, default: Option<&str>, expected: &str) -> Option<T> {
-        let text = self.text(name, default);
-        if text.is_empty() {
-            return None;
-        }
-        text.parse().map_err(|_| self.mistakes.push(format!("{name} is not {expected}"))).ok()
-    }
-
-    fn duration(&mut self, name: &str, default: &str, unit: u64) -> Option<Duration> {
-        let number: u64 = self.parse(name, Some(default), "a whole number above 0")?;
-        if number == 0 {
-            self.mistakes.push(format!("{name} is not a whole number above 0"));
-        }
-        Some(Duration::from_secs(number * unit))
-    }
-
-    fn web_address(&mut self, name: &str, default: Option<&str>) -> Option<Url> {
-        let url: Url = self.parse(name, default, "an address that begins with https://")?;
-        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if url.scheme() == "https" || (url.scheme() == "http" && local) {
-            return Some(url);
-        }
-        self.mistakes.push(format!("{name} must begin with https://; http:// is for localhost only"));
-        None
-    }
-
-    fn mail_server(&mut self) -> Option<MailServer> {
-        let url: Url = self.parse("FAIRWAY_SMTP_URL", None, "an address that begins with smtps:// or smtp://")?;
-        let from = self.parse("FAIRWAY_MAIL_FROM", None, "a sender, such as Fairway <fairway@example.com>");
-        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        let tls: Vec<String> = url.query_pairs().map(|(name, value)| format!("{name}={value}")).collect();
-        match (url.scheme(), tls.join("&").as_str()) {
-            ("smtps", "") | ("smtp", "tls=required") => {}
-            ("smtp", "") if local => {}
-            _ => {
-                let mistake = "FAIRWAY_SMTP_URL must begin with smtps://, or with smtp:// and end with ?tls=required; without, smtp:// is for localhost only";
-                self.mistakes.push(mistake.to_owned());
-            }
-        }
-        Some(MailServer { url: Secret(url.into()), from: from? })
-    }
 }
 
 impl Config {
@@ -185,73 +51,72 @@ impl Config {
     ///
     /// # Errors
     /// All mistakes at once.
-    pub fn from_env() -> Result<Self, Mistakes> {
-        Self::read(&|name| std::env::var(name).ok())
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(&from_env)
     }
 
     /// Reads the settings through `variable`.
     ///
     /// # Errors
     /// All mistakes at once.
-    pub fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, Mistakes> {
-        let mut reader = Reader { variable, mistakes: Vec::new() };
+    pub fn read(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(variable);
+        let config = Self::read_each(&mut reader);
+        reader.finish(config)
+    }
+
+    fn read_each(reader: &mut Reader<'_>) -> Option<Self> {
         let listen =
             reader.parse("FAIRWAY_LISTEN", Some("127.0.0.1:3000"), "an address and port, such as 0.0.0.0:3000");
-        let metrics_listen = variable("FAIRWAY_METRICS_LISTEN")
-            .is_some()
-            .then(|| reader.parse("FAIRWAY_METRICS_LISTEN", None, "an address and port, such as 0.0.0.0:9090"))
-            .flatten();
+        let metrics_listen = reader
+            .optional("FAIRWAY_METRICS_LISTEN")
+            .and_then(|_| reader.parse("FAIRWAY_METRICS_LISTEN", None, "an address and port, such as 0.0.0.0:9090"));
         let public_url = reader.web_address("FAIRWAY_PUBLIC_URL", Some("http://localhost:3000"));
-        let site_root = PathBuf::from(reader.text("FAIRWAY_SITE_ROOT", Some("target/site")));
-        let database_url = Secret(reader.text("DATABASE_URL", None));
-        let issuer = reader.web_address("OIDC_ISSUER_URL", None);
-        let client_id = reader.text("OIDC_CLIENT_ID", Some("fairway"));
-        let client_secret = variable("OIDC_CLIENT_SECRET").filter(|secret| !secret.is_empty()).map(Secret);
-        let scopes = reader
-            .text("OIDC_SCOPES", Some("openid profile email groups offline_access"))
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect();
-        let groups_claim = reader.text("OIDC_GROUPS_CLAIM", Some("groups"));
-        let webhook_token = variable("FAIRWAY_HEADS_WEBHOOK_TOKEN").filter(|secret| !secret.is_empty()).map(Secret);
-        let heads_webhook = variable("FAIRWAY_HEADS_WEBHOOK_URL")
-            .filter(|url| !url.is_empty())
-            .and_then(|_| reader.web_address("FAIRWAY_HEADS_WEBHOOK_URL", None))
-            .map(|url| HeadsWebhook { url, token: webhook_token });
-        let is_set = variable("FAIRWAY_SMTP_URL").is_some_and(|url| !url.is_empty());
-        let mail_server = is_set.then(|| reader.mail_server()).flatten();
-        let idle = reader.duration("FAIRWAY_SESSION_IDLE_MINUTES", "480", 60);
-        let absolute = reader.duration("FAIRWAY_SESSION_ABSOLUTE_MINUTES", "1440", 60);
-        let groups_max_age = reader.duration("FAIRWAY_GROUPS_MAX_AGE_SECONDS", "900", 1);
-        let policy = reader.policy();
-        match (listen, public_url, issuer, idle, absolute, groups_max_age) {
-            (Some(listen), Some(public_url), Some(issuer), Some(idle), Some(absolute), Some(groups_max_age))
-                if reader.mistakes.is_empty() =>
-            {
-                Ok(Self {
-                    listen,
-                    metrics_listen,
-                    public_url,
-                    site_root,
-                    database_url,
-                    oidc: Oidc { issuer, client_id, client_secret, scopes, groups_claim },
-                    heads_webhook,
-                    mail_server,
-                    sessions: SessionLimits { idle, absolute, groups_max_age },
-                    policy,
-                })
-            }
-            _ => Err(Mistakes(reader.mistakes)),
-        }
+        let site_root = reader.text("FAIRWAY_SITE_ROOT", Some("target/site"));
+        let database_url = reader.text("DATABASE_URL", None);
+        let identity_provider = IdentityProviderSettings::read(reader);
+        let heads_webhook = HeadsWebhook::read(reader);
+        let mail_server = MailServer::read(reader);
+        let sessions = SessionLimits::read(reader);
+        let connections = ConnectionLimits::read(reader);
+        let policy = policy::read(reader);
+        Some(Self {
+            listen: listen?,
+            metrics_listen,
+            public_url: public_url?,
+            site_root: PathBuf::from(site_root?),
+            database_url: database_url?.into(),
+            identity_provider: identity_provider?,
+            heads_webhook,
+            mail_server,
+            sessions: sessions?,
+            connections: connections?,
+            policy: policy?,
+        })
     }
+}
+
+/// Reads only the platform's policy, from the file that the environment names.
+///
+/// # Errors
+/// All mistakes at once.
+pub fn policy_from_env() -> Result<Policy, ConfigError> {
+    let mut reader = Reader::new(&from_env);
+    let policy = policy::read(&mut reader);
+    reader.finish(policy)
+}
+
+fn from_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashMap;
+    use std::time::Duration;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Config, Mistakes> {
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let map: HashMap<String, String> =
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         Config::read(&|name| map.get(name).cloned())

@@ -1,16 +1,16 @@
 //! Sessions: kept in Postgres, ids hashed, data sealed; signing in and out; who is asking.
 
+mod authenticate;
 mod person;
 mod return_path;
 mod seal;
 mod sign_in;
 mod store;
-mod who;
 
+pub use authenticate::{Authenticate, authenticate};
 pub use return_path::ReturnPath;
 pub use sign_in::routes;
 pub use store::PgSessionStore;
-pub use who::{Identify, identify};
 
 use app::ports::{PendingSignIn, SignedIn};
 use serde::{Deserialize, Serialize};

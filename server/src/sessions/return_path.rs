@@ -40,7 +40,6 @@ impl ReturnPath {
         }))
     }
 
-    /// The path.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -47,7 +47,7 @@ impl PgSessionStore {
     }
 
     /// Claims the right to read the groups again: refresh tokens may be used only once. A claim whose
-    /// request died, or found the provider away, lapses after a minute.
+    /// request died, or found the provider unavailable, lapses after a minute.
     pub(super) async fn claim_refresh(&self, id: &Id) -> sqlx::Result<bool> {
         let hash = id_hash(id);
         let claimed = sqlx::query!(
@@ -72,7 +72,7 @@ impl PgSessionStore {
     /// Deletes what is over its limits, and sign-ins that never came back.
     ///
     /// # Errors
-    /// When the database is away.
+    /// When the database is unavailable.
     pub async fn delete_expired(&self) -> sqlx::Result<u64> {
         let deleted = sqlx::query!(
             "delete from sessions where last_used_at < now() - $1::interval or created_at < now() - $2::interval

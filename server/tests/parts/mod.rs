@@ -2,19 +2,23 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
-pub mod scene;
+pub mod fixture;
 
 use app::access::{KubeIdentity, KubeName};
 use app::actor::{Actor, Profile, RoleGroups};
-use app::state::{AppState, Policy};
+use app::policy::Policy;
+use app::state::{AppState, Dependencies};
+use app::workloads::service::Listings;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use leptos::prelude::LeptosOptions;
 use server::cluster::KubeCluster;
-use server::config::Oidc;
+use server::config::IdentityProviderSettings;
 use server::identity_provider::OpenIdProvider;
+use server::rego_workers::RegoWorkers;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// What `make test` says under a name.
@@ -81,29 +85,47 @@ pub async fn cluster() -> KubeCluster {
     KubeCluster::start(client(&told("FAIRWAY_TEST_KUBECONFIG")).await)
 }
 
-/// The OpenID provider, as the portal is registered there.
-pub fn provider() -> OpenIdProvider {
-    let settings = Oidc {
-        issuer: told("FAIRWAY_TEST_ISSUER").parse().unwrap(),
+/// How the portal is registered at a provider; `issuer` names the variable that says where it is.
+pub fn settings(issuer: &str) -> IdentityProviderSettings {
+    IdentityProviderSettings {
+        issuer: told(issuer).parse().unwrap(),
         client_id: "fairway".into(),
         client_secret: Some("demo-secret-of-the-local-stack".to_owned().into()),
+        authorities: Some(std::fs::read_to_string(told("FAIRWAY_TEST_AUTHORITY")).unwrap()),
         scopes: ["openid", "profile", "email", "groups", "offline_access"].map(str::to_owned).to_vec(),
         groups_claim: "groups".into(),
-    };
-    OpenIdProvider::new(settings, &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap()
+    }
+}
+
+pub fn provider() -> OpenIdProvider {
+    OpenIdProvider::new(settings("FAIRWAY_TEST_ISSUER"), &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap()
+}
+
+/// Dex in front of it, as the platform has it.
+pub fn dex() -> OpenIdProvider {
+    OpenIdProvider::new(settings("FAIRWAY_TEST_DEX"), &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap()
+}
+
+/// The same for all tests of a process.
+pub fn rego_workers() -> RegoWorkers {
+    static WORKERS: LazyLock<RegoWorkers> =
+        LazyLock::new(|| RegoWorkers::start(env!("CARGO_BIN_EXE_fairway"), 2, Duration::from_secs(5)).unwrap());
+    WORKERS.clone()
 }
 
 /// A portal, as its handlers see it.
 pub fn state(database: PgPool, cluster: KubeCluster, policy: Policy) -> AppState {
-    AppState {
+    AppState::from(Dependencies {
         database,
         cluster: Arc::new(cluster),
         identity_provider: Arc::new(provider()),
         identity_provider_origin: String::new(),
-        witness: None,
+        head_publisher: None,
         mailer: None,
         public_url: told("FAIRWAY_TEST_PORTAL").parse().unwrap(),
         policy: Arc::new(policy),
+        rego: Arc::new(rego_workers()),
+        listings: Listings::default(),
         leptos: LeptosOptions::builder().output_name("fairway").build(),
-    }
+    })
 }

@@ -5,9 +5,10 @@ mod identities;
 mod reading;
 mod verification;
 
-pub use appending::{Appended, NewEvent, RowActor, append, append_in};
-pub use identities::{StoredIdentity, commit_to, erase_person, hold_person, list_commitments, list_identities};
-pub use reading::{
-    Published, StoredLink, is_recorded, last_published, list_rows_of_acceptance, list_writes, stream_rows,
+pub use appending::{Appended, NewRow, RowActor, append, append_in};
+pub use identities::{
+    IdentityColumns, StoredIdentity, commit_to, erase_person, hold_person, keep_person, list_commitments,
+    list_identities,
 };
-pub use verification::{FalseRow, find_false_row, stream_links, written_end};
+pub use reading::{LastPublished, is_recorded, last_published, list_rows_of_acceptance, list_writes, stream_rows};
+pub use verification::{FalseRow, find_false_identity, find_false_row, stream_chain, written_end};

@@ -2,13 +2,12 @@
 
 use super::{Notification, Occasion, Recipient};
 use crate::preview::acceptance::{Acceptance, StepTaken};
-use crate::preview::opt_in::{End, Standing};
+use crate::preview::opt_in::{EndReason, Status};
 use jiff::Timestamp;
 
 /// A mail without its addresses, in plain text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// One line.
     pub subject: String,
     /// Lines.
     pub body: String,
@@ -59,22 +58,24 @@ impl Acceptance {
                 );
                 ("Decide".to_owned(), sentences)
             }
-            (Occasion::Step(_), Recipient::Administrators) if matches!(self.standing(), Standing::Waiting { .. }) => {
+            (Occasion::Step(_), Recipient::Administrators) if matches!(self.status(), Status::Waiting { .. }) => {
                 let sentences = format!(
                     "One administrator approved {what}, and a second one has to decide.\n\nDecide: {approvals}"
                 );
                 ("Decide".to_owned(), sentences)
             }
-            (Occasion::Step(_), Recipient::Administrators) if *self.standing() == Standing::Approved => (
+            (Occasion::Step(_), Recipient::Administrators) if *self.status() == Status::Approved => (
                 "Enable by hand".to_owned(),
                 format!(
-                    "{what} was approved, and Fairway cannot enable it by itself. Do it, and confirm it on the page of the record."
+                    "{what} was approved, and Fairway cannot enable it by itself. Do it, and confirm it on the page \
+                     of the record."
                 ),
             ),
             (Occasion::Step(_), Recipient::Administrators) => (
                 "Take back by hand".to_owned(),
                 format!(
-                    "{what} has ended, and Fairway cannot take back by itself what it gave. Do it, and confirm it on the page of the record."
+                    "{what} has ended, and Fairway cannot take back by itself what it gave. Do it, and confirm it \
+                     on the page of the record."
                 ),
             ),
             (Occasion::Step(number), _) => {
@@ -83,15 +84,18 @@ impl Acceptance {
             (Occasion::Notice { ends_at, .. }, _) => {
                 let day = day(ends_at);
                 let again = format!("{site}/preview-features/{}", self.accepted.feature);
-                let sentences = match self.life.ends_at() {
-                    Some((_, End::Retired)) => format!(
-                        "{what} ends on {day}, because the feature is retired. Stop using it before: what it gave is taken back."
+                let sentences = match self.lifecycle.ends_at() {
+                    Some((_, EndReason::Retired)) => format!(
+                        "{what} ends on {day}, because the feature is retired. Stop using it before: what it gave is \
+                         taken back."
                     ),
-                    Some((_, End::NotRenewed)) => format!(
-                        "{what} ends on {day}, because its risk statement has changed. To keep it, read what is new and accept it before: {again}"
+                    Some((_, EndReason::NotRenewed)) => format!(
+                        "{what} ends on {day}, because its risk statement has changed. To keep it, read what is new \
+                         and accept it before: {again}"
                     ),
                     _ => format!(
-                        "{what} ends on {day}. To keep it, accept its risks again before, early enough for an administrator to approve: {again}"
+                        "{what} ends on {day}. To keep it, accept its risks again before, early enough for \
+                         an administrator to approve: {again}"
                     ),
                 };
                 (format!("Ends on {day}"), sentences)
@@ -101,18 +105,19 @@ impl Acceptance {
 
     fn told_of_step(&self, taken: &StepTaken, what: &str) -> (String, String) {
         let said = quoted("Comment", &taken.comment);
-        let end = taken.reason.map(End::in_words).unwrap_or_default().to_lowercase();
-        match (taken.step.as_str(), taken.standing.as_str()) {
+        let end = taken.reason.map(EndReason::in_words).unwrap_or_default().to_lowercase();
+        match (taken.step.as_str(), taken.status.as_str()) {
             ("approved", _) => (
                 "Approved".to_owned(),
                 format!(
-                    "{what} was approved. An administrator enables it by hand; you are told when that is confirmed.{said}"
+                    "{what} was approved. An administrator enables it by hand; you are told when that is \
+                     confirmed.{said}"
                 ),
             ),
             ("refused", _) => ("Refused".to_owned(), format!("{what} was refused, and nothing was enabled.{said}")),
             ("effective", _) => {
                 let until = self
-                    .life
+                    .lifecycle
                     .ends_at()
                     .map(|(at, _)| format!(" It ends on {}, unless it is accepted again before.", day(at)));
                 ("Effective".to_owned(), format!("{what} is effective now.{}{said}", until.unwrap_or_default()))

@@ -1,18 +1,17 @@
 //! Who is told what of an opt-in by e-mail: those who decide on it, and those whose it is.
 //!
 //! Nothing is queued. What people should be told follows from the steps and notices that are stored anyway, and beside
-//! them stands only what they have been told already; so no news is lost, wherever a replica stopped. An attempt is noted
-//! before it is made, so a mail whose end nobody saw comes once more after a pause, under the same Message-ID.
+//! them stands only what they have been told already; so no news is lost, wherever a replica stopped. An attempt is
+//! noted before it is made, so a mail whose end nobody saw comes once more after a pause, under the same Message-ID.
 
 mod letter;
-mod names;
 
 pub use letter::Letter;
-pub use names::{Occasion, Recipient, Unknown};
+pub use record::{Occasion, Recipient};
 
 use super::acceptance::{Acceptance, StepTaken};
-use super::opt_in::{End, Standing};
-use super::terms::{Effect, ScopeKind};
+use super::opt_in::{EndReason, Status};
+use super::statement::{Effect, ScopeKind};
 use crate::access::Team;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -34,7 +33,6 @@ pub struct NotificationSettings {
 pub struct Delivery {
     /// Of what.
     pub occasion: Occasion,
-    /// Whom.
     pub recipient: Recipient,
     /// When the mail server took the mail; nothing while it has not.
     pub sent_at: Option<Timestamp>,
@@ -49,11 +47,8 @@ pub struct Delivery {
 pub struct Notification {
     /// Of what.
     pub occasion: Occasion,
-    /// Whom.
     pub recipient: Recipient,
-    /// Where.
     pub address: String,
-    /// When it happened.
     pub at: Timestamp,
 }
 
@@ -95,14 +90,14 @@ impl Acceptance {
 
     /// All that its life so far is reason to tell. Nobody is asked to do what is done already.
     fn news(&self) -> Vec<(Occasion, Audience, Timestamp)> {
-        let is_new = matches!(self.standing(), Standing::Waiting { .. }) && self.steps.is_empty();
+        let is_new = matches!(self.status(), Status::Waiting { .. }) && self.steps.is_empty();
         let accepted = is_new.then_some((Occasion::Accepted, Audience::Administrators, self.accepted.accepted_at));
         let steps = (1..).zip(&self.steps).flat_map(|(number, taken)| {
             let audiences = self.audiences_of(taken, number == self.steps.len()).into_iter();
             audiences.map(move |audience| (Occasion::Step(number), audience, taken.taken_at))
         });
-        let ends_at = self.standing().is_granted().then(|| self.life.ends_at()).flatten().map(|(at, _)| at);
-        let notices = self.life.noticed.iter().filter(|notice| Some(notice.ends_at) == ends_at).map(|notice| {
+        let ends_at = self.status().is_granted().then(|| self.lifecycle.ends_at()).flatten().map(|(at, _)| at);
+        let notices = self.lifecycle.noticed.iter().filter(|notice| Some(notice.ends_at) == ends_at).map(|notice| {
             let occasion = Occasion::Notice { days: notice.days, ends_at: notice.ends_at };
             (occasion, Audience::Holders, notice.given_at)
         });
@@ -111,16 +106,16 @@ impl Acceptance {
 
     /// Who is told of a step. What Fairway does by itself within seconds is told once it is done.
     fn audiences_of(&self, taken: &StepTaken, is_last: bool) -> Vec<Audience> {
-        let by_hand = self.terms.effect == Effect::ByHand;
-        let (is_for_holders, is_to_do) = match (taken.step.as_str(), taken.standing.as_str()) {
+        let manual = self.terms.effect == Effect::Manual;
+        let (is_for_holders, is_to_do) = match (taken.step.as_str(), taken.status.as_str()) {
             ("approved", "waiting") => (false, true),
-            ("approved", _) => (by_hand, by_hand),
+            ("approved", _) => (manual, manual),
             ("refused" | "effective", _) => (true, false),
             ("ending", "ended") => (true, false),
-            // Whoever accepted anew knows, and what the new acceptance needs as well is not to be taken back: what is left
-            // to do stands among the approvals.
-            ("ending", _) if taken.reason == Some(End::Replaced) => (false, false),
-            ("ending", _) => (true, by_hand),
+            // Whoever accepted anew knows, and what the new acceptance needs as well is not to be taken back: what is
+            // left to do stands among the approvals.
+            ("ending", _) if taken.reason == Some(EndReason::Replaced) => (false, false),
+            ("ending", _) => (true, manual),
             _ => (false, false),
         };
         let holders = is_for_holders.then_some(Audience::Holders);
@@ -128,8 +123,8 @@ impl Acceptance {
         holders.into_iter().chain(administrators).collect()
     }
 
-    /// Who an audience is, with their addresses, none of them twice. Whoever was blanked has none any more, and a contact
-    /// that is no address, such as a channel, gets no mail.
+    /// Who an audience is, with their addresses, none of them twice. Whoever was erased has none any more, and a
+    /// contact that is no address, such as a channel, gets no mail.
     fn recipients(
         &self,
         audience: Audience,
@@ -139,7 +134,7 @@ impl Acceptance {
         let mut recipients: Vec<(Recipient, String)> = match audience {
             Audience::Administrators => vec![(Recipient::Administrators, settings.administrators.clone())],
             Audience::Holders => {
-                // Where they are today, and nowhere once they were blanked.
+                // Where they are today, and nowhere once they were erased.
                 let person = self.identity.iter().map(|_| (Recipient::Person, self.person_address.clone()));
                 let contacts = teams.iter().filter(|team| self.is_for(team));
                 person.chain(contacts.map(|team| (Recipient::Team(team.name.clone()), team.contact.clone()))).collect()
@@ -169,12 +164,12 @@ fn is_address(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::identity::Identity;
-    use crate::digest::Digest;
-    use crate::preview::acceptance::{Accepted, fold};
-    use crate::preview::life::{Life, Notice};
-    use crate::preview::terms::{Stage, Terms};
+    use crate::preview::acceptance::{AcceptanceDocument, fold};
+    use crate::preview::lifecycle::{Lifecycle, Notice};
+    use crate::preview::statement::{RiskStatement, Stage};
     use proptest::prelude::*;
+    use record::Digest;
+    use record::Identity;
     use uuid::Uuid;
 
     const HOUR: i64 = 3600;
@@ -183,16 +178,16 @@ mod tests {
         Timestamp::from_second(hour * HOUR).unwrap()
     }
 
-    fn step(step: &str, standing: &str, hour: i64) -> StepTaken {
+    fn step(step: &str, status: &str, hour: i64) -> StepTaken {
         let by = ["approved", "refused"].contains(&step).then(|| Uuid::from_u128(2));
         StepTaken {
-            step: step.into(),
+            step: step.parse().unwrap(),
             person_id: by,
             identity: by.map(|by| Digest::of(by.to_string())),
             person: None,
-            reason: ["ending", "ended"].contains(&step).then_some(End::Revoked),
+            reason: ["ending", "ended"].contains(&step).then_some(EndReason::Revoked),
             comment: "Because".into(),
-            standing: standing.into(),
+            status: status.parse().unwrap(),
             request_id: String::new(),
             taken_at: at(hour),
         }
@@ -200,18 +195,18 @@ mod tests {
 
     /// Accepted in hour 0 for the namespace shop, and what became of it.
     fn acceptance(effect: Effect, approvals: u8, steps: &[StepTaken]) -> Acceptance {
-        let terms = Terms { approvals, effect, ..Terms::example() };
-        let accepted = Accepted { justification: "We need it".into(), ..Accepted::example(&terms) };
+        let terms = RiskStatement { approvals, effect, ..RiskStatement::example() };
+        let accepted = AcceptanceDocument { justification: "We need it".into(), ..AcceptanceDocument::example(&terms) };
         let identity = Identity {
             issuer: "https://idp".into(),
             subject: "dana".into(),
             name: "Dana".into(),
             email: "dana@example.com".into(),
-            salt: "0a".repeat(32),
+            salt: [10; 32],
         };
         let opt_in = fold(Uuid::from_u128(1), &terms, steps).unwrap();
-        let life = Life {
-            standing: opt_in.standing().clone(),
+        let lifecycle = Lifecycle {
+            status: opt_in.status().kind(),
             stage: Stage::Preview,
             retires_at: None,
             approved_at: crate::preview::acceptance::approved_at(steps),
@@ -237,7 +232,7 @@ mod tests {
             accepted,
             terms,
             opt_in,
-            life,
+            lifecycle,
         }
     }
 
@@ -264,18 +259,18 @@ mod tests {
 
     #[test]
     fn those_who_decide_are_told_what_waits_and_those_whose_it_is_what_came_of_it() {
-        let by_hand = |approvals, steps: &[StepTaken]| due(&acceptance(Effect::ByHand, approvals, steps), 1);
-        assert_eq!(by_hand(1, &[]), ["accepted administrators admins@example.com"]);
+        let manual = |approvals, steps: &[StepTaken]| due(&acceptance(Effect::Manual, approvals, steps), 1);
+        assert_eq!(manual(1, &[]), ["accepted administrators admins@example.com"]);
         let once = step("approved", "waiting", 0);
-        assert_eq!(by_hand(2, std::slice::from_ref(&once)), ["step-1 administrators admins@example.com"]);
+        assert_eq!(manual(2, std::slice::from_ref(&once)), ["step-1 administrators admins@example.com"]);
         assert_eq!(
-            by_hand(1, &[step("refused", "refused", 0)]),
+            manual(1, &[step("refused", "refused", 0)]),
             ["step-1 person dana@example.com", "step-1 team/shop team@example.com"]
         );
         let approved = step("approved", "approved", 0);
-        let told = by_hand(1, std::slice::from_ref(&approved));
+        let told = manual(1, std::slice::from_ref(&approved));
         assert!(told.contains(&"step-1 administrators admins@example.com".to_owned()), "{told:?}");
-        let done = by_hand(1, &[approved.clone(), step("effective", "effective", 0)]);
+        let done = manual(1, &[approved.clone(), step("effective", "effective", 0)]);
         assert!(!done.iter().any(|told| told.contains("administrators")), "nobody is asked for what is done: {done:?}");
         let label = Effect::RoleBinding { cluster_role: "editor".into() };
         assert_eq!(due(&acceptance(label, 1, &[approved]), 1), Vec::<String>::new(), "told once it is effective");
@@ -284,10 +279,10 @@ mod tests {
     #[test]
     fn notices_are_sent_while_they_are_of_the_end_there_is() {
         let steps = [step("approved", "approved", 0), step("effective", "effective", 0)];
-        let mut effective = acceptance(Effect::ByHand, 1, &steps);
-        let (ends_at, _) = effective.life.ends_at().unwrap();
+        let mut effective = acceptance(Effect::Manual, 1, &steps);
+        let (ends_at, _) = effective.lifecycle.ends_at().unwrap();
         let notice = |ends_at| Notice { days: 7, given_at: at(999), ends_at };
-        effective.life.noticed = vec![notice(at(5)), notice(ends_at)];
+        effective.lifecycle.noticed = vec![notice(at(5)), notice(ends_at)];
         let occasion = Occasion::Notice { days: 7, ends_at };
         let told = due(&effective, 1000);
         assert_eq!(
@@ -297,8 +292,8 @@ mod tests {
     }
 
     #[test]
-    fn whoever_was_blanked_and_contacts_that_are_no_address_get_no_mail_and_nobody_gets_two() {
-        let refused = acceptance(Effect::ByHand, 1, &[step("refused", "refused", 0)]);
+    fn whoever_was_erased_and_contacts_that_are_no_address_get_no_mail_and_nobody_gets_two() {
+        let refused = acceptance(Effect::Manual, 1, &[step("refused", "refused", 0)]);
         let addresses = |acceptance: &Acceptance, contact| {
             due_with(acceptance, 1, contact).into_iter().map(|due| due.address).collect::<Vec<_>>()
         };
@@ -308,13 +303,13 @@ mod tests {
         let moved = Acceptance { person_address: "dana@example.org".into(), ..refused.clone() };
         assert_eq!(addresses(&moved, "#shop"), ["dana@example.org"], "where they are today");
         assert_eq!(addresses(&refused, "Dana@example.com"), ["dana@example.com"]);
-        let blanked = Acceptance { identity: None, ..refused };
-        assert_eq!(addresses(&blanked, "team@example.com"), ["team@example.com"]);
+        let erased = Acceptance { identity: None, ..refused };
+        assert_eq!(addresses(&erased, "team@example.com"), ["team@example.com"]);
     }
 
     #[test]
     fn what_was_not_sent_within_three_days_is_no_news_any_more() {
-        let waiting = acceptance(Effect::ByHand, 1, &[]);
+        let waiting = acceptance(Effect::Manual, 1, &[]);
         assert_eq!((due(&waiting, 72).len(), due(&waiting, 73).len()), (1, 0));
     }
 
@@ -323,7 +318,7 @@ mod tests {
         fn nobody_is_told_the_same_twice_and_every_letter_leads_to_the_record(
             approvals in 1_u8..=2,
             length in 0_usize..=5,
-            by_hand: bool,
+            manual: bool,
             justification in "\\PC{0,40}",
         ) {
             let mut steps = vec![
@@ -335,13 +330,15 @@ mod tests {
                 steps.remove(0);
             }
             steps.truncate(length);
-            let effect = if by_hand { Effect::ByHand } else { Effect::RoleBinding { cluster_role: "editor".into() } };
+            let effect = if manual { Effect::Manual } else { Effect::RoleBinding { cluster_role: "editor".into() } };
             let mut acceptance = acceptance(effect, approvals, &steps);
             acceptance.accepted.justification = justification;
             let first = due_with(&acceptance, 6, "team@example.com");
             for told in &first {
                 let letter = acceptance.letter(told, "https://fairway.example.com", "the platform team");
-                prop_assert!(!letter.subject.contains(char::is_control) && letter.subject.contains("Snippets for namespace shop"));
+                prop_assert!(
+                    !letter.subject.contains(char::is_control) && letter.subject.contains("Snippets for namespace shop")
+                );
                 prop_assert!(letter.body.contains("https://fairway.example.com/preview-features/acceptances/"));
                 acceptance.deliveries.push(Delivery {
                     occasion: told.occasion,

@@ -1,119 +1,25 @@
-//! SQL of acceptances.
+//! SQL of acceptances with all that belongs to them: their documents, steps, notices and mails.
 
 use super::steps::identity_of;
 use crate::actor::Actor;
-use crate::audit::identity::Identity;
-use crate::digest::Digest;
+use crate::audit::IdentityColumns;
 use crate::error::AppError;
-use crate::preview::acceptance::{Acceptance, Accepted, StepTaken, Unreadable, approved_at, fold};
-use crate::preview::life::{LaterVersion, Life};
-use crate::preview::opt_in::Standing;
-use crate::preview::terms::{Renewal, Scope, Stage, Terms};
+use crate::preview::acceptance::{Acceptance, AcceptanceDocument, StepTaken, StoredAcceptanceError, approved_at, fold};
+use crate::preview::errors::PreviewError;
+use crate::preview::lifecycle::{LaterVersion, Lifecycle, Notice};
+use crate::preview::notification::Delivery;
+use crate::preview::statement::{Renewal, RiskStatement, Scope, Stage};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use serde::Deserialize;
-use serde_json::Value;
+use record::{Digest, EndReason, Occasion, Recipient, StatusKind, StepKind};
 use sqlx::{PgConnection, PgExecutor};
-use std::fmt;
-use std::str::FromStr;
+use std::collections::HashMap;
 use uuid::Uuid;
-
-/// Which acceptances are asked for; what is none asks for all.
-#[derive(Debug, Clone, Default)]
-pub struct AcceptanceQuery {
-    /// One.
-    pub id: Option<Uuid>,
-    /// That somebody may see.
-    pub seen_by: Option<Viewer>,
-    /// Of a feature, by its slug.
-    pub feature: Option<String>,
-    /// That stand in one of these ways.
-    pub standings: Option<Vec<String>>,
-    /// For a scope.
-    pub scope: Option<Scope>,
-    /// That reach any of these namespaces.
-    pub namespaces: Option<Vec<String>>,
-    /// That are not over.
-    pub is_open: bool,
-    /// Of which people were told that they end, and those that wait and may keep them.
-    pub ends_soon: bool,
-    /// In which anything happened at or after a moment.
-    pub since: Option<Timestamp>,
-    /// That wait for somebody: to decide, to do by hand what was decided, or to see to what went wrong.
-    pub needs_somebody: bool,
-    /// After a place in the list.
-    pub after: Option<Place>,
-    /// Those first that wait the longest.
-    pub oldest_first: bool,
-    /// All that fit, and not only as many as a page shows.
-    pub is_whole: bool,
-}
-
-/// A place in a list of acceptances: that of the last one shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    is_waiting: bool,
-    accepted_at: Timestamp,
-    id: Uuid,
-}
-
-/// As addresses have it: `waiting.1795564800000000.UUID`.
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.is_waiting { "waiting" } else { "decided" };
-        write!(f, "{kind}.{}.{}", self.accepted_at.as_microsecond(), self.id)
-    }
-}
-
-/// A text that is no place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this is no place in a list")]
-pub struct NoPlace;
-
-impl FromStr for Place {
-    type Err = NoPlace;
-
-    fn from_str(text: &str) -> Result<Self, NoPlace> {
-        let [kind, at, id] = text.split('.').collect::<Vec<_>>()[..] else { return Err(NoPlace) };
-        let is_waiting = match kind {
-            "waiting" => true,
-            "decided" => false,
-            _ => return Err(NoPlace),
-        };
-        let micros = at.parse().map_err(|_| NoPlace)?;
-        let accepted_at = Timestamp::from_microsecond(micros).map_err(|_| NoPlace)?;
-        Ok(Self { is_waiting, accepted_at, id: id.parse().map_err(|_| NoPlace)? })
-    }
-}
-
-/// A page of a list.
-#[derive(Debug, Clone, Default)]
-pub struct Listed {
-    /// What it shows.
-    pub acceptances: Vec<Acceptance>,
-    /// Where the next page begins, if there is one.
-    pub next: Option<Place>,
-}
-
-/// Somebody who sees what they accepted themselves, what was accepted for what is theirs, and what reaches a namespace
-/// that is theirs.
-#[derive(Debug, Clone)]
-pub struct Viewer {
-    /// Who.
-    pub person: Uuid,
-    /// What they may act for.
-    pub scopes: Vec<Scope>,
-    /// The namespaces that they administer.
-    pub namespaces: Vec<String>,
-}
-
-/// How many a page shows.
-const PAGE: i64 = 50;
 
 /// Keeps others from accepting for a scope until the transaction ends.
 ///
 /// # Errors
-/// When the database is away.
+/// When the database is unavailable.
 pub async fn hold_scope(transaction: &mut PgConnection, feature: &str, scope: &Scope) -> sqlx::Result<()> {
     sqlx::query!(
         "select pg_advisory_xact_lock(hashtext('acceptances'), hashtext($1)) is null as locked",
@@ -128,26 +34,29 @@ pub async fn hold_scope(transaction: &mut PgConnection, feature: &str, scope: &S
 /// publishing takes as well.
 ///
 /// # Errors
-/// [`AppError::Conflict`] where it is not.
+/// [`PreviewError::StatementChanged`] where it is not.
 pub async fn insert_acceptance(
     connection: &mut PgConnection,
     actor: &Actor,
-    accepted: &Accepted,
+    accepted: &AcceptanceDocument,
 ) -> Result<(), AppError> {
     identity_of(connection, actor).await?;
-    let stage = sqlx::query!("select stage from preview_features where slug = $1 for share", accepted.feature)
-        .fetch_one(&mut *connection)
-        .await?
-        .stage;
+    let feature = sqlx::query!(
+        r#"select stage as "stage: Stage" from preview_features where slug = $1 for share"#,
+        accepted.feature
+    )
+    .fetch_one(&mut *connection)
+    .await?;
     // A statement of its own: the one that waited for the lock sees what was there before.
     let current = sqlx::query!(
-        r#"select digest as "digest: Digest" from risk_statements where feature_slug = $1 order by version desc limit 1"#,
+        r#"select digest as "digest: Digest" from risk_statements where feature_slug = $1
+           order by version desc limit 1"#,
         accepted.feature,
     )
     .fetch_one(&mut *connection)
     .await?;
-    if Stage::from_stored(&stage) != Some(Stage::Preview) || current.digest != accepted.statement_digest {
-        return Err(AppError::Conflict { message: "The risk statement was changed while you read it. Nothing was recorded; read the new text and accept that.".to_owned() });
+    if feature.stage != Stage::Preview || current.digest != accepted.statement_digest {
+        return Err(PreviewError::StatementChanged.into());
     }
     let (document, digest) = (accepted.document(), accepted.digest());
     sqlx::query!(
@@ -166,34 +75,83 @@ pub async fn insert_acceptance(
 ///
 /// # Errors
 /// [`AppError::NotFound`].
-pub async fn find_acceptance(database: impl PgExecutor<'_>, id: Uuid) -> Result<Acceptance, AppError> {
-    find_seen_acceptance(database, id, None).await
-}
-
-/// One acceptance, if it may be seen; nobody as viewer sees all.
-///
-/// # Errors
-/// [`AppError::NotFound`].
-pub async fn find_seen_acceptance(
-    database: impl PgExecutor<'_>,
-    id: Uuid,
-    seen_by: Option<Viewer>,
-) -> Result<Acceptance, AppError> {
-    let query = AcceptanceQuery { id: Some(id), seen_by, ..AcceptanceQuery::default() };
-    let (_, stored) = read_acceptances(database, &query).await?.pop().ok_or(AppError::NotFound)?;
+pub async fn find_acceptance(connection: &mut PgConnection, id: Uuid) -> Result<Acceptance, AppError> {
+    let (_, stored) = load_acceptances(connection, &[id]).await?.pop().ok_or(AppError::NotFound)?;
     stored.map_err(|error| {
         tracing::error!(%error, acceptance = %id, "a stored acceptance cannot be read");
         AppError::Internal
     })
 }
 
+/// The ids of all acceptances, whatever else of them is there or not.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn list_ids(database: impl PgExecutor<'_>) -> sqlx::Result<Vec<Uuid>> {
+    let rows = sqlx::query!("select id from acceptances order by accepted_at, id").fetch_all(database).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Those that are not over, the latest first.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn list_open_ids(database: impl PgExecutor<'_>) -> sqlx::Result<Vec<Uuid>> {
+    let rows = sqlx::query!(
+        "select a.id from acceptances a join opt_ins o on o.acceptance_id = a.id
+         where o.status not in ('refused', 'withdrawn', 'ended')
+         order by a.accepted_at desc, a.id desc"
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Those that are not over and reach any of these namespaces, the latest first.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn list_open_ids_in(database: impl PgExecutor<'_>, namespaces: &[String]) -> sqlx::Result<Vec<Uuid>> {
+    let rows = sqlx::query!(
+        "select a.id from acceptances a join opt_ins o on o.acceptance_id = a.id
+         where a.namespaces ?| $1 and o.status not in ('refused', 'withdrawn', 'ended')
+         order by a.accepted_at desc, a.id desc",
+        namespaces,
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Those in which anything happened at or after a moment, the oldest first.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn list_recent_ids(database: impl PgExecutor<'_>, since: Timestamp) -> sqlx::Result<Vec<Uuid>> {
+    let rows = sqlx::query!(
+        r#"select id as "id!" from acceptances where accepted_at >= $1
+           union select acceptance_id from opt_in_steps where taken_at >= $1
+           union select acceptance_id from notices where given_at >= $1
+           order by 1"#,
+        since.to_sqlx() as _,
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
 /// What waits for a decision and was accepted, or approved once already, by somebody.
 ///
 /// # Errors
-/// When the database is away.
-pub async fn list_waiting_with(connection: &mut PgConnection, issuer: &str, subject: &str) -> sqlx::Result<Vec<Uuid>> {
+/// When the database is unavailable.
+pub async fn list_waiting_ids_with(
+    connection: &mut PgConnection,
+    issuer: &str,
+    subject: &str,
+) -> sqlx::Result<Vec<Uuid>> {
     let rows = sqlx::query!(
-        "select a.id from acceptances a where standing_of(a.id) = 'waiting' and exists (
+        "select a.id from acceptances a join opt_ins o on o.acceptance_id = a.id
+         where o.status = 'waiting' and exists (
            select from people p where p.issuer = $1 and p.subject = $2 and (p.id = a.person_id
              or exists (select from opt_in_steps t where t.acceptance_id = a.id and t.person_id = p.id)))
          order by a.accepted_at",
@@ -205,132 +163,47 @@ pub async fn list_waiting_with(connection: &mut PgConnection, issuer: &str, subj
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// Acceptances; those that wait first, then the latest. One that cannot be read is left out, and does not hold up the
-/// others: it is named in the log, and by `fairway audit verify`.
+/// Acceptances by their ids, in that order. One that cannot be read is left out, and does not hold up the others: it is
+/// named in the log, and by `fairway audit verify`.
 ///
 /// # Errors
-/// When the database is away.
-pub async fn list_acceptances(
-    database: impl PgExecutor<'_>,
-    query: &AcceptanceQuery,
-) -> Result<Vec<Acceptance>, AppError> {
-    Ok(readable(read_acceptances(database, query).await?))
-}
-
-/// A page of what [`list_acceptances`] gives, and where the next one begins.
-///
-/// # Errors
-/// When the database is away.
-pub async fn list_page(database: impl PgExecutor<'_>, query: &AcceptanceQuery) -> Result<Listed, AppError> {
-    let stored = read_acceptances(database, query).await?;
-    let is_full = i64::try_from(stored.len()) == Ok(PAGE);
-    let acceptances = readable(stored);
-    let next = acceptances.last().filter(|_| is_full).map(|last| Place {
-        is_waiting: matches!(last.standing(), Standing::Waiting { .. }),
-        accepted_at: last.accepted.accepted_at,
-        id: last.accepted.id,
-    });
-    Ok(Listed { acceptances, next })
-}
-
-fn readable(stored: Vec<(Uuid, Result<Acceptance, Unreadable>)>) -> Vec<Acceptance> {
-    let read = |(id, stored): (Uuid, Result<Acceptance, Unreadable>)| {
+/// When the database is unavailable.
+pub async fn load_readable(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Acceptance>> {
+    let readable = |(id, stored): (Uuid, Result<Acceptance, StoredAcceptanceError>)| {
         stored.inspect_err(|error| tracing::error!(%error, acceptance = %id, "a stored acceptance cannot be read")).ok()
     };
-    stored.into_iter().filter_map(read).collect()
+    Ok(load_acceptances(connection, ids).await?.into_iter().filter_map(readable).collect())
 }
 
-/// How many acceptances wait for somebody.
+/// Acceptances by their ids, in that order, with those that cannot be read, and why. One query for each table, however
+/// many there are.
 ///
 /// # Errors
-/// When the database is away.
-pub async fn count_open(database: impl PgExecutor<'_>) -> sqlx::Result<i64> {
-    let row = sqlx::query!(r#"select count(*) as "open!" from acceptances a where not exists (select from opt_in_steps o where o.acceptance_id = a.id and o.standing in ('refused', 'withdrawn', 'ended')) and needs_somebody(a.id)"#)
-        .fetch_one(database)
-        .await?;
-    Ok(row.open)
+/// When the database is unavailable.
+pub async fn load_acceptances(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> sqlx::Result<Vec<(Uuid, Result<Acceptance, StoredAcceptanceError>)>> {
+    let stored = list_stored(connection, ids).await?;
+    let mut steps = list_steps(connection, ids).await?;
+    let mut later = list_later_versions(connection, ids).await?;
+    let mut noticed = list_notices(connection, ids).await?;
+    let mut deliveries = list_deliveries(connection, ids).await?;
+    let complete = |stored: Stored| {
+        let id = stored.id;
+        let acceptance = stored.acceptance(
+            steps.remove(&id).unwrap_or_default(),
+            later.remove(&id).unwrap_or_default(),
+            noticed.remove(&id).unwrap_or_default(),
+            deliveries.remove(&id).unwrap_or_default(),
+        );
+        (id, acceptance)
+    };
+    Ok(stored.into_iter().map(complete).collect())
 }
 
-/// As [`list_acceptances`], with those that cannot be read, and why.
-///
-/// # Errors
-/// When the database is away.
-pub async fn read_acceptances(
-    database: impl PgExecutor<'_>,
-    query: &AcceptanceQuery,
-) -> sqlx::Result<Vec<(Uuid, Result<Acceptance, Unreadable>)>> {
-    let (kinds, names): (Vec<&str>, Vec<&str>) = query
-        .seen_by
-        .iter()
-        .flat_map(|viewer| &viewer.scopes)
-        .map(|scope| (scope.kind.stored(), scope.name.as_str()))
-        .unzip();
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select a.id, a.person_id, a.document, a.digest as "digest: Digest", w.email as person_address, f.name as feature_name, f.created_at as "feature_since: jiff_sqlx::Timestamp", f.stage, f.retires_at as "retires_at: jiff_sqlx::Timestamp", s.document as statement,
-             encode(i.salt, 'hex') as salt, i.issuer as "issuer?", i.subject as "subject?", i.name as "name?", i.email as "email?",
-             coalesce(e.problem, '') as "problem!", coalesce(e.drift, '') as "drift!",
-             e.next_attempt_at as "next_attempt_at?: jiff_sqlx::Timestamp",
-             coalesce((select jsonb_agg(jsonb_build_object('step', t.step, 'person_id', t.person_id, 'person', n.name, 'identity', encode(t.identity, 'hex'), 'reason', t.reason,
-               'comment', t.comment, 'standing', t.standing, 'request_id', t.request_id, 'taken_at', t.taken_at) order by t.number)
-               from opt_in_steps t left join identities n on n.commitment = t.identity where t.acceptance_id = a.id), '[]') as "steps!",
-             coalesce((select jsonb_agg(jsonb_build_object('renewal', later.document::jsonb -> 'renewal', 'published_at', later.published_at))
-               from risk_statements later where later.feature_slug = a.feature_slug and later.version > a.statement_version), '[]') as "later!",
-             coalesce((select jsonb_agg(jsonb_build_object('days', n.days, 'given_at', n.given_at, 'ends_at', n.ends_at)) from notices n where n.acceptance_id = a.id), '[]') as "noticed!",
-             coalesce((select jsonb_agg(jsonb_build_object('occasion', d.occasion, 'recipient', d.recipient, 'sent_at', d.sent_at, 'problem', d.problem, 'next_attempt_at', d.next_attempt_at) order by d.next_attempt_at, d.occasion, d.recipient)
-               from notifications d where d.acceptance_id = a.id), '[]') as "deliveries!",
-             exists (select from acceptances after where after.feature_slug = a.feature_slug and after.scope_kind = a.scope_kind
-               and after.scope_name = a.scope_name and after.accepted_at > a.accepted_at
-               and standing_of(after.id) in ('approved', 'effective')) as "is_replaced!"
-           from acceptances a
-           join preview_features f on f.slug = a.feature_slug
-           join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version
-           join identities i on i.commitment = a.identity
-           join people w on w.id = a.person_id
-           left join effects e on e.acceptance_id = a.id
-           where ($1::uuid is null or a.id = $1)
-             and ($2::uuid is null or a.person_id = $2
-               or (a.scope_kind, a.scope_name) in (select * from unnest($8::text[], $9::text[]))
-               or a.document::jsonb -> 'namespaces' ?| $10::text[])
-             and ($11::text[] is null or a.document::jsonb -> 'namespaces' ?| $11)
-             and (not $18::boolean or not exists (select from opt_in_steps o where o.acceptance_id = a.id and o.standing in ('refused', 'withdrawn', 'ended')))
-             and (not $19::boolean or standing_of(a.id) = 'waiting' or exists (select from notices n where n.acceptance_id = a.id))
-             and ($3::text is null or a.feature_slug = $3) and ($4::text[] is null or standing_of(a.id) = any($4))
-             and ($5::text is null or (a.scope_kind = $5 and a.scope_name = $6))
-             and ($12::timestamptz is null or a.id in (select id from acceptances where accepted_at >= $12
-               union all select acceptance_id from opt_in_steps where taken_at >= $12
-               union all select acceptance_id from notices where given_at >= $12))
-             and (not $13::boolean or (not exists (select from opt_in_steps o where o.acceptance_id = a.id and o.standing in ('refused', 'withdrawn', 'ended')) and needs_somebody(a.id)))
-             and ($14::boolean is null or (standing_of(a.id) = 'waiting') < $14 or ((standing_of(a.id) = 'waiting') = $14
-               and case when $17::boolean then (a.accepted_at, a.id) > ($15, $16) else (a.accepted_at, a.id) < ($15, $16) end))
-           order by (standing_of(a.id) = 'waiting') desc, case when $17::boolean then a.accepted_at end, case when $17::boolean then a.id end,
-             a.accepted_at desc, a.id desc limit $7"#,
-        query.id,
-        query.seen_by.as_ref().map(|viewer| viewer.person),
-        query.feature,
-        query.standings.as_deref(),
-        query.scope.as_ref().map(|scope| scope.kind.stored()),
-        query.scope.as_ref().map(|scope| scope.name.as_str()),
-        if query.is_whole { i64::MAX } else { PAGE },
-        &kinds as &[&str],
-        &names as &[&str],
-        query.seen_by.as_ref().map(|viewer| viewer.namespaces.as_slice()),
-        query.namespaces.as_deref(),
-        query.since.map(|at| at.to_sqlx()) as _,
-        query.needs_somebody,
-        query.after.map(|place| place.is_waiting),
-        query.after.map(|place| place.accepted_at.to_sqlx()) as _,
-        query.after.map(|place| place.id),
-        query.oldest_first,
-        query.is_open,
-        query.ends_soon,
-    )
-    .fetch_all(database)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.acceptance())).collect())
-}
-
-struct Row {
+/// An acceptance as its own row, and those that it refers to, hold it.
+struct Stored {
     id: Uuid,
     person_id: Uuid,
     document: String,
@@ -338,10 +211,10 @@ struct Row {
     person_address: String,
     feature_name: String,
     feature_since: jiff_sqlx::Timestamp,
-    stage: String,
+    stage: Stage,
     retires_at: Option<jiff_sqlx::Timestamp>,
     statement: String,
-    salt: Option<String>,
+    salt: Option<Vec<u8>>,
     issuer: Option<String>,
     subject: Option<String>,
     name: Option<String>,
@@ -349,38 +222,150 @@ struct Row {
     problem: String,
     drift: String,
     next_attempt_at: Option<jiff_sqlx::Timestamp>,
-    steps: Value,
-    later: Value,
-    noticed: Value,
-    deliveries: Value,
     is_replaced: bool,
 }
 
-#[derive(Deserialize)]
-struct Later {
-    renewal: Renewal,
-    published_at: Timestamp,
+async fn list_stored(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Stored>> {
+    sqlx::query_as!(
+        Stored,
+        r#"select a.id, a.person_id, a.document, a.digest as "digest: Digest", w.email as person_address,
+             f.name as feature_name, f.created_at as "feature_since: jiff_sqlx::Timestamp", f.stage as "stage: Stage",
+             f.retires_at as "retires_at: jiff_sqlx::Timestamp", s.document as statement,
+             i.salt, i.issuer, i.subject, i.name, i.email,
+             u.problem as "problem!", u.drift as "drift!", u.is_replaced as "is_replaced!",
+             e.next_attempt_at as "next_attempt_at?: jiff_sqlx::Timestamp"
+           from unnest($1::uuid[]) with ordinality as wanted (id, place)
+           join acceptances a on a.id = wanted.id
+           join opt_in_summaries u on u.id = a.id
+           join preview_features f on f.slug = a.feature_slug
+           join risk_statements s on s.feature_slug = a.feature_slug and s.version = a.statement_version
+           join identities i on i.commitment = a.identity
+           join people w on w.id = a.person_id
+           left join effects e on e.acceptance_id = a.id
+           order by wanted.place"#,
+        ids,
+    )
+    .fetch_all(connection)
+    .await
 }
 
-impl Row {
-    fn acceptance(self) -> Result<Acceptance, Unreadable> {
-        let terms: Terms = serde_json::from_str(&self.statement)?;
-        let steps: Vec<StepTaken> = serde_json::from_value(self.steps)?;
-        let later: Vec<Later> = serde_json::from_value(self.later)?;
+async fn list_steps(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<HashMap<Uuid, Vec<StepTaken>>> {
+    let rows = sqlx::query!(
+        r#"select t.acceptance_id, t.step as "step: StepKind", t.person_id, t.identity as "identity: Digest",
+             n.name as "person?", t.reason as "reason: EndReason", t.comment, t.status as "status: StatusKind",
+             t.request_id,
+             t.taken_at as "taken_at: jiff_sqlx::Timestamp"
+           from opt_in_steps t left join identities n on n.commitment = t.identity
+           where t.acceptance_id = any($1) order by t.acceptance_id, t.number"#,
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(by_acceptance(rows.into_iter().map(|row| {
+        let taken = StepTaken {
+            step: row.step,
+            person_id: row.person_id,
+            identity: row.identity,
+            person: row.person,
+            reason: row.reason,
+            comment: row.comment,
+            status: row.status,
+            request_id: row.request_id,
+            taken_at: row.taken_at.to_jiff(),
+        };
+        (row.acceptance_id, taken)
+    })))
+}
+
+async fn list_later_versions(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> sqlx::Result<HashMap<Uuid, Vec<LaterVersion>>> {
+    let rows = sqlx::query!(
+        r#"select a.id, s.renewal_days, s.published_at as "published_at: jiff_sqlx::Timestamp"
+           from acceptances a
+           join risk_statements s on s.feature_slug = a.feature_slug and s.version > a.statement_version
+           where a.id = any($1) order by a.id, s.version"#,
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(by_acceptance(rows.into_iter().map(|row| {
+        let renewal = renewal(row.renewal_days);
+        (row.id, LaterVersion { renewal, published_at: row.published_at.to_jiff() })
+    })))
+}
+
+pub(super) fn renewal(days: Option<i32>) -> Renewal {
+    days.map_or(Renewal::NotNeeded, |days| Renewal::WithinDays(u16::try_from(days).unwrap_or(u16::MAX)))
+}
+
+async fn list_notices(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<HashMap<Uuid, Vec<Notice>>> {
+    let rows = sqlx::query!(
+        r#"select acceptance_id, days, given_at as "given_at: jiff_sqlx::Timestamp",
+           ends_at as "ends_at: jiff_sqlx::Timestamp"
+           from notices where acceptance_id = any($1)"#,
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(by_acceptance(rows.into_iter().map(|row| {
+        let days = u16::try_from(row.days).unwrap_or(u16::MAX);
+        (row.acceptance_id, Notice { days, given_at: row.given_at.to_jiff(), ends_at: row.ends_at.to_jiff() })
+    })))
+}
+
+async fn list_deliveries(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<HashMap<Uuid, Vec<Delivery>>> {
+    let rows = sqlx::query!(
+        r#"select acceptance_id, occasion, recipient, problem, sent_at as "sent_at: jiff_sqlx::Timestamp",
+             next_attempt_at as "next_attempt_at: jiff_sqlx::Timestamp"
+           from notifications where acceptance_id = any($1) order by next_attempt_at, occasion, recipient"#,
+        ids,
+    )
+    .fetch_all(connection)
+    .await?;
+    let deliveries = rows.into_iter().map(|row| {
+        let delivery = Delivery {
+            occasion: row.occasion.parse::<Occasion>().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            recipient: row.recipient.parse::<Recipient>().map_err(|error| sqlx::Error::Decode(Box::new(error)))?,
+            sent_at: row.sent_at.map(|at| at.to_jiff()),
+            problem: row.problem,
+            next_attempt_at: row.next_attempt_at.to_jiff(),
+        };
+        Ok((row.acceptance_id, delivery))
+    });
+    Ok(by_acceptance(deliveries.collect::<sqlx::Result<Vec<_>>>()?))
+}
+
+fn by_acceptance<T>(rows: impl IntoIterator<Item = (Uuid, T)>) -> HashMap<Uuid, Vec<T>> {
+    let mut found: HashMap<Uuid, Vec<T>> = HashMap::new();
+    for (id, row) in rows {
+        found.entry(id).or_default().push(row);
+    }
+    found
+}
+
+impl Stored {
+    fn acceptance(
+        self,
+        steps: Vec<StepTaken>,
+        later: Vec<LaterVersion>,
+        noticed: Vec<Notice>,
+        deliveries: Vec<Delivery>,
+    ) -> Result<Acceptance, StoredAcceptanceError> {
+        let terms: RiskStatement = serde_json::from_str(&self.statement)?;
         let opt_in = fold(self.person_id, &terms, &steps)?;
-        let life = Life {
-            standing: opt_in.standing().clone(),
-            stage: Stage::from_stored(&self.stage).unwrap_or_default(),
+        let lifecycle = Lifecycle {
+            status: opt_in.status().kind(),
+            stage: self.stage,
             retires_at: self.retires_at.map(|at| at.to_jiff()),
             approved_at: approved_at(&steps),
             validity_months: terms.validity_months,
-            later: later
-                .into_iter()
-                .map(|later| LaterVersion { renewal: later.renewal, published_at: later.published_at })
-                .collect(),
+            later,
             is_replaced: self.is_replaced,
-            noticed: serde_json::from_value(self.noticed)?,
+            noticed,
         };
+        let (salt, issuer, subject, name, email) = (self.salt, self.issuer, self.subject, self.name, self.email);
         Ok(Acceptance {
             accepted: serde_json::from_str(&self.document)?,
             document: self.document,
@@ -391,11 +376,11 @@ impl Row {
             feature_since: self.feature_since.to_jiff(),
             person_id: self.person_id,
             person_address: self.person_address,
-            identity: Identity::stored(self.salt, [self.issuer, self.subject, self.name, self.email]),
+            identity: IdentityColumns { salt, issuer, subject, name, email }.identity(),
             steps,
             opt_in,
-            life,
-            deliveries: serde_json::from_value(self.deliveries)?,
+            lifecycle,
+            deliveries,
             problem: self.problem,
             drift: self.drift,
             next_attempt_at: self.next_attempt_at.map(|at| at.to_jiff()),

@@ -5,7 +5,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{PgExecutor, PgPool};
 use uuid::Uuid;
 
-/// What came of an attempt, or of a look.
+/// What came of an attempt, or of a check for drift.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EffectNote {
     /// What was in the way; empty where nothing was.
@@ -14,37 +14,32 @@ pub struct EffectNote {
     pub drift: String,
 }
 
-impl EffectNote {
-    /// It is as it should be.
-    #[must_use]
-    pub fn made() -> Self {
-        Self::default()
-    }
-}
-
-/// Notes what came of an attempt, or of a look. It is looked again after a pause that `look_every` says; after a
-/// failure the pause begins with 5 seconds and doubles with each, up to 10 minutes. Noted only while the opt-in has taken
-/// as many steps: of what it has come to meanwhile nothing was seen.
+/// Notes what came of an attempt, or of a check. It is checked again after a pause that `check_every` says; after a
+/// failure the pause begins with 5 seconds and doubles with each, up to 10 minutes. Noted only while the opt-in has
+/// taken as many steps: of what it has come to meanwhile nothing was seen.
 ///
 /// # Errors
-/// When the database is away.
+/// When the database is unavailable.
 pub async fn note_effect(
     database: &PgPool,
     acceptance: Uuid,
     steps: usize,
     note: &EffectNote,
-    look_every: SignedDuration,
+    check_every: SignedDuration,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let again = now + look_every;
+    let again = now + check_every;
     sqlx::query!(
-        "insert into effects as e (acceptance_id, attempts, next_attempt_at, problem, drift, looked_at)
-         select $1, case when $2 = '' then 0 else 1 end, case when $2 = '' then $5::timestamptz else $4::timestamptz + interval '5 seconds' end, $2, $3, $4
+        "insert into effects as e (acceptance_id, attempts, next_attempt_at, problem, drift, checked_at)
+         select $1, case when $2 = '' then 0 else 1 end,
+            case when $2 = '' then $5::timestamptz else $4::timestamptz + interval '5 seconds' end, $2, $3, $4
          where (select count(*) from opt_in_steps where acceptance_id = $1) = $6
          on conflict (acceptance_id) do update set
            attempts = case when $2 = '' then 0 else e.attempts + 1 end,
-           next_attempt_at = case when $2 = '' then $5::timestamptz else $4::timestamptz + least(interval '5 seconds' * power(2, least(e.attempts, 10)), interval '10 minutes') end,
-           problem = $2, drift = $3, looked_at = $4",
+           next_attempt_at = case when $2 = '' then $5::timestamptz
+              else $4::timestamptz + least(interval '5 seconds' * power(2, least(e.attempts, 10)), interval '10 minutes')
+              end,
+           problem = $2, drift = $3, checked_at = $4",
         acceptance,
         note.problem,
         note.drift,
@@ -60,7 +55,7 @@ pub async fn note_effect(
 /// Records that people were told; says whether they had not been told before.
 ///
 /// # Errors
-/// When the database is away.
+/// When the database is unavailable.
 pub async fn record_notice(
     database: impl PgExecutor<'_>,
     acceptance: Uuid,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// Notes that the mail server took the mail.
 ///
 /// # Errors
-/// When the database is away.
+/// When the database is unavailable.
 pub async fn note_told(
     database: impl PgExecutor<'_>,
     acceptance: Uuid,
@@ -17,7 +17,8 @@ pub async fn note_told(
     now: Timestamp,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into notifications as n (acceptance_id, occasion, recipient, next_attempt_at, sent_at) values ($1, $2, $3, $4, $4)
+        "insert into notifications as n (acceptance_id, occasion, recipient, next_attempt_at, sent_at)
+           values ($1, $2, $3, $4, $4)
          on conflict (acceptance_id, occasion, recipient) do update set sent_at = $4, problem = '', attempts = 0",
         acceptance,
         told.occasion.to_string(),
@@ -29,11 +30,11 @@ pub async fn note_told(
     Ok(())
 }
 
-/// Notes that a mail is about to be sent, before it is: what cannot be noted is not sent. If nothing more is noted, it is
-/// tried again after a pause that begins with a minute and doubles with each attempt, up to an hour.
+/// Notes that a mail is about to be sent, before it is: what cannot be noted is not sent. If nothing more is noted, it
+/// is tried again after a pause that begins with a minute and doubles with each attempt, up to an hour.
 ///
 /// # Errors
-/// When the database is away.
+/// When the database is unavailable.
 pub async fn note_attempt(
     database: impl PgExecutor<'_>,
     acceptance: Uuid,
@@ -59,7 +60,7 @@ pub async fn note_attempt(
 /// Notes what was in the way of the attempt that was noted last.
 ///
 /// # Errors
-/// When the database is away.
+/// When the database is unavailable.
 pub async fn note_problem(
     database: impl PgExecutor<'_>,
     acceptance: Uuid,

@@ -3,9 +3,10 @@
 use super::find_acceptance;
 use crate::actor::Actor;
 use crate::audit::commitment_within;
-use crate::digest::Digest;
 use crate::error::AppError;
-use crate::preview::opt_in::{End, Standing, Step, StepError};
+use crate::preview::errors::PreviewError;
+use crate::preview::opt_in::{Status, Step, StepError};
+use record::Digest;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -16,22 +17,21 @@ pub struct NewStep<'a> {
     pub acceptance: Uuid,
     /// Its number: that of the step after those that were seen.
     pub number: usize,
-    /// Which.
     pub step: Step,
     /// Who; nobody where Fairway takes it by itself.
     pub by: Option<&'a Actor>,
-    /// What they say.
     pub comment: &'a str,
     /// Ties it to the log.
     pub request_id: &'a str,
 }
 
-/// Takes a step within a transaction, if the rules allow it as things stand at this moment; gives how the opt-in stands afterwards. Of two
-/// who act at once one is told, and nobody acts on a statement while the next one is being published.
+/// Takes a step within a transaction, if the rules allow it as things stand at this moment; gives how the opt-in stands
+/// afterwards. Of two who act at once one is told, and nobody acts on a statement while the next one is being
+/// published.
 ///
 /// # Errors
-/// [`AppError::Conflict`] with the reason.
-pub async fn take_step(transaction: &mut PgConnection, new: NewStep<'_>) -> Result<Standing, AppError> {
+/// [`PreviewError`] with the reason.
+pub async fn take_step(transaction: &mut PgConnection, new: NewStep<'_>) -> Result<Status, AppError> {
     sqlx::query!(
         "select slug from preview_features where slug = (select feature_slug from acceptances where id = $1) for share",
         new.acceptance,
@@ -47,25 +47,19 @@ pub async fn take_step(transaction: &mut PgConnection, new: NewStep<'_>) -> Resu
         return Err(too_late());
     }
     let number = i32::try_from(new.number).unwrap_or(i32::MAX);
-    let opt_in = acceptance
-        .opt_in
-        .after(new.step, acceptance.life.is_in_force())
-        .map_err(|reason| AppError::Conflict { message: reason.to_string() })?;
-    let reason = match opt_in.standing() {
-        Standing::Ending(end) | Standing::Ended(end) => Some(*end),
-        _ => None,
-    };
+    let opt_in = acceptance.opt_in.after(new.step, acceptance.lifecycle.is_in_force()).map_err(PreviewError::Step)?;
     let inserted = sqlx::query!(
-        "insert into opt_in_steps (acceptance_id, number, accepted_by, step, person_id, reason, comment, standing, request_id, identity)
+        "insert into opt_in_steps (acceptance_id, number, accepted_by, step, person_id, reason, comment, status,
+           request_id, identity)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         new.acceptance,
         number,
         acceptance.person_id,
-        new.step.stored(),
+        new.step.kind().as_str(),
         new.by.map(|actor| actor.person_id),
-        reason.map(End::stored),
+        opt_in.status().end_reason().map(|reason| reason.as_str()),
         new.comment,
-        opt_in.standing().stored(),
+        opt_in.status().kind().as_str(),
         new.request_id,
         identity.map(|identity| identity.as_bytes().to_vec()),
     )
@@ -78,14 +72,15 @@ pub async fn take_step(transaction: &mut PgConnection, new: NewStep<'_>) -> Resu
         }
         Err(error) => return Err(error.into()),
     }
-    // What has come to another stage need not wait for the pause after what failed before, whatever time it is elsewhere.
+    // What has come to another stage need not wait for the pause after what failed before, whatever time it is
+    // elsewhere.
     sqlx::query!("update effects set next_attempt_at = 'epoch' where acceptance_id = $1", new.acceptance)
         .execute(&mut *transaction)
         .await?;
-    Ok(opt_in.standing().clone())
+    Ok(opt_in.status().clone())
 }
 
-/// What the record names somebody by, as long as they are who signed in: whoever is blanked meanwhile is somebody else
+/// What the record names somebody by, as long as they are who signed in: whoever is erased meanwhile is somebody else
 /// from then on. Held until the transaction ends.
 ///
 /// # Errors
@@ -104,5 +99,5 @@ pub(super) async fn identity_of(transaction: &mut PgConnection, actor: &Actor) -
 }
 
 fn too_late() -> AppError {
-    AppError::Conflict { message: StepError::TooLate.to_string() }
+    PreviewError::Step(StepError::TooLate).into()
 }

@@ -1,7 +1,7 @@
 //! What answers cannot say: whole objects as YAML, and fields of the generated ones.
 
 use crate::form::FormErrors;
-use review::{Kept, Manifest, Workload, decode, with_kept};
+use review::{Manifest, Override, Workload, apply_overrides, decode};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -15,34 +15,34 @@ pub struct ManifestsForm {
     /// Objects that are applied as they are.
     pub text: String,
     /// Fields of generated objects that came with an import.
-    pub kept: Vec<Kept>,
+    pub overrides: Vec<Override>,
 }
 
 impl ManifestsForm {
     /// Whether there is nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.text.trim().is_empty() && self.kept.is_empty()
+        self.text.trim().is_empty() && self.overrides.is_empty()
     }
 
-    /// The same without one of the kept fields; the number counts over all objects.
+    /// The same without one of the overridden fields; the number counts over all objects.
     #[must_use]
-    pub fn without_kept(mut self, mut number: usize) -> Self {
-        for kept in &mut self.kept {
-            if number < kept.operations.len() {
-                kept.operations.remove(number);
+    pub fn without_override(mut self, mut number: usize) -> Self {
+        for own in &mut self.overrides {
+            if number < own.operations.len() {
+                own.operations.remove(number);
                 break;
             }
-            number -= kept.operations.len();
+            number -= own.operations.len();
         }
-        self.kept.retain(|kept| !kept.operations.is_empty());
+        self.overrides.retain(|own| !own.operations.is_empty());
         self
     }
 
-    /// Everything that is applied: what was generated with the kept fields, and the other objects. Policies come
+    /// Everything that is applied: what was generated with the overridden fields, and the other objects. Policies come
     /// first and pods last, so that no pod runs without its policy.
     pub fn check(&self, generated: Vec<Manifest>, namespace: &str, errors: &mut FormErrors) -> Option<Vec<Manifest>> {
-        let generated = errors.take("text", with_kept(generated, &self.kept));
+        let generated = errors.take("text", apply_overrides(generated, &self.overrides));
         let others = self.others(namespace, errors);
         let mut all: Vec<Manifest> = generated?.into_iter().chain(others?).collect();
         if all.is_empty() {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn checked(text: &str) -> Result<Vec<String>, String> {
-        let form = ManifestsForm { text: text.to_owned(), kept: Vec::new() };
+        let form = ManifestsForm { text: text.to_owned(), overrides: Vec::new() };
         let mut errors = FormErrors::default();
         let found = form.check(Vec::new(), "shop", &mut errors);
         found

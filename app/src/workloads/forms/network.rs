@@ -15,9 +15,7 @@ const MOST_ROWS: usize = 50;
 pub struct PeerRows {
     /// `workload`, `namespace`, `pods` or `addresses`.
     pub kind: Vec<String>,
-    /// Which.
     pub value: Vec<String>,
-    /// On which ports.
     pub ports: Vec<String>,
 }
 
@@ -29,7 +27,6 @@ pub struct SourcesForm {
     pub same_namespace: String,
     /// Slugs of places.
     pub place: Vec<String>,
-    /// Everything else.
     pub rows: PeerRows,
 }
 
@@ -43,13 +40,10 @@ pub struct DestinationsForm {
     pub kubernetes_api: String,
     /// `yes` where it may reach every public address.
     pub internet: String,
-    /// Why.
     pub internet_reason: String,
-    /// On which ports.
     pub internet_ports: String,
     /// Slugs of places.
     pub place: Vec<String>,
-    /// Everything else.
     pub rows: PeerRows,
 }
 

@@ -13,17 +13,13 @@ const MOST_VOLUMES: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WorkloadForm {
-    /// Where.
     pub namespace: String,
     /// Its name; of one that runs already as connections write it, or the name alone.
     pub name: String,
     /// `deployment`, `job`, `pod`, or `running` for one that runs already.
     pub kind: String,
-    /// How many copies.
     pub replicas: String,
-    /// The image.
     pub image: String,
-    /// The command.
     pub command: String,
     /// Ports, parted by commas.
     pub ports: String,
@@ -66,17 +62,14 @@ impl Default for WorkloadForm {
 
 /// [`WorkloadForm`], checked.
 pub struct CheckedWorkload {
-    /// Where.
     pub namespace: String,
     /// Ports it listens on.
     pub ports: Vec<Port>,
-    /// What the pods are.
     pub runs: Runs,
 }
 
 /// Whether the wizard writes pods.
 pub enum Runs {
-    /// Something new.
     New(Box<NewWorkload>),
     /// Something that runs already, as it was named.
     Already(String),
@@ -84,19 +77,13 @@ pub enum Runs {
 
 /// A workload that is to be written.
 pub struct NewWorkload {
-    /// Its name.
     pub name: String,
     /// Labels of its pods.
     pub labels: PodLabels,
-    /// What kind.
     pub kind: Kind,
-    /// The image.
     pub image: ImageRef,
-    /// The command.
     pub command: Vec<String>,
-    /// Environment variables.
     pub environment: Vec<Variable>,
-    /// Volumes.
     pub volumes: Vec<Volume>,
     /// Whether a Service is written.
     pub service: bool,

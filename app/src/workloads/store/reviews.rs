@@ -1,27 +1,22 @@
 //! SQL of what reviewers say.
 
-use crate::digest::Digest;
 use crate::error::AppError;
-use crate::workloads::second_person::ReviewVerdict;
+use crate::workloads::errors::WorkloadError;
 use crate::workloads::submission::{Comment, Review};
+use record::{Digest, ReviewVerdict};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 /// What a reviewer says of a submission.
 pub struct NewReview<'a> {
-    /// Which.
     pub submission: Uuid,
-    /// Who submitted it.
     pub submitted_by: Uuid,
     /// The bytes that were looked at.
     pub digest: Digest,
     /// How many reviews there were then.
     pub after: i64,
-    /// Who reviews.
     pub reviewer: Uuid,
-    /// What.
     pub verdict: ReviewVerdict,
-    /// Why.
     pub comment: &'a str,
     /// Ties it to the log.
     pub request_id: &'a str,
@@ -30,8 +25,8 @@ pub struct NewReview<'a> {
 /// Stores what a reviewer says. The database refuses a reviewer who is the author, and a digest of other bytes.
 ///
 /// # Errors
-/// [`AppError::Conflict`] for the author, for other bytes, where an author was blanked, and where somebody else reviewed
-/// it meanwhile; otherwise when the database is away.
+/// [`WorkloadError`] for the author, for other bytes, where an author was erased, and where somebody else reviewed
+/// it meanwhile; otherwise when the database is unavailable.
 pub async fn insert_review(transaction: &mut PgConnection, new: NewReview<'_>) -> Result<(), AppError> {
     // One after the other, so that nobody overrules unseen what somebody else said.
     sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", new.submission.to_string())
@@ -42,12 +37,11 @@ pub async fn insert_review(transaction: &mut PgConnection, new: NewReview<'_>) -
             .fetch_one(&mut *transaction)
             .await?;
     if before.count != new.after {
-        return Err(AppError::Conflict {
-            message: "Somebody else reviewed this after you opened it, so yours was not taken. Look at what they said, and review it then.".to_owned(),
-        });
+        return Err(WorkloadError::ReviewedMeanwhile.into());
     }
     let inserted = sqlx::query!(
-        "insert into submission_reviews (submission_id, submitted_by, digest, reviewer_id, verdict, comment, request_id) values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into submission_reviews (submission_id, submitted_by, digest, reviewer_id, verdict, comment,
+           request_id) values ($1, $2, $3, $4, $5, $6, $7)",
         new.submission,
         new.submitted_by,
         new.digest.as_bytes(),
@@ -61,13 +55,11 @@ pub async fn insert_review(transaction: &mut PgConnection, new: NewReview<'_>) -
     match inserted {
         Ok(_) => Ok(()),
         Err(sqlx::Error::Database(error)) if error.constraint() == Some("submission_reviews_know_who_wrote_it") => {
-            Err(AppError::Conflict {
-                message: "The details of somebody who wrote this were blanked, so nobody can tell any more who its second person is. Import its manifest into a new draft, and submit that.".to_owned(),
-            })
+            Err(WorkloadError::AuthorErased.into())
         }
-        Err(sqlx::Error::Database(error)) if error.constraint().is_some() => Err(AppError::Conflict {
-            message: "This review does not fit the submission, so it was not taken: nobody reviews what they wrote themselves, and a review counts for exactly the bytes that were looked at.".to_owned(),
-        }),
+        Err(sqlx::Error::Database(error)) if error.constraint().is_some() => {
+            Err(WorkloadError::ReviewDoesNotFit.into())
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -75,7 +67,7 @@ pub async fn insert_review(transaction: &mut PgConnection, new: NewReview<'_>) -
 /// Stores a comment.
 ///
 /// # Errors
-/// When the database refuses or is away.
+/// When the database refuses or is unavailable.
 pub async fn insert_comment(
     database: impl PgExecutor<'_>,
     submission: Uuid,
@@ -97,7 +89,8 @@ pub async fn insert_comment(
 
 pub(super) async fn list_reviews(database: &PgPool, submission: Uuid) -> Result<Vec<Review>, AppError> {
     let rows = sqlx::query!(
-        r#"select r.id, p.name as reviewer_name, r.verdict as "verdict: ReviewVerdict", r.comment, r.decided_at as "decided_at: jiff_sqlx::Timestamp"
+        r#"select r.id, p.name as reviewer_name, r.verdict as "verdict: ReviewVerdict", r.comment,
+           r.decided_at as "decided_at: jiff_sqlx::Timestamp"
            from submission_reviews r join people p on p.id = r.reviewer_id where r.submission_id = $1 order by r.id"#,
         submission
     )

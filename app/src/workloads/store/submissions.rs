@@ -1,37 +1,31 @@
 //! SQL of submissions and of what the cluster said about their objects.
 
 use super::reviews::{list_comments, list_reviews};
-use crate::digest::Digest;
 use crate::error::AppError;
-use crate::workloads::second_person::ReviewVerdict;
 use crate::workloads::submission::{
     ApplyOutcome, ApplyResult, Progress, Submission, SubmissionState, SubmissionSummary,
 };
+use record::{Digest, Phase, ReviewVerdict};
 use serde_json::{Value, json};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
 /// Frozen bytes, with the verdicts on them.
 pub struct NewSubmission<'a> {
+    pub id: Uuid,
     /// The draft it is made of.
     pub draft: Uuid,
-    /// Which version of it.
     pub draft_version: i32,
-    /// Who submits.
     pub author: Uuid,
     /// Everyone who wrote it, the author among them.
     pub contributors: &'a [Uuid],
-    /// Where it goes.
     pub namespace: &'a str,
-    /// The workload's name.
     pub name: &'a str,
     /// Exactly what is applied.
     pub manifest: &'a str,
     /// Of the manifest.
     pub digest: Digest,
-    /// The review's findings.
     pub report: Value,
-    /// The server's verdicts.
     pub dry_run: Value,
     /// Why a second person must approve it.
     pub second_person: &'a [String],
@@ -40,10 +34,14 @@ pub struct NewSubmission<'a> {
 /// Stores a submission.
 ///
 /// # Errors
-/// When the database refuses (the digest is not that of the bytes) or is away.
-pub async fn insert_submission(database: impl PgExecutor<'_>, new: NewSubmission<'_>) -> Result<Uuid, AppError> {
-    let row = sqlx::query!(
-        "insert into submissions (author_id, namespace, name, manifest, digest, report, dry_run, draft_id, second_person, contributors, draft_version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id",
+/// When the database refuses (the digest is not that of the bytes) or is unavailable.
+pub async fn insert_submission(database: impl PgExecutor<'_>, new: NewSubmission<'_>) -> sqlx::Result<()> {
+    sqlx::query!(
+        "insert into submissions (id, author_id, namespace, name, manifest, digest, report, dry_run, draft_id,
+           second_person,
+           contributors, draft_version)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        new.id,
         new.author,
         new.namespace,
         new.name,
@@ -56,9 +54,9 @@ pub async fn insert_submission(database: impl PgExecutor<'_>, new: NewSubmission
         new.contributors,
         new.draft_version,
     )
-    .fetch_one(database)
+    .execute(database)
     .await?;
-    Ok(row.id)
+    Ok(())
 }
 
 /// The latest submission made of a draft.
@@ -78,19 +76,24 @@ pub async fn find_submission_of(database: &PgPool, draft: Uuid) -> Result<Uuid, 
 /// [`AppError::NotFound`] where there is none.
 pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, AppError> {
     let row = sqlx::query!(
-        r#"select s.id, s.author_id, s.contributors, p.name as author_name, s.draft_id, s.draft_version, s.namespace, s.name, s.manifest, s.digest as "digest: Digest", s.report, s.dry_run,
-             s.second_person, s.created_at as "created_at: jiff_sqlx::Timestamp", apply_succeeded(s.id) as "succeeded!", apply_begun(s.id) as "begun!",
-             is_replaced(s.id) as "replaced!"
-           from submissions s join people p on p.id = s.author_id where s.id = $1"#,
+        r#"select s.id, s.author_id, s.contributors, p.name as author_name, s.draft_id, s.draft_version, s.namespace,
+           s.name, s.manifest, s.digest as "digest: Digest", s.report, s.dry_run,
+             s.second_person, s.created_at as "created_at: jiff_sqlx::Timestamp",
+             g.applied_at is not null as "succeeded!", g.latest_apply as "latest_apply?", g.is_replaced as "replaced!"
+           from submissions s join people p on p.id = s.author_id join submission_progress g on g.id = s.id
+           where s.id = $1"#,
         id
     )
     .fetch_one(database)
     .await?;
-    let results = list_apply_results(database, id).await?;
+    let results = match row.latest_apply {
+        Some(apply) => list_apply_results(database, apply).await?,
+        None => Vec::new(),
+    };
     let reviews = list_reviews(database, id).await?;
     let progress = Progress {
         objects: results.iter().map(|result| result.outcome).collect(),
-        begun: row.begun,
+        begun: row.latest_apply.is_some(),
         succeeded: row.succeeded,
         needs_second_person: !row.second_person.is_empty(),
         verdict: reviews.last().map(|review| review.verdict),
@@ -118,60 +121,98 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
     })
 }
 
-/// Submissions into these namespaces, the latest first; with `waiting`, only those that wait for a second person.
-///
-/// # Errors
-/// When the database is away.
-pub async fn list_submissions(
-    database: &PgPool,
-    namespaces: &[String],
-    waiting: bool,
-) -> Result<Vec<SubmissionSummary>, AppError> {
-    let rows = sqlx::query!(
-        r#"select s.id, s.contributors, p.name as author_name, s.namespace, s.name, s.created_at as "created_at: jiff_sqlx::Timestamp",
-             coalesce((select array_agg(r.outcome order by r.id) from apply_results r where r.intent_id = latest_apply(s.id)), '{}') as "objects!: Vec<ApplyOutcome>",
-             cardinality(s.second_person) > 0 as "needs_second_person!",
-             (select r.verdict from submission_reviews r where r.submission_id = s.id order by r.id desc limit 1) as "verdict: ReviewVerdict",
-             apply_succeeded(s.id) as "succeeded!", apply_begun(s.id) as "begun!", is_replaced(s.id) as "replaced!"
-           from submissions s join people p on p.id = s.author_id
-           where s.namespace = any($1) and (not $2 or (cardinality(s.second_person) > 0 and not is_replaced(s.id)
-             and not exists (select from submission_reviews r where r.submission_id = s.id)))
-           order by s.created_at desc limit 100"#,
-        namespaces,
-        waiting
-    )
-    .fetch_all(database)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| SubmissionSummary {
+struct SummaryRow {
+    id: Uuid,
+    contributors: Vec<Uuid>,
+    author_name: String,
+    namespace: String,
+    name: String,
+    created_at: jiff_sqlx::Timestamp,
+    objects: Vec<ApplyOutcome>,
+    needs_second_person: bool,
+    verdict: Option<ReviewVerdict>,
+    latest_apply: Option<Uuid>,
+    succeeded: bool,
+    replaced: bool,
+}
+
+impl From<SummaryRow> for SubmissionSummary {
+    fn from(row: SummaryRow) -> Self {
+        let progress = Progress {
+            objects: row.objects,
+            begun: row.latest_apply.is_some(),
+            succeeded: row.succeeded,
+            needs_second_person: row.needs_second_person,
+            verdict: row.verdict,
+            replaced: row.replaced,
+        };
+        Self {
             id: row.id,
             contributors: row.contributors,
             author_name: row.author_name,
             namespace: row.namespace,
             name: row.name,
             created_at: row.created_at.to_jiff(),
-            state: SubmissionState::new(&Progress {
-                objects: row.objects,
-                begun: row.begun,
-                succeeded: row.succeeded,
-                needs_second_person: row.needs_second_person,
-                verdict: row.verdict,
-                replaced: row.replaced,
-            }),
-        })
-        .collect())
+            state: SubmissionState::new(&progress),
+        }
+    }
+}
+
+/// Selects the columns of a [`SummaryRow`], with the conditions of one question.
+macro_rules! summaries {
+    ($conditions:literal, $($argument:expr),* $(,)?) => {
+        sqlx::query_as!(
+            SummaryRow,
+            r#"select s.id, s.contributors, p.name as author_name, s.namespace, s.name,
+                 s.created_at as "created_at: jiff_sqlx::Timestamp", g.objects as "objects!: Vec<ApplyOutcome>",
+                 g.needs_second_person as "needs_second_person!", g.verdict as "verdict: ReviewVerdict",
+                 g.latest_apply as "latest_apply?", g.applied_at is not null as "succeeded!",
+                 g.is_replaced as "replaced!"
+               from submissions s
+               join people p on p.id = s.author_id
+               join submission_progress g on g.id = s.id "# + $conditions,
+            $($argument),*
+        )
+    };
+}
+
+/// Submissions into these namespaces, the latest first.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> sqlx::Result<Vec<SubmissionSummary>> {
+    let rows = summaries!("where s.namespace = any($1) order by s.created_at desc limit 100", namespaces);
+    Ok(rows.fetch_all(database).await?.into_iter().map(SubmissionSummary::from).collect())
+}
+
+/// Submissions into these namespaces that wait for a second person, the latest first.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn list_waiting_submissions(
+    database: &PgPool,
+    namespaces: &[String],
+) -> sqlx::Result<Vec<SubmissionSummary>> {
+    let rows = summaries!(
+        "where s.namespace = any($1) and g.needs_second_person and not g.is_replaced and g.verdict is null
+         order by s.created_at desc limit 100",
+        namespaces
+    );
+    Ok(rows.fetch_all(database).await?.into_iter().map(SubmissionSummary::from).collect())
 }
 
 /// The manifest of what was applied for the same workload before this submission was; nothing where there is none.
 ///
 /// # Errors
-/// When the database is away.
-pub async fn applied_before(database: &PgPool, submission: &Submission) -> Result<Option<String>, AppError> {
+/// When the database is unavailable.
+pub async fn applied_before(database: &PgPool, submission: &Submission) -> sqlx::Result<Option<String>> {
     let row = sqlx::query!(
         "select s.manifest from submissions s
-         where s.namespace = $2 and s.name = $3 and s.id <> $1 and applied_at(s.id) < applied_at($1)
-         order by applied_at(s.id) desc limit 1",
+         join submission_applies a on a.submission_id = s.id and a.outcome = 'succeeded'
+         where s.namespace = $2 and s.name = $3 and s.id <> $1
+           and a.ended_at < (select max(this.ended_at) from submission_applies this
+             where this.submission_id = $1 and this.outcome = 'succeeded')
+         order by a.ended_at desc limit 1",
         submission.id,
         submission.namespace,
         submission.name
@@ -184,34 +225,54 @@ pub async fn applied_before(database: &PgPool, submission: &Submission) -> Resul
 /// Whether something else was applied for the same workload since this submission was made.
 ///
 /// # Errors
-/// When the database is away.
-pub async fn is_overtaken(database: &PgPool, submission: &Submission) -> Result<bool, AppError> {
+/// When the database is unavailable.
+pub async fn is_overtaken(database: &PgPool, submission: &Submission) -> sqlx::Result<bool> {
     let row = sqlx::query!(
         r#"select exists (
-             select from submissions s join submissions this on this.id = $1
-             where s.namespace = this.namespace and s.name = this.name and s.id <> this.id and applied_at(s.id) > this.created_at
-           ) as "overtaken!""#,
+             select from submissions s
+             join submission_applies a on a.submission_id = s.id and a.outcome = 'succeeded'
+             join submissions this on this.id = $1
+             where s.namespace = this.namespace and s.name = this.name and s.id <> this.id
+             and a.ended_at > this.created_at
+           ) as "is_overtaken!""#,
         submission.id
     )
     .fetch_one(database)
     .await?;
-    Ok(row.overtaken)
+    Ok(row.is_overtaken)
+}
+
+/// Notes that somebody sets out to apply a submission; the id is that of the intent in the record.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn begin_apply(connection: &mut PgConnection, id: Uuid, submission: Uuid) -> sqlx::Result<()> {
+    sqlx::query!("insert into submission_applies (id, submission_id) values ($1, $2)", id, submission)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Notes how an apply ended.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn end_apply(connection: &mut PgConnection, id: Uuid, outcome: Phase) -> sqlx::Result<()> {
+    sqlx::query!("update submission_applies set outcome = $2, ended_at = now() where id = $1", id, outcome.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Stores what the cluster said.
 ///
 /// # Errors
-/// When the database refuses or is away.
-pub async fn insert_apply_result(
-    database: &PgPool,
-    submission: Uuid,
-    intent: Uuid,
-    result: &ApplyResult,
-) -> Result<(), AppError> {
+/// When the database refuses or is unavailable.
+pub async fn insert_apply_result(database: &PgPool, apply: Uuid, result: &ApplyResult) -> sqlx::Result<()> {
     sqlx::query!(
-        "insert into apply_results (submission_id, intent_id, object, outcome, message, conflicts, resource_version) values ($1, $2, $3, $4, $5, $6, $7)",
-        submission,
-        intent,
+        "insert into apply_results (apply_id, object, outcome, message, conflicts, resource_version)
+           values ($1, $2, $3, $4, $5, $6)",
+        apply,
         result.object,
         result.outcome as ApplyOutcome,
         result.message,
@@ -223,12 +284,12 @@ pub async fn insert_apply_result(
     Ok(())
 }
 
-/// What the cluster said the last time, in order.
-async fn list_apply_results(database: &PgPool, submission: Uuid) -> Result<Vec<ApplyResult>, AppError> {
+/// What the cluster said, in order.
+async fn list_apply_results(database: &PgPool, apply: Uuid) -> Result<Vec<ApplyResult>, AppError> {
     let rows = sqlx::query!(
         r#"select object, outcome as "outcome: ApplyOutcome", message, conflicts, resource_version from apply_results
-           where intent_id = latest_apply($1) order by id"#,
-        submission
+           where apply_id = $1 order by id"#,
+        apply
     )
     .fetch_all(database)
     .await?;

@@ -3,10 +3,9 @@
 use super::verify::read_heads;
 use crate::commands::say;
 use anyhow::{Context, bail};
-use app::audit::chain::{ChainVerifier, Head, Link};
-use app::audit::export::ExportedRow;
 use app::preview::evidence::Evidence;
 use clap::Args;
+use record::{ChainVerifier, ExportedRow, Head, Row};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -36,17 +35,20 @@ impl AcceptanceArguments {
             Some(path) => ("Proven", stands_in(&evidence, path, heads)?),
             None => (
                 "Everything fits together",
-                "Whether they stand in the record is shown with --record and an export of the whole of it; a file that fits together could be made up.".to_owned(),
+                "Whether they stand in the record is shown with --record and an export of the whole of it; a file \
+                 that fits together could be made up."
+                    .to_owned(),
             ),
         };
         let accepted = proven.accepted;
         say(&format!(
-            "{what}: version {} of {} was accepted for {} on {}. It stood: {}. {} rows of the record fit, {} of them by somebody whose details are not in this file. {place}",
+            "{what}: version {} of {} was accepted for {} on {}. Its status was: {}. {} rows of the record fit, {} of \
+             them by somebody whose details are not in this file. {place}",
             accepted.statement_version,
             accepted.feature,
             accepted.scope,
             accepted.accepted_at,
-            proven.standing.in_words(),
+            proven.status.in_words(),
             proven.rows,
             proven.unopened,
         ));
@@ -56,20 +58,23 @@ impl AcceptanceArguments {
 
 /// Checks that all rows of an acceptance stand in a whole export, and says where that ends.
 fn stands_in(evidence: &Evidence, path: &Path, heads: Vec<Head>) -> anyhow::Result<String> {
-    let mut missing: BTreeMap<i64, &Link> = evidence.record.iter().map(|row| (row.link.sequence, &row.link)).collect();
-    let about = format!("\"acceptance\":\"{}\"", evidence.verify()?.accepted.id);
-    let mut verifier = ChainVerifier::of_all().against(heads)?;
+    let mut missing: BTreeMap<i64, &Row> = evidence.record.iter().map(|one| (one.row.sequence, &one.row)).collect();
+    let id = evidence.verify()?.accepted.id;
+    let id_as_text = id.to_string();
+    let mut verifier = ChainVerifier::whole().against(heads)?;
     let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
     for (number, line) in (1_u64..).zip(BufReader::new(file).lines()) {
-        let row: ExportedRow =
+        let ExportedRow { row, .. } =
             serde_json::from_str(&line?).with_context(|| format!("line {number} is no row of the record"))?;
-        verifier.accept(&row.link)?;
-        let is_about_it = row.link.entry.contains(&about);
-        match missing.remove(&row.link.sequence) {
-            Some(link) if *link == row.link => {}
-            Some(_) => bail!("row {} is another one in that record", row.link.sequence),
+        verifier.accept(&row)?;
+        // Few rows name it, and only those need be read.
+        let is_about_it = row.entry.contains(&id_as_text)
+            && row.read().is_ok_and(|entry| entry.event().is_ok_and(|event| event.acceptance() == Some(id)));
+        match missing.remove(&row.sequence) {
+            Some(found) if *found == row => {}
+            Some(_) => bail!("row {} is another one in that record", row.sequence),
             None if is_about_it => {
-                bail!("row {} of that record is about it too, and not in this file: export it again", row.link.sequence)
+                bail!("row {} of that record is about it too, and not in this file: export it again", row.sequence)
             }
             None => {}
         }

@@ -3,15 +3,12 @@
 use super::{connect, database_user};
 use crate::config::policy_from_env;
 use anyhow::{Context, bail};
-use app::actor::Profile;
-use app::audit::api::FilterForm;
-use app::audit::export::Format;
-use app::audit::store::{Appended, NewEvent, RowActor, append, stream_rows};
-use app::audit::{Action, Filter, Phase};
-use app::digest::Digest;
+use app::audit::stream_rows;
+use app::audit::{FileFormat, Filter, FilterForm, Intent, RecordActor};
+use app::error::AppError;
 use clap::{Args, ValueEnum};
 use futures::TryStreamExt;
-use serde_json::json;
+use record::{Event, ExportOf};
 use sqlx::PgPool;
 use std::io::{BufWriter, ErrorKind, Write};
 
@@ -44,7 +41,7 @@ pub struct ExportArguments {
     control: String,
 }
 
-/// [`Format`], as the command line spells it.
+/// [`FileFormat`], as the command line spells it.
 #[derive(Clone, Copy, ValueEnum)]
 enum ExportFormat {
     Jsonl,
@@ -54,8 +51,8 @@ enum ExportFormat {
 impl ExportArguments {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let format = match self.format {
-            ExportFormat::Jsonl => Format::Jsonl,
-            ExportFormat::Csv => Format::Csv,
+            ExportFormat::Jsonl => FileFormat::Jsonl,
+            ExportFormat::Csv => FileFormat::Csv,
         };
         let Self { person, action, object, reference, from, to, control, .. } = self;
         let form = FilterForm { person, action, object, reference, from, to, control };
@@ -65,41 +62,31 @@ impl ExportArguments {
             bail!("--{field}: {message}");
         }
         let database = connect("DATABASE_URL").await?;
-        let intent = begin(&database, &form, format).await?;
-        let written = write(&database, &filter, format).await;
-        let (phase, detail) = match &written {
-            Ok(rows) => (Phase::Succeeded, json!({ "rows": rows.to_string() })),
-            Err(_) => (Phase::Failed, json!({})),
+        // That somebody exports is recorded before the first row is written; the database knows who may.
+        let user = database_user(&mut *database.acquire().await?).await?;
+        let event = |rows| Event::RecordExport {
+            of: ExportOf::Record { format: format.extension().to_owned() },
+            filter: form.recorded(),
+            rows,
+            database_user: Some(user.clone()),
         };
-        let actor = RowActor::As(intent.actor);
-        append(&database, NewEvent { intent_id: Some(intent.id), phase, actor, detail, ..new_event() }).await?;
-        written.map(drop)
-    }
-}
-
-/// That somebody exports is recorded before the first row is written; the database knows who may.
-async fn begin(database: &PgPool, form: &FilterForm, format: Format) -> anyhow::Result<Appended> {
-    let user = database_user(&mut *database.acquire().await?).await?;
-    let detail = json!({ "format": format, "filter": form.recorded(), "database_user": user });
-    let fairway = Profile::fairway();
-    let event = NewEvent { actor: (&fairway).into(), detail, ..new_event() };
-    append(database, event).await.context("the export could not be recorded, so nothing is written")
-}
-
-fn new_event() -> NewEvent<'static> {
-    NewEvent {
-        intent_id: None,
-        phase: Phase::Intent,
-        actor: RowActor::As(Digest::ZERO),
-        action: Action::RecordExport,
-        object: "Record//",
-        detail: json!({}),
-        request_id: "",
+        let actor = RecordActor { request_id: String::new(), ..RecordActor::fairway() };
+        let intent = Intent::announce(&database, actor, event(None))
+            .await
+            .context("the export could not be recorded, so nothing is written")?;
+        let written = write(&database, &filter, format).await;
+        let (rows, done) = match &written {
+            Ok(rows) => (Some(*rows), Ok(())),
+            Err(_) => (None, Err(AppError::Internal)),
+        };
+        let concluded = intent.with_event(event(rows)).conclude(&database, done).await;
+        written?;
+        Ok(concluded?)
     }
 }
 
 /// Writes all rows to standard output, or as many as are read; gives how many.
-async fn write(database: &PgPool, filter: &Filter, format: Format) -> anyhow::Result<u64> {
+async fn write(database: &PgPool, filter: &Filter, format: FileFormat) -> anyhow::Result<u64> {
     let mut transaction = database.begin().await?;
     let mut rows = stream_rows(&mut transaction, filter).await?;
     let mut output = BufWriter::new(std::io::stdout());

@@ -1,4 +1,4 @@
-//! `fairway audit`: verifying and exporting the record, and blanking a person in it.
+//! `fairway audit`: verifying and exporting the record, and erasing a person's details in it.
 
 mod acceptance;
 mod erase;
@@ -17,7 +17,7 @@ pub enum AuditCommand {
     VerifyAcceptance(acceptance::AcceptanceArguments),
     /// Write rows to standard output.
     Export(export::ExportArguments),
-    /// Blank a person's details, as the database's owner; the chain still holds afterwards.
+    /// Erase a person's details, as the database's owner; the chain still holds afterwards.
     Erase(erase::EraseArguments),
 }
 

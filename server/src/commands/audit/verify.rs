@@ -3,17 +3,15 @@
 use super::connect;
 use crate::commands::say;
 use anyhow::{Context, bail};
-use app::audit::Action;
-use app::audit::chain::{ChainVerifier, Entry, Head, Link};
-use app::audit::export::ExportedRow;
-use app::audit::store::{FalseRow, StoredIdentity, find_false_row, list_identities, stream_links, written_end};
-use app::digest::Digest;
-use app::preview::api::{OptInRecord, Verified, verify_acceptances};
-use app::workloads::api::verify_reviews;
+use app::audit::{
+    FalseRow, StoredIdentity, find_false_identity, find_false_row, list_identities, stream_chain, written_end,
+};
+use app::preview::service::{OptInRows, Verified, verify_opt_ins};
+use app::workloads::service::verify_submissions;
 use clap::Args;
 use futures::TryStreamExt;
+use record::{ChainVerifier, Digest, ErasedPeople, ExportVerifier, ExportedRow, Head};
 use sqlx::{PgConnection, PgPool};
-use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -28,7 +26,8 @@ pub struct VerifyArguments {
     /// The last row of a part of the record.
     #[arg(long)]
     last: Option<i64>,
-    /// Heads that were kept elsewhere: a ConfigMap as kubectl prints it in JSON, or lines of a row's number and its hash.
+    /// Heads that were kept elsewhere: a ConfigMap as kubectl prints it in JSON, or lines of a row's number and its
+    /// hash.
     #[arg(long)]
     heads: Option<PathBuf>,
     /// The export is of some rows only: each is checked by itself, and whether rows are missing is not.
@@ -43,7 +42,7 @@ impl VerifyArguments {
         }
         let heads = self.heads.as_deref().map(read_heads).transpose()?.unwrap_or_default();
         let verifier = match self.selection {
-            true => ChainVerifier::of_a_selection(),
+            true => ChainVerifier::selection(),
             false => ChainVerifier::from_row(self.first),
         };
         let verifier = verifier.against(heads)?;
@@ -62,29 +61,32 @@ impl VerifyArguments {
         let mut snapshot = database.begin_with("begin isolation level repeatable read read only").await?;
         let written = written_end(&mut *snapshot).await?;
         let last = self.last.unwrap_or(written.sequence);
-        let (mut opt_ins, mut blanked) = (OptInRecord::default(), Blanked::default());
+        let (mut opt_ins, mut erased) = (OptInRows::default(), ErasedPeople::default());
         {
-            let mut links = stream_links(&mut *snapshot, self.first, last);
-            while let Some(link) = links.try_next().await? {
-                verifier.accept(&link)?;
-                opt_ins.take(&link);
-                blanked.take(&link);
+            let mut rows = stream_chain(&mut *snapshot, self.first, last);
+            while let Some(row) = rows.try_next().await? {
+                verifier.accept(&row)?;
+                opt_ins.accept(&row);
+                erased.accept(&row);
             }
         }
         verifier.finish(Some(written), self.last)?;
         check_columns(&mut snapshot, self.first, last).await?;
         let identities = list_identities(&mut *snapshot).await?;
         check_identities(&identities)?;
+        if let Some(commitment) = find_false_identity(&mut *snapshot).await? {
+            bail!("the columns of the actor {commitment} are not the details that were recorded");
+        }
         let unopened = identities.iter().filter(|stored| stored.identity.is_none()).map(|stored| stored.commitment);
         let compared = match self.is_whole() {
             true => {
-                blanked.compare(unopened.clone())?;
+                check_erasures(&erased, unopened.clone())?;
                 compare_decisions(&mut snapshot, opt_ins).await?
             }
             false => String::new(),
         };
         let (unbroken, count) = (self.unbroken(&verifier), unopened.count());
-        say(&format!("{unbroken}\n{} identities, {count} of them blanked.{compared}", identities.len()));
+        say(&format!("{unbroken}\n{} identities, {count} of them erased.{compared}", identities.len()));
         Ok(())
     }
 
@@ -94,34 +96,30 @@ impl VerifyArguments {
         format!("{} rows, unbroken. The head is {}.{compared}", verifier.rows(), verifier.end())
     }
 
-    fn verify_file(&self, path: &Path, mut verifier: ChainVerifier) -> anyhow::Result<()> {
-        let (mut unopened, mut rows_unopened, mut blanked) = (BTreeSet::new(), 0_u64, Blanked::default());
+    fn verify_file(&self, path: &Path, chain: ChainVerifier) -> anyhow::Result<()> {
+        let mut verifier = ExportVerifier::new(chain);
         for (number, line) in (1_u64..).zip(BufReader::new(open(path)?).lines()) {
             let row: ExportedRow =
                 serde_json::from_str(&line?).with_context(|| format!("line {number} is no row of the record"))?;
-            if row.link.sequence < self.first || self.last.is_some_and(|last| row.link.sequence > last) {
+            let is_before = row.row.sequence < self.first;
+            if is_before || self.last.is_some_and(|last| row.row.sequence > last) {
                 continue;
             }
-            verifier.accept(&row.link)?;
-            blanked.take(&row.link);
-            let entry: Entry = serde_json::from_str(&row.link.entry).with_context(|| format!("line {number}"))?;
-            match row.actor {
-                Some(identity) if identity.commitment() != Some(entry.actor) => {
-                    bail!("line {number}: the details of the actor are not those that were recorded")
-                }
-                Some(_) => {}
-                None => {
-                    rows_unopened += 1;
-                    unopened.insert(entry.actor);
-                }
-            }
+            verifier.accept(&row)?;
         }
-        verifier.finish(None, self.last)?;
-        if self.is_whole() {
-            blanked.compare(unopened.into_iter())?;
-        }
-        say(&format!("{}\n{rows_unopened} rows of blanked people.", self.unbroken(&verifier)));
+        verifier.finish(self.last, self.is_whole())?;
+        say(&format!("{}\n{} rows of erased people.", self.unbroken(verifier.chain()), verifier.rows_unopened()));
         Ok(())
+    }
+}
+
+/// Whoever is erased must be recorded to be, or somebody hides who acted.
+fn check_erasures(erased: &ErasedPeople, unopened: impl Iterator<Item = Digest>) -> anyhow::Result<()> {
+    match erased.first_unrecorded(unopened) {
+        Some(commitment) => bail!(
+            "the details behind the actor {commitment} are missing, and the record does not show that they were erased"
+        ),
+        None => Ok(()),
     }
 }
 
@@ -137,7 +135,7 @@ async fn check_columns(snapshot: &mut PgConnection, first: i64, last: i64) -> an
 /// Checks that the details behind each commitment are those that were committed to.
 fn check_identities(identities: &[StoredIdentity]) -> anyhow::Result<()> {
     let is_wrong = |stored: &&StoredIdentity| {
-        stored.identity.as_ref().is_some_and(|identity| identity.commitment() != Some(stored.commitment))
+        stored.identity.as_ref().is_some_and(|identity| identity.commitment() != stored.commitment)
     };
     match identities.iter().find(is_wrong) {
         Some(StoredIdentity { commitment, .. }) => {
@@ -148,57 +146,21 @@ fn check_identities(identities: &[StoredIdentity]) -> anyhow::Result<()> {
 }
 
 /// As many as somebody reads.
-const MOST_DOUBTS: usize = 100;
+const MOST_MISMATCHES: usize = 100;
 
-/// Compares what people accepted and decided with what the record says of it.
-async fn compare_decisions(snapshot: &mut PgConnection, record: OptInRecord) -> anyhow::Result<String> {
-    let Verified { acceptances, mut doubts } = verify_acceptances(snapshot, record).await?;
-    doubts.extend(verify_reviews(snapshot).await?);
-    if doubts.is_empty() {
+/// Compares what people accepted, decided and applied with what the record says of it.
+async fn compare_decisions(snapshot: &mut PgConnection, rows: OptInRows) -> anyhow::Result<String> {
+    let Verified { acceptances, mut mismatches } = verify_opt_ins(snapshot, rows).await?;
+    mismatches.extend(verify_submissions(snapshot).await?);
+    if mismatches.is_empty() {
         return Ok(format!(
-            "\n{acceptances} acceptances with their steps and statements, and all reviews, as recorded."
+            "\n{acceptances} acceptances with their steps and statements, and all reviews and applies, as recorded."
         ));
     }
-    let more = doubts.len().saturating_sub(MOST_DOUBTS);
-    doubts.truncate(MOST_DOUBTS);
-    doubts.extend((more > 0).then(|| format!("And {more} more.")));
-    bail!("what was decided is not what was recorded:\n{}", doubts.join("\n"))
-}
-
-/// Whose details the record shows to have been blanked, by their commitments.
-#[derive(Default)]
-struct Blanked {
-    recorded: BTreeSet<Digest>,
-    /// Of rows that say only how many: they are older than the list.
-    uncounted: usize,
-}
-
-impl Blanked {
-    fn take(&mut self, link: &Link) {
-        if !link.entry.contains("\"action\":\"record.erase\"") {
-            return;
-        }
-        let entry = serde_json::from_str::<Entry>(&link.entry).ok();
-        let Some(entry) = entry.filter(|entry| entry.action == Action::RecordErase.code()) else { return };
-        match serde_json::from_value::<Vec<Digest>>(entry.detail["blanked"].clone()) {
-            Ok(blanked) => self.recorded.extend(blanked),
-            Err(_) => {
-                let count = entry.detail["identities"].as_str().and_then(|count| count.parse().ok());
-                self.uncounted += count.unwrap_or(0);
-            }
-        }
-    }
-
-    /// Whoever is blanked must be recorded to be, or somebody hides who acted.
-    fn compare(&self, blanked: impl Iterator<Item = Digest>) -> anyhow::Result<()> {
-        let mut unrecorded = blanked.filter(|commitment| !self.recorded.contains(commitment));
-        match unrecorded.nth(self.uncounted) {
-            Some(commitment) => bail!(
-                "the details behind the actor {commitment} are missing, and the record does not show that they were blanked"
-            ),
-            None => Ok(()),
-        }
-    }
+    let more = mismatches.len().saturating_sub(MOST_MISMATCHES);
+    mismatches.truncate(MOST_MISMATCHES);
+    mismatches.extend((more > 0).then(|| format!("And {more} more.")));
+    bail!("what was decided is not what was recorded:\n{}", mismatches.join("\n"))
 }
 
 fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {

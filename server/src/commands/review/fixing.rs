@@ -1,4 +1,4 @@
-//! `fairway review --fix`: writing what can be mended into the files.
+//! `fairway review --fix`: writing what can be fixed into the files.
 
 use super::{Format, Input, text};
 use crate::commands::manifests::Source;
@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use review::{Manifest, Patch, Report, Verdict, fix, rewrite};
 use std::io::Write;
 
-/// Mends every file, and reports what is left, with its lines as they are now.
+/// Fixes every file, and reports what is left, with its lines as they are now.
 ///
 /// # Errors
 /// For a file that cannot be changed in place or written; files before it are written by then, each of them whole.
@@ -20,17 +20,17 @@ pub(super) fn fix_all(manifests: &[Manifest], input: &Input, format: Format) -> 
         place = here.end;
         let patches = fixed.patches[here.clone()].iter().map(Vec::as_slice);
         let changes: Vec<(&Manifest, &[Patch])> = fixed.manifests[here].iter().zip(patches).collect();
-        let text = mended(source, &changes)?;
+        let text = fixed_text(source, &changes)?;
         write(source, &text)?;
         left.extend(review::decode(&source.name, &text)?);
     }
     let report = review::review(&left, &input.context, &input.settings, input.selection);
-    say_what_is_left(fixed.mended, &report, input, format);
+    say_what_is_left(fixed.fixed_findings, &report, input, format);
     Ok(report.verdict)
 }
 
 /// The text of a file with its patches.
-fn mended(source: &Source, changes: &[(&Manifest, &[Patch])]) -> anyhow::Result<String> {
+fn fixed_text(source: &Source, changes: &[(&Manifest, &[Patch])]) -> anyhow::Result<String> {
     if changes.iter().all(|(_, patches)| patches.is_empty()) {
         return Ok(source.text.clone());
     }
@@ -61,8 +61,8 @@ fn write(source: &Source, text: &str) -> anyhow::Result<()> {
 }
 
 /// Where the manifests go to standard output, the report goes where errors go.
-fn say_what_is_left(mended: usize, report: &Report, input: &Input, format: Format) {
-    let done = format!("{mended} finding{} mended.", text::plural(mended));
+fn say_what_is_left(count: usize, report: &Report, input: &Input, format: Format) {
+    let done = format!("{count} finding{} fixed.", text::plural(count));
     if input.sources.iter().any(Source::is_standard_input) {
         eprintln!("{done}\n\n{}", format.render(report, text::colours(&std::io::stderr())));
     } else if matches!(format, Format::Text) {

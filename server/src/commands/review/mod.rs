@@ -6,12 +6,15 @@ mod text;
 
 use super::manifests::{Source, read_all};
 use super::say;
+use crate::rego_workers::RegoWorkers;
 use anyhow::Context as _;
-use app::state::Policy;
+use app::policy::Policy;
 use clap::{Args, ValueEnum};
-use review::{Context, Manifest, PodSecurityVersion, Profile, Report, Selection, Settings, Verdict};
+use review::{Context, Manifest, NoRego, PodSecurityVersion, Profile, Rego, Report, Selection, Settings, Verdict};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Exit codes: 0 pass or warn, 1 deny, 2 unreadable input or usage.
 const DENIED: u8 = 1;
@@ -42,7 +45,7 @@ pub struct ReviewArguments {
     /// Run only one set of rules.
     #[arg(long, value_enum)]
     only: Option<RuleSet>,
-    /// Write into the files whatever can be mended, and report what is left. Comments and layout stay. What is read
+    /// Write into the files whatever can be fixed, and report what is left. Comments and layout stay. What is read
     /// from standard input is written to standard output, and the report to standard error.
     #[arg(long)]
     fix: bool,
@@ -101,7 +104,7 @@ impl ReviewArguments {
             ProfileName::Restricted => Profile::Restricted,
             ProfileName::Baseline => Profile::Baseline,
         };
-        let cluster = read_all(&self.cluster)?;
+        let cluster: Vec<Manifest> = read_all(&self.cluster)?.into_iter().flat_map(|source| source.manifests).collect();
         let selection = Selection {
             profile,
             pod_security_version: self.pod_security_version,
@@ -109,10 +112,7 @@ impl ReviewArguments {
         };
         Ok(Input {
             sources: read_all(&self.files)?,
-            context: Context {
-                existing: cluster.into_iter().flat_map(|source| source.manifests).collect(),
-                every_workload: true,
-            },
+            context: Context { rego: rego(&cluster)?, every_workload: true, existing: cluster },
             settings: self.settings()?,
             selection,
         })
@@ -127,6 +127,20 @@ impl ReviewArguments {
         }
         Ok(settings)
     }
+}
+
+/// How long all policies together may take for one review: whoever waits for it sees that it is running.
+const TIME_OF_POLICIES: Duration = Duration::from_secs(30);
+
+/// What evaluates the policies of the cluster, if there is anything of the cluster.
+fn rego(cluster: &[Manifest]) -> anyhow::Result<Arc<dyn Rego>> {
+    if cluster.is_empty() {
+        return Ok(Arc::new(NoRego));
+    }
+    let program = std::env::current_exe().context("the program's own file is not known")?;
+    let workers =
+        RegoWorkers::start(program, 1, TIME_OF_POLICIES).context("no process for policies could be started")?;
+    Ok(Arc::new(workers))
 }
 
 impl Format {

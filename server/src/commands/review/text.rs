@@ -62,7 +62,7 @@ fn heading(object: &ObjectRef, selected_by: Option<&SelectedBy>, colours: Colour
     format!("{}{policies}", painted(&plain(&object.to_string()), Style::new().bold(), colours))
 }
 
-/// One finding: where, what, and how to mend it.
+/// One finding: where, what, and how to fix it.
 fn block(finding: &Finding, colours: Colours) -> String {
     let place = match (&finding.file, finding.line) {
         (Some(file), Some(line)) => format!("{}:{line}: ", plain(file)),
@@ -113,10 +113,10 @@ fn summary(report: &Report, colours: Colours) -> String {
         Verdict::Deny => ("deny", AnsiColor::Red),
     };
     let count = report.findings.len();
-    let mendable =
+    let fixable =
         report.findings.iter().filter(|finding| !finding.patch.is_empty() && finding.exception.is_none()).count();
-    let mended = if mendable == 0 { String::new() } else { format!(", {mendable} of them mended by --fix") };
-    format!("{}: {count} finding{}{mended}", painted(verdict, colour.on_default().bold(), colours), plural(count))
+    let fixed = if fixable == 0 { String::new() } else { format!(", {fixable} of them fixed by --fix") };
+    format!("{}: {count} finding{}{fixed}", painted(verdict, colour.on_default().bold(), colours), plural(count))
 }
 
 pub(super) fn plural(count: usize) -> &'static str {

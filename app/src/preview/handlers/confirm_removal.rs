@@ -1,0 +1,20 @@
+use super::step_and_return;
+use crate::actor::Actor;
+use crate::error::AppError;
+use crate::form::PathOf;
+use crate::preview::opt_in::Step;
+use crate::preview::service::deciding::load_acceptance;
+use crate::state::AppState;
+use axum::extract::State;
+use axum::response::Response;
+use record::Event;
+use uuid::Uuid;
+
+/// An administrator has seen that nothing is left of what it gave.
+pub async fn post(State(state): State<AppState>, actor: Actor, PathOf(id): PathOf<Uuid>) -> Result<Response, AppError> {
+    let view = load_acceptance(&state, &actor, id).await?;
+    if !view.may_confirm_removal() {
+        return Err(AppError::NotFound);
+    }
+    step_and_return(&state, &actor, &view.acceptance, Step::RemoveEffect, Event::EffectRemove).await
+}

@@ -1,0 +1,227 @@
+//! What runs, what waits, and finding workloads by name.
+
+use super::applying::look_right;
+use super::drafts::{load_drafts, load_targets};
+use super::reviewing::{blocking, objects_of};
+use super::second_person::administer_right;
+use crate::actor::Actor;
+use crate::error::AppError;
+use crate::namespaces::{load_namespace, load_namespaces, namespaces_where};
+use crate::policy::Policy;
+use crate::ports::NamespaceSnapshot;
+use crate::state::AppState;
+use crate::workloads::draft::DraftSummary;
+use crate::workloads::known::{Known, RunningWorkload};
+use crate::workloads::store;
+use crate::workloads::submission::SubmissionSummary;
+use moka::future::Cache;
+use record::Digest;
+use review::{Context, Manifest, PodSecurityVersion, Rego, Report, Selection, Severity, World, coverage, review};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a person has to do with workloads.
+pub struct Overview {
+    /// Their drafts, and those of their namespaces.
+    pub drafts: Vec<DraftSummary>,
+    /// What was submitted into the namespaces they may look into.
+    pub submissions: Vec<SubmissionSummary>,
+    /// What waits for them as reviewers.
+    pub to_review: Vec<SubmissionSummary>,
+    /// The namespaces they may look into.
+    pub namespaces: Vec<String>,
+}
+
+/// Loads what the list of workloads begins with.
+///
+/// # Errors
+/// When a dependency is unavailable.
+pub async fn load_overview(state: &AppState, actor: &Actor) -> Result<Overview, AppError> {
+    let (namespaces, administered, targets) = futures::try_join!(
+        namespaces_where(state, actor, look_right),
+        namespaces_where(state, actor, administer_right),
+        load_targets(state, actor),
+    )?;
+    let drafts = load_drafts(state, actor, &targets).await?;
+    let reviewed = if actor.administrator().is_ok() { state.cluster.namespace_names()? } else { administered };
+    let is_for_them = |submission: &SubmissionSummary| !submission.contributors.contains(&actor.person_id);
+    let waiting = store::list_waiting_submissions(&state.database, &reviewed).await?;
+    let to_review = waiting.into_iter().filter(is_for_them).collect();
+    let submissions = store::list_submissions(&state.database, &namespaces).await?;
+    Ok(Overview { drafts, submissions, to_review, namespaces })
+}
+
+pub struct Listed {
+    /// By name.
+    pub workloads: Vec<ListedWorkload>,
+    /// How many there are in all.
+    pub all: usize,
+    /// What the cluster did not show.
+    pub unread: Vec<String>,
+    /// Whether every policy of the cluster was evaluated.
+    is_complete: bool,
+}
+
+/// A workload as it runs now.
+pub struct ListedWorkload {
+    pub workload: RunningWorkload,
+    /// Whether policies limit who reaches it.
+    pub ingress: bool,
+    /// Whether policies limit what it reaches.
+    pub egress: bool,
+    /// Findings that the platform would refuse today.
+    pub denied: usize,
+    pub warned: usize,
+}
+
+/// The most workloads on a page.
+const MOST_LISTED: usize = 25;
+
+/// What was found about the workloads of a namespace, kept for as long as what is there is the same.
+#[derive(Clone)]
+pub struct Listings(Cache<ListingKey, Arc<Listed>>);
+
+/// Which workloads were asked for, and all that the answer follows from: the objects by the versions that the cluster
+/// gives them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ListingKey {
+    namespace: String,
+    search: String,
+    objects: Digest,
+}
+
+/// The most listings that are kept.
+const MOST_KEPT: u64 = 500;
+
+/// How long a listing is kept.
+const KEPT: Duration = Duration::from_secs(60);
+
+impl Default for Listings {
+    fn default() -> Self {
+        Self(Cache::builder().max_capacity(MOST_KEPT).time_to_live(KEPT).build())
+    }
+}
+
+impl ListingKey {
+    fn new(namespace: &str, search: &str, around: &NamespaceSnapshot) -> Self {
+        let mut text = around.unread.join("\n");
+        for manifest in &around.objects {
+            let (object, metadata) = (manifest.object(), &manifest.value()["metadata"]);
+            let versions = ["uid", "resourceVersion"].map(|part| metadata[part].as_str().unwrap_or_default());
+            for part in [object.kind.as_str(), &object.namespace, &object.name].into_iter().chain(versions) {
+                text.push('\0');
+                text.push_str(part);
+            }
+        }
+        Self { namespace: namespace.to_owned(), search: search.to_owned(), objects: Digest::of(text) }
+    }
+}
+
+/// The workloads of a namespace whose names hold `search`, with their coverage and findings.
+///
+/// # Errors
+/// [`AppError::NotFound`] where the person does not reach the namespace; otherwise when the cluster is unavailable.
+pub async fn list_workloads(
+    state: &AppState,
+    actor: &Actor,
+    namespace: &str,
+    search: &str,
+) -> Result<Arc<Listed>, AppError> {
+    load_namespace(state, actor, namespace)?;
+    let around = state.cluster.namespace_snapshot(&actor.kube, namespace).await?;
+    let (settings, rego, search) = (state.policy.clone(), state.rego.clone(), search.to_lowercase());
+    let key = ListingKey::new(namespace, &search, &around);
+    let place = namespace.to_owned();
+    let judged = async { blocking(move || listed(&settings, rego, around, &search, &place)).await.map(Arc::new) };
+    let listed = state.listings.0.try_get_with(key.clone(), judged).await.map_err(Arc::unwrap_or_clone)?;
+    if !listed.is_complete {
+        state.listings.0.invalidate(&key).await;
+    }
+    Ok(listed)
+}
+
+fn listed(policy: &Policy, rego: Arc<dyn Rego>, around: NamespaceSnapshot, search: &str, namespace: &str) -> Listed {
+    let covered: BTreeMap<String, (bool, bool)> = coverage(&World::new(&around.objects))
+        .into_iter()
+        .map(|coverage| (coverage.workload, (coverage.ingress, coverage.egress)))
+        .collect();
+    let context = Context { existing: around.objects, every_workload: around.unread.is_empty(), rego };
+    let mut found: Vec<(RunningWorkload, Manifest)> = context
+        .existing
+        .iter()
+        .filter_map(|manifest| Some((RunningWorkload::of(manifest)?, manifest.clone())))
+        .filter(|(workload, _)| workload.name.to_lowercase().contains(search))
+        .collect();
+    found.sort_by(|(one, _), (other, _)| one.name.cmp(&other.name));
+    let all = found.len();
+    found.truncate(MOST_LISTED);
+    let (workloads, manifests): (Vec<RunningWorkload>, Vec<Manifest>) = found.into_iter().unzip();
+    let pod_security_version = PodSecurityVersion::enforced_in(namespace, &context.existing);
+    let selection = Selection { pod_security_version, ..Selection::default() };
+    let report = review(&manifests, &context, &policy.review, selection);
+    let workloads = workloads.into_iter().map(|workload| as_it_runs(workload, &covered, &report)).collect();
+    let is_complete = report.findings.iter().all(|finding| finding.rule != "policy/not-evaluated");
+    Listed { workloads, all, unread: around.unread, is_complete }
+}
+
+fn as_it_runs(workload: RunningWorkload, covered: &BTreeMap<String, (bool, bool)>, report: &Report) -> ListedWorkload {
+    let (ingress, egress) = covered.get(&workload.reference()).copied().unwrap_or_default();
+    let count = |severity| {
+        let is_about_it = |object: &review::ObjectRef| object.kind == workload.kind && object.name == workload.name;
+        report.findings.iter().filter(|finding| finding.severity == severity && is_about_it(&finding.object)).count()
+    };
+    let (denied, warned) = (count(Severity::Deny), count(Severity::Warn));
+    ListedWorkload { workload, ingress, egress, denied, warned }
+}
+
+/// Workloads to pick from.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    pub workloads: Vec<RunningWorkload>,
+    /// How many fit in all.
+    pub all: usize,
+}
+
+/// The most workloads offered at once.
+const MOST_OFFERED: usize = 10;
+
+/// The most namespaces that are searched.
+pub const MOST_SEARCHED: usize = 50;
+
+/// Workloads whose name, or namespace and name, hold what is searched for; without that, those of the namespace. Only
+/// those that the person may list.
+///
+/// # Errors
+/// When the cluster is unavailable.
+pub async fn find_picks(state: &AppState, actor: &Actor, namespace: &str, search: &str) -> Result<Found, AppError> {
+    let search = search.trim().to_lowercase();
+    let mut namespaces = vec![namespace.to_owned()];
+    if !search.is_empty() {
+        let reachable = load_namespaces(state, actor)?.into_iter().map(|reachable| reachable.namespace.name);
+        namespaces.extend(reachable.filter(|name| name != namespace).take(MOST_SEARCHED));
+    }
+    let lists = objects_of(state, actor, namespaces.iter().map(String::as_str).filter(|name| !name.is_empty())).await?;
+    let fits = |workload: &RunningWorkload| workload.reference().to_lowercase().contains(&search);
+    let mut workloads: Vec<RunningWorkload> =
+        lists.iter().flat_map(|found| &found.objects).filter_map(RunningWorkload::of).filter(fits).collect();
+    let all = workloads.len();
+    workloads.truncate(MOST_OFFERED);
+    Ok(Found { workloads, all })
+}
+
+/// The workload that runs in a namespace under this name.
+///
+/// # Errors
+/// [`AppError::NotFound`] where there is none that the person may list.
+pub(super) async fn running_workload(
+    state: &AppState,
+    actor: &Actor,
+    namespace: &str,
+    reference: &str,
+) -> Result<RunningWorkload, AppError> {
+    let found = state.cluster.objects_in(&actor.kube, namespace).await?;
+    let workloads = found.objects.iter().filter_map(RunningWorkload::of);
+    let known = Known::new(namespace.to_owned(), workloads, Vec::new(), None);
+    known.workload(reference).cloned().map_err(|_| AppError::NotFound)
+}

@@ -1,0 +1,214 @@
+//! Who is asking: from the session to an [`Actor`], groups no older than the settings allow.
+
+use super::person::upsert_person;
+use super::{CURRENT, Current, PgSessionStore};
+use crate::config::SessionLimits;
+use app::access::{KubeIdentity, KubeName};
+use app::actor::{Actor, Profile};
+use app::audit::{Intent, RecordActor};
+use app::error::{AppError, Dependency};
+use app::policy::GroupMapping;
+use app::ports::ProviderError;
+use app::state::AppState;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use record::Event;
+use std::sync::Arc;
+use time::OffsetDateTime;
+use tower_sessions::Session;
+
+/// What [`authenticate`] needs.
+#[derive(Clone)]
+pub struct Authenticate {
+    pub state: AppState,
+    pub store: Arc<PgSessionStore>,
+    /// How old groups may be.
+    pub limits: SessionLimits,
+}
+
+/// Middleware: puts the [`Actor`] into the request, where somebody is signed in. A database that is unavailable
+/// means 503, never "signed out".
+pub async fn authenticate(
+    State(authenticate): State<Authenticate>,
+    session: Session,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match authenticate.actor(&session, request_id(&request)).await {
+        Ok(Some(actor)) => drop(request.extensions_mut().insert(actor)),
+        Ok(None) => {}
+        Err(error) => return error.into_response(),
+    }
+    next.run(request).await
+}
+
+fn request_id(request: &Request) -> String {
+    request.headers().get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+impl Authenticate {
+    async fn actor(&self, session: &Session, request_id: String) -> Result<Option<Actor>, AppError> {
+        let current: Option<Current> = match session.get(CURRENT).await {
+            // Written by another version of Fairway: as good as none.
+            Err(tracing_error @ tower_sessions::session::Error::SerdeJson(_)) => {
+                tracing::warn!(error = %tracing_error, "a session that cannot be read");
+                None
+            }
+            other => other.map_err(unavailable)?,
+        };
+        let Some(current) = current else { return Ok(None) };
+        let Some(current) = self.fresh(session, current).await? else { return Ok(None) };
+        let profile = current.signed_in.profile;
+        let Some(kube) = kube_identity(&profile, &self.state.policy.groups) else {
+            tracing::warn!(person_id = %current.person_id, "a person whose name cannot be impersonated");
+            return Ok(None);
+        };
+        Ok(Some(Actor::new(current.person_id, profile, kube, &self.state.policy.roles, request_id)))
+    }
+
+    /// The session with its groups read again where they are too old; nothing where the provider says
+    /// that the person may no longer sign in.
+    async fn fresh(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
+        let Some(id) = session.id().filter(|_| !self.is_fresh(&current)) else { return Ok(Some(current)) };
+        if !self.store.claim_refresh(&id).await? {
+            return Ok(Some(current));
+        }
+        // Another request may have read them, and used up the refresh token, since this one began.
+        session.load().await.map_err(unavailable)?;
+        let Some(current) = session.get::<Current>(CURRENT).await.map_err(unavailable)? else { return Ok(None) };
+        // A browser that goes away in between must not take the new refresh token with it.
+        let (authenticate, session) = (self.clone(), session.clone());
+        let reading = async move {
+            let current = if authenticate.is_fresh(&current) {
+                Some(current)
+            } else {
+                authenticate.read_again(&session, current).await?
+            };
+            if current.as_ref().is_some_and(|current| authenticate.is_fresh(current)) {
+                authenticate.store.release_refresh(&id).await?;
+            }
+            Ok(current)
+        };
+        tokio::spawn(reading).await.unwrap_or(Err(AppError::Internal))
+    }
+
+    fn is_fresh(&self, current: &Current) -> bool {
+        let max_age = i64::try_from(self.limits.groups_max_age.as_secs()).unwrap_or(i64::MAX);
+        now() - current.groups_read_at < max_age
+    }
+
+    /// Ends a session that the provider no longer vouches for, and records it.
+    async fn end(&self, session: &Session, current: &Current) -> Result<(), AppError> {
+        let actor = RecordActor { profile: current.signed_in.profile.clone(), ..RecordActor::fairway() };
+        let intent = Intent::announce(&self.state.database, actor, Event::SessionEnd {}).await?;
+        let ended = session.flush().await.map_err(unavailable);
+        intent.conclude(&self.state.database, ended).await
+    }
+
+    async fn read_again(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
+        match self.state.identity_provider.refresh(&current.signed_in).await {
+            Ok(signed_in) => {
+                upsert_person(&self.state.database, &signed_in.profile).await?;
+                let groups_read_at = now();
+                let fresh = Current { signed_in, groups_read_at, ..current };
+                session.insert(CURRENT, &fresh).await.map_err(unavailable)?;
+                // Saved at once: the old refresh token may be dead already.
+                session.save().await.map_err(unavailable)?;
+                Ok(Some(fresh))
+            }
+            Err(ProviderError::NotAccepted(cause)) if is_overdue(self.limits, current.groups_read_at, now()) => {
+                tracing::warn!(cause, "session ended: the provider has not renewed it for too long");
+                self.end(session, &current).await?;
+                Ok(None)
+            }
+            Err(ProviderError::Refused(cause)) => {
+                tracing::info!(cause, "session ended: the provider no longer vouches for the person");
+                self.end(session, &current).await?;
+                Ok(None)
+            }
+            Err(ProviderError::Unavailable(cause) | ProviderError::NotAccepted(cause)) => {
+                tracing::warn!(cause, "groups could not be read again; going on with those known");
+                Ok(Some(current))
+            }
+        }
+    }
+}
+
+/// How many times as old as they may be groups can get while the provider answers, and does not renew them.
+const GRACE: i64 = 4;
+
+/// Whether the provider has answered for so long without vouching for somebody that their groups count no more. Dex
+/// answers so for people whom the provider behind it no longer lets in, and does not say that it is about them.
+fn is_overdue(limits: SessionLimits, groups_read_at: i64, now: i64) -> bool {
+    let max_age = i64::try_from(limits.groups_max_age.as_secs()).unwrap_or(i64::MAX);
+    now - groups_read_at >= max_age.saturating_mul(GRACE)
+}
+
+fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
+}
+
+/// A session that cannot be read is a database that cannot be reached.
+fn unavailable(error: tower_sessions::session::Error) -> AppError {
+    tracing::warn!(%error, "session");
+    AppError::Unavailable { dependency: Dependency::Database }
+}
+
+/// Who a person is to the cluster. Groups outside the settings are left out, as the portal's account may
+/// not impersonate them; a user name that may not be impersonated gives nothing.
+pub(super) fn kube_identity(profile: &Profile, mapping: &GroupMapping) -> Option<KubeIdentity> {
+    let user = KubeName::try_from(format!("{}{}", mapping.user_prefix, profile.email)).ok()?;
+    let groups = profile
+        .groups
+        .iter()
+        .filter(|group| mapping.impersonated.contains(group))
+        .filter_map(|group| KubeName::try_from(format!("{}{group}", mapping.group_prefix)).ok())
+        .collect();
+    Some(KubeIdentity { user, groups })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn profile(email: &str, groups: &[&str]) -> Profile {
+        Profile {
+            issuer: "https://idp".into(),
+            subject: "1".into(),
+            name: "Robin".into(),
+            email: email.into(),
+            groups: groups.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn only_configured_groups_reach_the_cluster() {
+        let mapping =
+            GroupMapping { impersonated: vec!["team".into(), "system:masters".into()], ..GroupMapping::default() };
+        let identity = kube_identity(&profile("me@example.com", &["team", "other", "system:masters"]), &mapping);
+        let groups: Vec<_> =
+            identity.map(|identity| identity.groups).unwrap_or_default().iter().map(ToString::to_string).collect();
+        assert_eq!(groups, ["team"]);
+    }
+
+    #[test]
+    fn groups_that_are_not_renewed_count_for_four_times_their_age() {
+        let limits = SessionLimits {
+            idle: Duration::from_secs(1),
+            absolute: Duration::from_secs(1),
+            groups_max_age: Duration::from_secs(900),
+        };
+        assert!(!is_overdue(limits, 1_000, 1_000 + 3_599));
+        assert!(is_overdue(limits, 1_000, 1_000 + 3_600));
+    }
+
+    #[test]
+    fn a_name_of_the_clusters_own_is_nobody() {
+        assert!(kube_identity(&profile("system:admin", &[]), &GroupMapping::default()).is_none());
+        assert!(
+            kube_identity(&profile("me@example.com\nImpersonate-Group: x", &[]), &GroupMapping::default()).is_none()
+        );
+    }
+}
