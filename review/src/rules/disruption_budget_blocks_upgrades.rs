@@ -135,7 +135,8 @@ mod tests {
         use crate::{Context, Selection, Settings, decode, review};
         let budget = "{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: known}, \
             spec: {minAvailable: 2, selector: {matchLabels: {app: web}}}}";
-        let context = Context { existing: decode("known", budget).unwrap(), every_workload: true, ..Context::default() };
+        let context =
+            Context { existing: decode("known", budget).unwrap(), every_workload: true, ..Context::default() };
         let found = |replicas: u32| {
             let web = format!(
                 "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web}}, spec: {{replicas: {replicas}, \
