@@ -30,7 +30,7 @@ const still = {
     await check('format of rules', 'sh', ['-c', 'rustfmt --check --edition 2024 review/src/rules/*.rs']);
   },
   lint: (more) => check('lint', 'cargo', ['clippy', '-q', '--all-targets', ...more, '--', '-D', 'warnings'], { env: offline }),
-  docs: () => check('docs', 'cargo', ['doc', '-q', '--no-deps', '--document-private-items'], { env: offline }),
+  docs: () => check('docs', 'cargo', ['doc', '-q', '--no-deps', '--document-private-items'], { env: { ...offline, RUSTDOCFLAGS: '-D warnings' } }),
   tools: (more) => check('tools', 'node', ['--test', ...more, join(import.meta.dirname, 'tools/tools.test.mjs')]),
   layers: () => check('layers', 'node', [join(import.meta.dirname, 'layers.mjs')]),
 };

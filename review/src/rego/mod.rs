@@ -27,7 +27,7 @@ pub enum RegoVersion {
 
 /// What evaluates policies.
 pub trait Rego: fmt::Debug + Send + Sync {
-    /// How long all policies together may take for one review, beside [`TIME_OF_AN_EVALUATION`] for each evaluation.
+    /// How long all policies together may take for one review, beside what each evaluation adds.
     fn patience(&self) -> Duration;
 
     /// The longest that a policy has taken for an object so far; nothing where it was never evaluated. The quickest come
