@@ -125,6 +125,7 @@ const faq = {
   'kubectl run': { args: ['run', 'bare', '--image=harbor.example.com/shop/web:1'], refuses: /has no resource requests/ },
   'kubectl run NAME': { args: ['run', 'named', '--image=harbor.example.com/shop/web:1', '--dry-run=client', '-o', 'yaml'], says: /run: named/ },
   'kubectl apply': { args: ({ file }) => ['apply', '-f', file, '--dry-run=server'], says: /networkpolicy.networking.k8s.io\/closed created \(server dry run\)/ },
+  'kubectl create secret generic db --from-env-file=db.env': { args: ({ variables }) => ['create', 'secret', 'generic', unique('db'), `--from-env-file=${variables}`, '--dry-run=server'], says: /^secret\/.+ created \(server dry run\)/m },
   'kubectl describe quota': { args: ['describe', 'quota'], says: /^Name:/m },
   'kubectl logs --previous POD': { args: ({ pod }) => ['logs', '--previous', pod], says: /read-only file system/ },
   'kubectl delete namespace': { args: ({ namespace }) => ['delete', 'namespace', namespace, '--wait=false'], refuses: /cannot delete resource "namespaces"/ },
@@ -151,8 +152,10 @@ test('every kubectl command of the FAQ does what its article says', async ({ ope
   const dana = acting(place, 'dana@example.com', ['team-shop']);
   const file = join(place, 'policy.json');
   writeFileSync(file, JSON.stringify({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'closed' }, spec: { podSelector: {} } }));
+  const variables = join(place, 'db.env');
+  writeFileSync(variables, 'password=hunter2\n');
   for (const [command, { args, says, refuses, asAdministrator }] of Object.entries(faq)) {
-    const words = typeof args === 'function' ? args({ pod, file, namespace: 'shop' }) : args;
+    const words = typeof args === 'function' ? args({ pod, file, variables, namespace: 'shop' }) : args;
     const { stdout, stderr } = spawnSync('kubectl', words, { env: environment(place, asAdministrator ? stack.kubeconfig : dana), encoding: 'utf8' });
     expect(says ? stdout + stderr : stderr, command).toMatch(says ?? refuses);
   }

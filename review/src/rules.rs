@@ -34,6 +34,7 @@ macro_rules! rules {
 }
 
 rules! {
+    credentials_in_plain_text,
     disruption_budget_blocks_upgrades,
     disruption_budget_selects_nothing,
     image_forbidden_tag,

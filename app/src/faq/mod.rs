@@ -80,6 +80,7 @@ pub const ARTICLES: &[Article] = &[
         "Connection reset when forwarding a port to Postgres",
         ["error forwarding port 5432", "connection reset by peer"]
     ),
+    article!("secrets", "How does a workload get a password?", ["looks like a credential"]),
     article!("encryption-at-rest", "What is encrypted at rest?", []),
     article!("preview-features", "What are preview features?", ["The cluster differs"]),
     article!("record", "What is recorded, and how is it verified?", []),
