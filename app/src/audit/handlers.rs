@@ -4,13 +4,13 @@ use super::errors::AuditError;
 use super::service::{FilterForm, Intent};
 use super::{FileFormat, Filter, store};
 use crate::actor::Actor;
+use crate::download::{Download, FileName};
 use crate::error::AppError;
 use crate::form::decode;
 use crate::state::AppState;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing;
 use futures::channel::{mpsc, oneshot};
@@ -57,24 +57,18 @@ async fn post(State(state): State<AppState>, actor: Actor, body: String) -> Resu
     // A file that is cut off must not look whole, whyever there is no more: it ends well only if that is said.
     let end = is_finished.map(|said| said.map_err(|_| std::io::Error::other("the export ended early")));
     let rows = receiver.map(Ok).chain(end.into_stream().filter_map(async |end| end.err().map(Err)));
-    let disposition = format!("attachment; filename=\"{name}\"");
-    let headers = [(CONTENT_TYPE, format.content_type().to_owned()), (CONTENT_DISPOSITION, disposition)];
-    Ok((headers, Body::from_stream(Box::pin(rows))).into_response())
+    let body = Body::from_stream(Box::pin(rows));
+    Ok(Download { name, content_type: format.content_type(), body }.into_response())
 }
 
 /// Says what is in it, for whoever finds it later: `fairway-record-ISO-27001-A.5.15-from-2026-01-01.csv`.
-fn file_name(form: &FilterForm, format: FileFormat) -> String {
+fn file_name(form: &FilterForm, format: FileFormat) -> FileName {
     let part = |word: &str, value: &str| match value.trim() {
         "" => String::new(),
         value => format!("-{word}{value}"),
     };
     let parts = part("", &form.control) + &part("from-", &form.from) + &part("to-", &form.to);
-    // No quotes, no slashes: a header and a file system each have signs of their own.
-    let plain: String = parts
-        .chars()
-        .map(|sign| if sign.is_ascii_alphanumeric() || ".-".contains(sign) { sign } else { '-' })
-        .collect();
-    format!("fairway-record{plain}.{}", format.extension())
+    FileName::new(&format!("fairway-record{parts}"), format.extension())
 }
 
 /// How many exports run at once: each holds a connection to the database as long as whoever asked takes to read it.

@@ -1,5 +1,5 @@
 use crate::actor::Actor;
-use crate::download::Download;
+use crate::download::{Download, FileName};
 use crate::error::AppError;
 use crate::form::PathOf;
 use crate::state::AppState;
@@ -12,5 +12,5 @@ use uuid::Uuid;
 pub async fn get(State(state): State<AppState>, actor: Actor, PathOf(id): PathOf<Uuid>) -> Result<Download, AppError> {
     let (name, picture) = load_picture(&state, &actor, id).await?;
     let bytes = picture_svg(picture).into_bytes();
-    Ok(Download { name: format!("{name}.svg"), content_type: "image/svg+xml", bytes })
+    Ok(Download { name: FileName::new(&name, "svg"), content_type: "image/svg+xml", body: bytes.into() })
 }
