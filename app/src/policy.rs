@@ -4,7 +4,7 @@ use crate::access::{Environment, KubeName, Team};
 use crate::actor::RoleGroups;
 use crate::audit::RecordSettings;
 use crate::audit::controls::{Control, control_mistakes};
-use crate::namespaces::{NamespaceTemplate, is_dns_label};
+use crate::namespaces::{NamespaceTemplate, ReservedNamespaces, is_dns_label};
 use crate::preview::AcceptedBy;
 use crate::preview::notification::NotificationSettings;
 use crate::preview::statement::EffectLimits;
@@ -44,6 +44,8 @@ pub struct Policy {
     pub places: Vec<Place>,
     /// What a namespace consists of where the portal creates it itself.
     pub namespace_template: NamespaceTemplate,
+    /// Names that nobody gets for a new namespace.
+    pub reserved_namespaces: ReservedNamespaces,
     /// Teams, with what is theirs.
     pub teams: Vec<Team>,
     /// Environments, for opt-ins.
@@ -72,6 +74,7 @@ impl Default for Policy {
             second_person: SecondPerson::default(),
             places: usual_places(),
             namespace_template: NamespaceTemplate::default(),
+            reserved_namespaces: ReservedNamespaces::default(),
             teams: Vec::new(),
             environments: Vec::new(),
             risks_accepted_by: AcceptedBy::default(),
@@ -90,6 +93,7 @@ impl Policy {
     pub fn mistakes(&self) -> Vec<PolicyMistake> {
         let mut mistakes = self.groups.mistakes();
         mistakes.extend(self.namespace_template.mistakes(&self.groups));
+        mistakes.extend(self.reserved_namespaces.mistakes());
         mistakes.extend(self.effects.setting_mistake());
         mistakes.extend(self.scope_mistakes());
         mistakes.extend(self.places.iter().filter_map(Place::mistake));

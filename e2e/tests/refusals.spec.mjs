@@ -54,6 +54,38 @@ test('a namespace whose name is taken is not created twice', async ({ open }) =>
   await expect(page.getByRole('textbox', { name: 'Name' })).toHaveValue('pay');
 });
 
+test('a name that policies rely on is not given to a team, in the words of the operator', async ({ open }) => {
+  const page = await open('dana');
+  await page.goto('/namespaces/new');
+  for (const name of ['monitoring', 'gatekeeper-system', 'fairway']) {
+    await page.getByRole('textbox', { name: 'Name' }).fill(name);
+    await page.getByRole('button', { name: 'Create namespace' }).click();
+    await expect(page.getByRole('alert')).toContainText(new RegExp(`The platform keeps the name ${name} for itself. Ask platform-team@example.com|This name is taken`));
+  }
+});
+
+test('a Secret with values is kept nowhere, and a variable that looks like a credential is warned of', async ({ open }) => {
+  const page = await open('dana');
+  const value = unique('canary');
+  const secret = `apiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData: {password: ${value}}\n`;
+  await page.goto('/workloads/import');
+  await page.getByLabel('Manifests').fill(secret);
+  await page.getByRole('button', { name: 'Import manifests' }).click();
+  await expect(page.getByRole('alert')).toContainText('take the Secret out of the text');
+  await page.getByLabel('Manifests').fill(`apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${unique('plain')}}\n`);
+  await page.getByRole('button', { name: 'Import manifests' }).click();
+  await page.getByRole('link', { name: '1. Beside the answers' }).click();
+  await page.getByLabel('Other objects').fill(secret);
+  await page.getByRole('button', { name: /^Save and/ }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('A Secret is not saved here');
+  await page.goBack();
+  await page.getByLabel('Other objects').fill(`apiVersion: v1\nkind: Pod\nmetadata: {name: ${unique('plain')}}\nspec:\n  containers:\n  - {name: main, image: harbor.example.com/a:1, env: [{name: DB_PASSWORD, value: ${value}}]}\n`);
+  await page.getByRole('button', { name: /^Save and/ }).click();
+  await expect(page.locator('main')).toContainText('The variable DB_PASSWORD of container main looks like a credential.');
+  await expect(page.locator('main').getByRole('link', { name: /^Why/ }).filter({ hasText: 'DB_PASSWORD' })).toHaveAttribute('href', '/faq/secrets');
+  expect(rows(`select 1 from drafts where form::text like '%${value}%' and form::text like '%Secret%'`)).toEqual([]);
+});
+
 test('what a policy of the cluster asks for is said in the review, under the name of the policy', async ({ open }) => {
   const page = await open('dana');
   await begin(page);

@@ -2,8 +2,10 @@
 
 pub mod handlers;
 pub mod pages;
+mod reserved;
 pub mod service;
 
+pub use reserved::{ReservedError, ReservedNamespaces, check_reserved};
 pub use service::{deploy_right, load_namespace, load_namespaces, namespaces_where, visible_names};
 
 use crate::policy::{GroupMapping, PolicyMistake};
@@ -46,8 +48,7 @@ impl Namespace {
     }
 }
 
-/// A name that a new namespace may have: a DNS label (RFC 1123) that the platform does not keep for
-/// itself.
+/// A name that a namespace may have: a DNS label (RFC 1123).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NamespaceName(String);
@@ -63,9 +64,6 @@ pub enum NamespaceNameError {
     /// Breaks RFC 1123.
     #[error("The name may hold lower-case letters, digits and '-', and must begin and end with a letter or digit.")]
     NotADnsLabel,
-    /// Override by the platform.
-    #[error("Names that begin with kube- or hnc-, and the name default, are kept by the platform.")]
-    Reserved,
 }
 
 /// Whether a text is a DNS label (RFC 1123): what namespaces and workloads are named by.
@@ -89,8 +87,6 @@ impl FromStr for NamespaceName {
             Err(NamespaceNameError::TooLong)
         } else if !is_dns_label(text) {
             Err(NamespaceNameError::NotADnsLabel)
-        } else if text == "default" || ["kube-", "hnc-"].iter().any(|prefix| text.starts_with(prefix)) {
-            Err(NamespaceNameError::Reserved)
         } else {
             Ok(Self(text.to_owned()))
         }
@@ -203,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_follow_rfc_1123_and_leave_the_platforms_alone() {
+    fn names_follow_rfc_1123() {
         for (text, error) in [
             ("", NamespaceNameError::Empty),
             ("   ", NamespaceNameError::Empty),
@@ -211,8 +207,6 @@ mod tests {
             ("-shop", NamespaceNameError::NotADnsLabel),
             ("shop-", NamespaceNameError::NotADnsLabel),
             ("shop.staging", NamespaceNameError::NotADnsLabel),
-            ("kube-system", NamespaceNameError::Reserved),
-            ("default", NamespaceNameError::Reserved),
         ] {
             assert_eq!(text.parse::<NamespaceName>(), Err(error), "{text:?}");
         }

@@ -1,6 +1,6 @@
 //! Listing and creating namespaces.
 
-use super::{Namespace, NamespaceName, NamespaceTemplate, Origins};
+use super::{Namespace, NamespaceName, NamespaceTemplate, Origins, check_reserved};
 use crate::access::{Binding, by_namespace};
 use crate::actor::Actor;
 use crate::audit::Intent;
@@ -145,6 +145,10 @@ pub async fn create_namespace(
             "name",
             "This name is taken. Namespaces share one list of names across all teams; add your team's name to it.",
         );
+        return Ok(FormOutcome::again(form, errors));
+    }
+    if let Err(reserved) = check_reserved(&state.policy, actor, &name) {
+        errors.add("name", reserved);
         return Ok(FormOutcome::again(form, errors));
     }
     let event = Event::NamespaceCreate { name: name.to_string(), origin: origins.recorded(&form.origin) };
