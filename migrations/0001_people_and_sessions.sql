@@ -9,6 +9,14 @@ end
 $$;
 
 grant usage on schema public to fairway_app;
+-- So that the portal can tell whether the database is what it was written for.
+do $$
+begin
+  if to_regclass('_sqlx_migrations') is not null then
+    grant select on _sqlx_migrations to fairway_app;
+  end if;
+end
+$$;
 
 create table people (
   id uuid primary key default gen_random_uuid(),
@@ -18,10 +26,21 @@ create table people (
   email text not null,
   first_seen_at timestamptz not null default now(),
   last_seen_at timestamptz not null default now(),
+  -- Who this is to the cluster, since they last signed in; null once an operator has released it. Of two who had the same,
+  -- one would act as the other.
+  cluster_user text constraint people_have_a_cluster_user_of_their_own unique,
   -- The only identity there is: names and addresses change hands (OpenID Connect Core 1.0, 5.7).
   unique (issuer, subject)
 );
 grant select, insert, update on people to fairway_app;
+
+-- Whether two accounts are one person's, as far as anybody can tell. Whoever was erased has no address.
+create function is_same_person(one uuid, other uuid) returns boolean language sql stable set search_path = public, pg_temp as $$
+  select one = other or exists (
+    select from people a, people b
+    where a.id = one and b.id = other and a.email <> '' and lower(a.email) = lower(b.email)
+  )
+$$;
 
 create table sessions (
   -- SHA-256 of the cookie's value: who reads this table cannot take over a session.

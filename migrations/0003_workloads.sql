@@ -67,7 +67,10 @@ create table submission_reviews (
 );
 create function refuse_own_review() returns trigger language plpgsql set search_path = public, pg_temp as $$
 begin
-  if exists (select from submissions s where s.id = new.submission_id and new.reviewer_id = any (s.contributors)) then
+  if exists (
+    select from submissions s, unnest(s.contributors) author
+    where s.id = new.submission_id and is_same_person(new.reviewer_id, author)
+  ) then
     raise exception 'whoever wrote a submission does not review it'
       using errcode = 'check_violation', constraint = 'submission_reviews_need_a_second_person';
   end if;

@@ -116,6 +116,16 @@ begin
   if new.step in ('approved', 'refused', 'withdrawn') and coalesce(before, 'waiting') <> 'waiting' then
     raise exception 'nothing waits for a decision' using errcode = 'check_violation';
   end if;
+  if new.step in ('approved', 'refused') and (
+    is_same_person(new.person_id, new.accepted_by)
+    or exists (
+      select from opt_in_steps s
+      where s.acceptance_id = new.acceptance_id and s.step = 'approved' and is_same_person(new.person_id, s.person_id)
+    )
+  ) then
+    raise exception 'a decision is made by somebody else'
+      using errcode = 'check_violation', constraint = 'decisions_need_a_second_person';
+  end if;
   if new.status = 'approved' and (new.step <> 'approved' or approvals + 1 < needed) then
     raise exception 'not enough approvals' using errcode = 'check_violation';
   end if;

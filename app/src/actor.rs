@@ -3,6 +3,7 @@
 
 use crate::access::KubeIdentity;
 use crate::error::AppError;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,8 +16,10 @@ pub struct Profile {
     pub subject: String,
     /// For showing only.
     pub name: String,
-    /// For showing, and the cluster's user name where the settings say so.
+    /// For showing and for mails.
     pub email: String,
+    /// What the claim says that the settings name; the cluster's user name follows from it.
+    pub user_name: String,
     /// All groups the provider names, also those the portal may not impersonate.
     pub groups: Vec<String>,
 }
@@ -30,6 +33,7 @@ impl Profile {
             subject: "fairway".to_owned(),
             name: "Fairway".to_owned(),
             email: String::new(),
+            user_name: String::new(),
             groups: Vec::new(),
         }
     }
@@ -50,6 +54,8 @@ pub struct Actor {
     pub(crate) auditor: bool,
     /// Ties log lines, audit rows and what the person sees together.
     pub request_id: String,
+    /// Where the provider does not answer: when the session ends, unless it answers before.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// Proof that a person administers the platform.
@@ -72,7 +78,14 @@ impl Actor {
             profile,
             kube,
             request_id,
+            ends_at: None,
         }
+    }
+
+    /// The same person, whose session ends then unless the provider answers before.
+    #[must_use]
+    pub fn ending_at(self, ends_at: Option<Timestamp>) -> Self {
+        Self { ends_at, ..self }
     }
 
     /// The capability to administer.
@@ -119,6 +132,7 @@ mod tests {
             subject: "1".into(),
             name: "Robin".into(),
             email: "robin@example.com".into(),
+            user_name: "robin@example.com".into(),
             groups: groups.iter().map(ToString::to_string).collect(),
         };
         let kube = KubeIdentity { user: "robin@example.com".to_owned().try_into().unwrap(), groups: Vec::new() };

@@ -148,6 +148,13 @@ pub enum AppError {
     #[error("The connection to {} broke before it answered, so it is not known whether the change was made. Look \
         before you try again; trying again is safe.", .dependency.in_words())]
     OutcomeUnknown { dependency: Dependency },
+    #[error(
+        "You are sending more than Fairway takes from one person. Nothing was changed by this. Wait a minute, go back, \
+         where what you typed still is, and send it again."
+    )]
+    TooManyRequests,
+    #[error("Fairway is busy with other people's reviews. Nothing was changed; try again in a minute.")]
+    Busy,
     #[error("Something is wrong in Fairway itself. The reference below helps an administrator find it.")]
     Internal,
 }
@@ -172,6 +179,8 @@ impl AppError {
                 Dependency::MailServer => "mail_server_unavailable",
             },
             Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::TooManyRequests => "too_many_requests",
+            Self::Busy => "busy",
             Self::Internal => "internal",
         }
     }
@@ -186,7 +195,8 @@ impl AppError {
             Self::ClusterRefused { .. } => 403,
             Self::TooLarge => 413,
             Self::TooSlow => 408,
-            Self::Unavailable { .. } | Self::OutcomeUnknown { .. } | Self::WebhookFailed(_) => 503,
+            Self::TooManyRequests => 429,
+            Self::Unavailable { .. } | Self::OutcomeUnknown { .. } | Self::WebhookFailed(_) | Self::Busy => 503,
             Self::Internal => 500,
         }
     }
@@ -202,7 +212,8 @@ impl AppError {
             Self::WebhookFailed(_) => "A webhook of the cluster failed",
             Self::TooLarge => "Too much at once",
             Self::TooSlow => "Not received in time",
-            Self::Unavailable { .. } => "Not available at the moment",
+            Self::TooManyRequests => "Too many requests",
+            Self::Unavailable { .. } | Self::Busy => "Not available at the moment",
             Self::OutcomeUnknown { .. } => "Outcome unknown",
             Self::Internal => "Something went wrong",
         }

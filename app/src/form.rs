@@ -14,9 +14,10 @@ use leptos::prelude::{provide_context, use_context};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// What is wrong with a form, field by field, in the order of the page.
+/// What is wrong with a form, field by field, in the order of the page. Every field of a page gets them, so a clone is
+/// no more than a reference.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FormErrors(Vec<FieldError>);
+pub struct FormErrors(Arc<Vec<FieldError>>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
@@ -29,7 +30,7 @@ pub struct FieldError {
 impl FormErrors {
     /// Notes what is wrong with a field.
     pub fn add(&mut self, field: impl Into<String>, message: impl ToString) {
-        self.0.push(FieldError { field: field.into(), message: message.to_string() });
+        Arc::make_mut(&mut self.0).push(FieldError { field: field.into(), message: message.to_string() });
     }
 
     /// Takes the value, or notes the error and gives nothing.
@@ -155,13 +156,18 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<
     }
 }
 
-/// Reads a sent form. One that no page of ours makes has no field to blame: it is not a page.
+/// Reads a sent form. One that no page of ours makes has no field to blame: it is not a page. The log does not say what
+/// was wrong with it, as that quotes what was sent.
 ///
 /// # Errors
 /// [`AppError::NotFound`].
 pub fn decode<T: DeserializeOwned>(body: &str) -> Result<T, AppError> {
-    serde_html_form::from_str(body).map_err(|error| {
-        tracing::warn!(%error, "a form that no page of ours sends");
+    // Postgres keeps no text with it.
+    if body.contains("%00") || body.contains('\0') {
+        return Err(AppError::NotFound);
+    }
+    serde_html_form::from_str(body).map_err(|_| {
+        tracing::warn!(form = std::any::type_name::<T>(), "a form that no page of ours sends");
         AppError::NotFound
     })
 }

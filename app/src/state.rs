@@ -1,6 +1,7 @@
 //! What every request may use.
 
 use crate::actor::Actor;
+use crate::compute_pool::ComputePool;
 use crate::error::AppError;
 use crate::policy::Policy;
 use crate::ports::{Cluster, HeadPublisher, IdentityProvider, Mailer};
@@ -53,6 +54,8 @@ pub struct Dependencies {
     pub rego: Arc<dyn Rego>,
     /// What was found about workloads that run, while nothing has changed.
     pub listings: Listings,
+    /// Where reviews and other long computations run.
+    pub compute: ComputePool,
     /// Where leptos finds what it serves.
     pub leptos: LeptosOptions,
 }

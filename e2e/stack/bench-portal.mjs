@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { measurePages } from './bench-pages.mjs';
 import { measureRecord } from './bench-record.mjs';
+import { measureSizes } from './bench-sizes.mjs';
 import { buildBareHandler, buildPortal, buildSite, site } from './build.mjs';
 import { endOnSignals, freePort } from './processes.mjs';
 import { say } from './say.mjs';
@@ -40,6 +41,7 @@ export async function measurePortal() {
     await page.reload({ waitUntil: 'networkidle' });
     const again = transferred();
     const times = await liveReviews(page);
+    const sizes = await measureSizes(stack, page);
     const pages = await measurePages(stack, bareHandler);
     const record = await measureRecord(stack, binary, async () => {
       const administrator = await (await browser.newContext({ baseURL: stack.url })).newPage();
@@ -48,7 +50,7 @@ export async function measurePortal() {
       await administrator.waitForURL('**/access');
       return administrator;
     });
-    return { size: statSync(binary).size / 1e6, first, again, median: times[Math.floor(times.length / 2)], slow: times[Math.floor(times.length * 0.95)], pages, record };
+    return { size: statSync(binary).size / 1e6, first, again, median: times[Math.floor(times.length / 2)], slow: times[Math.floor(times.length * 0.95)], sizes, pages, record };
   } finally {
     await browser.close();
     await stack.stop();

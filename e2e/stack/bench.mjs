@@ -30,6 +30,8 @@ await runMain(async () => {
     figure('live review, the slowest twentieth', portal.slow, 'ms'),
     atMost('a step of the wizard, first visit', portal.first, 'kB', 150),
     atMost('a step of the wizard, after', portal.again, 'kB', 25),
+    ...Object.entries(portal.sizes.sent).map(([name, time]) => atMost(name, time, 'ms', 1000)),
+    atMost('the slowest health check meanwhile', portal.sizes.health, 'ms', 100),
     ...portal.pages.pages.map(({ path, target, part }) => atLeast(`${path}: part of the bare handler's throughput`, part, '', target)),
     figure('the bare handler beside them', portal.pages.limit, 'per second'),
     atMost('release binary', portal.size, 'MB', 40),

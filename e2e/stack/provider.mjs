@@ -35,7 +35,7 @@ const provider = new Provider(issuer, {
   findAccount: async (ctx, subject) => {
     const person = people.get(subject);
     if (!person || person.disabled) return undefined;
-    return { accountId: subject, claims: async () => ({ sub: subject, name: person.name, email: person.email, email_verified: true, groups: person.groups }) };
+    return { accountId: subject, claims: async () => ({ sub: subject, name: person.name, email: person.email, ...(person.noEmailVerified ? {} : { email_verified: person.emailVerified ?? true }), groups: person.groups }) };
   },
   // Consent is skipped: everyone who signs in grants what the portal asks for.
   loadExistingGrant: async (ctx) => {
@@ -77,11 +77,15 @@ async function choose(request, response) {
   await provider.interactionFinished(request, response, { login: { accountId: subject } }, { mergeWithLastSubmission: false });
 }
 
-/** For tests: PUT /test/people/SUBJECT with {"groups": [...]} or {"disabled": true}. Reached on the loopback address only. */
+/**
+ * For tests: PUT /test/people/SUBJECT with {"groups": [...]} or {"disabled": true}; somebody new needs all that is known of
+ * a person. Reached on the loopback address only.
+ */
 async function changePerson(request, response) {
-  const person = people.get(request.url.split('/').pop());
-  if (!person) throw new Error('unknown person');
-  Object.assign(person, JSON.parse(await body(request)));
+  const subject = request.url.split('/').pop();
+  const person = { subject, says: 'for tests', ...people.get(subject), ...JSON.parse(await body(request)) };
+  if (!person.email) throw new Error('unknown person');
+  people.set(subject, person);
   response.writeHead(204).end();
 }
 

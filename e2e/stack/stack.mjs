@@ -60,6 +60,8 @@ async function startParts({ processes, folder, binary, site, port, parts, settin
   execFileSync(binary, ['migrate'], { env: { ...process.env, FAIRWAY_MIGRATE_DATABASE_URL: database.owner }, stdio: ['ignore', 'ignore', 'inherit'] });
   const env = {
     DATABASE_URL: database.portal, ...provider.env, ...mailbox.env, KUBECONFIG: cluster.config,
+    // The demo people are shared by all tests that run at once, and everybody has one address.
+    FAIRWAY_SIGN_INS_PER_MINUTE: '6000', FAIRWAY_WRITES_PER_MINUTE: '6000', FAIRWAY_LIVE_REVIEWS_PER_MINUTE: '60000',
     FAIRWAY_LISTEN: `127.0.0.1:${port}`, FAIRWAY_PUBLIC_URL: url, FAIRWAY_SITE_ROOT: site, FAIRWAY_CONFIG: process.env.FAIRWAY_CONFIG ?? here('fairway.toml'),
     ...settings,
   };

@@ -83,7 +83,7 @@ test('with the cluster away pages say so, nothing is applied, and the draft wait
   await expect(page.getByRole('region', { name: 'Namespaces you can reach' })).toContainText('shop');
   await expect(page.getByText('What you see here was true when the cluster last answered.')).toBeVisible();
   expect((await page.goto('/namespaces/new')).status()).toBe(503);
-  expect((await (await page.request.get('/readyz')).json()).cluster).not.toBe('ready');
+  await expect.poll(async () => (await (await page.request.get('/readyz')).json()).cluster).not.toBe('ready');
   expect((await page.request.get('/healthz')).status()).toBe(200);
 
   own.cluster.entry = own.cluster.entry.again();
@@ -220,6 +220,17 @@ test('with the provider away those who are signed in go on, and signing in says 
   await expect.poll(async () => (await (await page.request.get('/readyz')).json()).identity_provider, { timeout: 30_000 }).toBe('ready');
 });
 
+test('while the provider stays away people read until when they are signed in', async ({ open, own }) => {
+  await own.processes.stop(own.portal);
+  own.portal = await own.startPortal({ FAIRWAY_GROUPS_MAX_AGE_SECONDS: '1' });
+  const page = await open('dana');
+  await own.processes.stop(own.provider.entry, 'SIGKILL');
+  await expect.poll(async () => { await page.goto('/access'); return page.locator('main').innerText(); }, { timeout: 60_000 }).toContain('you will be signed out then');
+  await page.goto('/workloads');
+  await expect(page.locator('main')).toContainText('The identity provider does not answer');
+  own.provider.entry = own.provider.entry.again();
+});
+
 test('with the database away every page says so with status 503, and nobody is signed out', async ({ open, own }) => {
   const page = await open('dana');
   await own.processes.stop(own.database.entry, 'SIGINT');
@@ -227,6 +238,7 @@ test('with the database away every page says so with status 503, and nobody is s
   expect(response.status()).toBe(503);
   await expect(page.locator('main')).toContainText('database');
   await expect(page.getByRole('link', { name: 'Sign in' })).toHaveCount(0);
+  await expect.poll(async () => (await page.request.get('/readyz')).status()).toBe(503);
   expect((await (await page.request.get('/readyz')).json()).database).not.toBe('ready');
   own.database.entry = own.database.entry.again();
   await expect.poll(async () => (await page.request.get('/access')).status(), { timeout: 30_000 }).toBe(200);

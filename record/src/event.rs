@@ -55,8 +55,9 @@ events! {
     SignOut {} = "session.sign_out", "signed out";
     /// The provider no longer vouches for the person.
     SessionEnd {} = "session.end", "was signed out by the provider";
-    /// Refused by the portal itself, without an event of its own.
-    RequestRefuse { path: String } = "request.refuse", "asked for what Fairway refuses";
+    /// Refused by the portal itself, without an event of its own: one of its routes, and how often within an hour. Only
+    /// the first, the tenth, the hundredth and so on are recorded.
+    RequestRefuse { route: String, times: u64 } = "request.refuse", "asked for what Fairway refuses";
     NamespaceCreate { name: String, origin: NamespaceOrigin } = "namespace.create", "created a namespace";
     DraftDelete { draft: Uuid, namespace: Option<String>, version: i32 } = "workload.delete_draft", "deleted a draft";
     WorkloadSubmit { submission: SubmissionRef, digest: Digest, second_person: bool }

@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 async fn main() -> anyhow::Result<()> {
     let variable = |name| std::env::var(name);
     let database = PgPoolOptions::new().max_connections(20).connect(&variable("DATABASE_URL")?).await?;
-    let limits = SessionLimits { idle: DAY, absolute: DAY, groups_max_age: DAY };
+    let limits = SessionLimits { idle: DAY, absolute: DAY, groups_max_age: DAY, provider_away: DAY };
     let app = Router::new().route("/", get(answer)).with_state(PgSessionStore::new(database, limits));
     let listener = tokio::net::TcpListener::bind(variable("FAIRWAY_LISTEN")?).await?;
     Ok(axum::serve(listener, app).await?)

@@ -1,10 +1,12 @@
 //! Connections: how many there may be, and how long each may keep silent. axum's own loop has no limits, and leaves
 //! half-sent heads open for ever.
 
+use crate::client_address::{PeerAddress, shared_address};
 use axum::Router;
-use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, RETRY_AFTER};
+use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -12,13 +14,14 @@ use hyper_util::service::TowerToHyperService;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::future::Future;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::task::TaskTracker;
+use tower::{ServiceExt, service_fn};
 
 /// What connections may do.
 #[derive(Debug, Clone)]
@@ -125,7 +128,11 @@ fn serve(
     stream.set_write_timeout(Some(admission.limits.unread));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(head).max_buf_size(READ_AHEAD);
-    let service = TowerToHyperService::new(router.clone());
+    let (router, peer) = (router.clone(), PeerAddress(address.ip().to_canonical()));
+    let service = TowerToHyperService::new(service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request)
+    }));
     let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -165,7 +172,7 @@ impl Admission {
         let is_proxy = self.limits.trusted_proxies.iter().any(|proxies| proxies.contains(&address));
         let admitted = match is_proxy {
             true => place(None).map(Admitted::Proxy),
-            false => Counted::new(&self.addresses, who_shares(address), self.limits.most_of_an_address)
+            false => Counted::new(&self.addresses, shared_address(address), self.limits.most_of_an_address)
                 .and_then(|counted| place(Some(counted)))
                 .map(Admitted::Usual),
         };
@@ -177,14 +184,6 @@ impl Admission {
             Ok(permit) => Admitted::Beside(Place { _permit: permit, _counted: None }),
             Err(_) => Admitted::No,
         }
-    }
-}
-
-/// The address that shares its places with this one: whoever has one IPv6 address has a whole /64 of them.
-fn who_shares(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) & !u128::from(u64::MAX)).into(),
     }
 }
 
@@ -228,18 +227,4 @@ async fn busy() -> Response {
     metrics::counter!("fairway_connections_busy_total").increment(1);
     let text = "The portal has too many connections at the moment. Try again in a minute.\n";
     (StatusCode::SERVICE_UNAVAILABLE, [(CONNECTION, "close"), (RETRY_AFTER, "60")], text).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_of_ipv6_shares_its_places_and_ipv4_is_known_in_both_forms() {
-        let of = |text: &str| who_shares(text.parse::<IpAddr>().unwrap().to_canonical());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:10.1.2.3"), of("10.1.2.3"));
-        assert_ne!(of("10.1.2.3"), of("10.1.2.4"));
-    }
 }

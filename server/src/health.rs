@@ -1,44 +1,109 @@
-//! `/healthz` and `/readyz`.
+//! `/healthz` and `/readyz`. Anybody may ask, so what is answered was found out before.
 
+use crate::database_check::check_database;
 use app::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
-
-/// Probes give up after a second or two by default.
-const PATIENCE: Duration = Duration::from_millis(900);
+use tokio::sync::watch;
 
 pub async fn healthz() -> &'static str {
     "alive\n"
 }
 
-/// What the portal depends on, each part by name. 503 without database or cluster; without the provider
-/// nobody new can sign in, but those who are go on.
-pub async fn readyz(State(state): State<AppState>) -> Response {
-    let (database, cluster, identity_provider) = tokio::join!(
-        answer("database", sqlx::query_scalar!("select 1 as \"one!\"").fetch_one(&state.database)),
-        answer("cluster", state.cluster.check()),
-        answer("identity_provider", state.identity_provider.check()),
-    );
-    let ready = database == READY && cluster == READY;
-    let body = json!({ "database": database, "cluster": cluster, "identity_provider": identity_provider });
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(body)).into_response()
+/// How a part stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum PartState {
+    Ready,
+    Unavailable,
+    NotAsked,
 }
 
-const READY: &str = "ready";
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Parts {
+    database: PartState,
+    cluster: PartState,
+    identity_provider: PartState,
+}
 
-/// What one part says, in time for a probe. The cause goes to the log only.
-async fn answer<T, E: Display>(part: &str, asked: impl Future<Output = Result<T, E>>) -> &'static str {
-    match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(_)) => return READY,
-        Ok(Err(error)) => tracing::warn!(part, %error, "not ready"),
-        Err(_) => tracing::warn!(part, "no answer in time"),
+/// What was found out last.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    parts: Parts,
+    /// Whether the watch caches have been filled once. The cluster away later leaves the portal ready: its pages say what
+    /// is old.
+    caches_filled: bool,
+}
+
+impl Found {
+    const NOTHING: Self = {
+        let (database, cluster, identity_provider) = (PartState::NotAsked, PartState::NotAsked, PartState::NotAsked);
+        Self { parts: Parts { database, cluster, identity_provider }, caches_filled: false }
+    };
+
+    /// Without the provider nobody new can sign in, but those who are go on.
+    fn is_ready(self) -> bool {
+        self.parts.database == PartState::Ready && self.caches_filled
     }
-    "unavailable"
+}
+
+/// Whether requests can be answered, as it was found out a moment ago.
+#[derive(Debug, Clone)]
+pub struct Readiness(watch::Receiver<Found>);
+
+/// How often it is found out.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a part may take to answer.
+const PATIENCE: Duration = Duration::from_millis(900);
+
+impl Readiness {
+    /// Finds out from now on, for as long as somebody may ask.
+    #[must_use]
+    pub fn watch(state: AppState) -> Self {
+        let (sender, receiver) = watch::channel(Found::NOTHING);
+        tokio::spawn(async move {
+            while !sender.is_closed() {
+                let before = sender.borrow().parts;
+                sender.send_replace(find(&state, before).await);
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+        Self(receiver)
+    }
+}
+
+async fn find(state: &AppState, before: Parts) -> Found {
+    let (database, cluster, identity_provider) = tokio::join!(
+        ask("database", before.database, check_database(&state.database)),
+        ask("cluster", before.cluster, state.cluster.check()),
+        ask("identity_provider", before.identity_provider, state.identity_provider.check()),
+    );
+    Found { parts: Parts { database, cluster, identity_provider }, caches_filled: state.cluster.caches_are_filled() }
+}
+
+/// What one part says. The cause goes to the log only, once.
+async fn ask<T, E: Display>(part: &str, before: PartState, asked: impl Future<Output = Result<T, E>>) -> PartState {
+    let cause = match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(_)) => return PartState::Ready,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer in time".to_owned(),
+    };
+    if before != PartState::Unavailable {
+        tracing::warn!(part, cause, "not ready");
+    }
+    PartState::Unavailable
+}
+
+/// What the portal depends on, each part by name.
+pub async fn readyz(State(readiness): State<Readiness>) -> Response {
+    let found = *readiness.0.borrow();
+    let status = if found.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(found.parts)).into_response()
 }

@@ -226,12 +226,12 @@ impl OpenIdProvider {
         refresh_token: Option<String>,
     ) -> Result<SignedIn, ProviderError> {
         let subject = SubjectIdentifier::new(before.profile.subject.clone());
-        let info = self.user_info(tokens.access_token(), &subject).await?;
-        let groups = info.as_ref().and_then(|info| info.additional_claims().0.get(&self.settings.groups_claim));
-        let mut profile = before.profile.clone();
-        if let Some(groups) = groups {
-            profile.groups = texts(groups);
-        }
+        let info = self.user_info(tokens.access_token(), &subject).await?.ok_or_else(|| {
+            ProviderError::Refused("a refresh brought no ID token, and there is no userinfo endpoint".to_owned())
+        })?;
+        // A claim that is gone is a person without groups: kept, the groups of somebody who lost them would stay.
+        let groups = info.additional_claims().0.get(&self.settings.groups_claim).map(texts).unwrap_or_default();
+        let profile = Profile { groups, ..before.profile.clone() };
         Ok(SignedIn { profile, id_token: before.id_token.clone(), refresh_token })
     }
 
@@ -243,8 +243,9 @@ impl OpenIdProvider {
         let email = claims.email().or_else(|| info.and_then(|info| info.email())).map(|email| email.to_string());
         let verified = claims.email_verified().or_else(|| info.and_then(|info| info.email_verified()));
         let email = email.ok_or_else(|| ProviderError::Refused("the provider names no e-mail address".to_owned()))?;
-        if verified == Some(false) {
-            return Err(ProviderError::Refused("the provider says that the e-mail address is not verified".to_owned()));
+        let user_name = self.user_name(claims, info, &email)?;
+        if self.settings.username_claim == EMAIL && verified != Some(true) && !self.settings.email_is_verified {
+            return Err(ProviderError::EmailNotVerified);
         }
         let name = claims
             .name()
@@ -258,12 +259,53 @@ impl OpenIdProvider {
         let groups = groups.map(texts).unwrap_or_default();
         Ok(Profile {
             issuer: claims.issuer().to_string(),
-            subject: claims.subject().to_string(),
-            name: name.unwrap_or_else(|| email.clone()),
+            subject: subject(claims.subject())?,
+            name: shown(&name.unwrap_or_else(|| email.clone())),
             email,
+            user_name,
             groups,
         })
     }
+
+    /// What the claim says that the settings name.
+    fn user_name(
+        &self,
+        claims: &IdTokenClaims<MoreClaims, CoreGenderClaim>,
+        info: Option<&UserInfoClaims<MoreClaims, CoreGenderClaim>>,
+        email: &str,
+    ) -> Result<String, ProviderError> {
+        let claim = self.settings.username_claim.as_str();
+        let named = match claim {
+            EMAIL => Some(email.to_owned()),
+            "sub" => Some(claims.subject().to_string()),
+            "preferred_username" => claims
+                .preferred_username()
+                .or_else(|| info.and_then(|info| info.preferred_username()))
+                .map(|name| name.to_string()),
+            other => [Some(claims.additional_claims()), info.map(|info| info.additional_claims())]
+                .into_iter()
+                .flatten()
+                .find_map(|more| more.0.get(other)?.as_str().map(str::to_owned)),
+        };
+        named.ok_or_else(|| ProviderError::Refused(format!("the provider sends no claim {claim}, the user name")))
+    }
+}
+
+/// The claim whose value must be verified to be a person's own.
+const EMAIL: &str = "email";
+
+/// At most 255 ASCII characters (OpenID Connect Core 1.0, 2).
+fn subject(subject: &SubjectIdentifier) -> Result<String, ProviderError> {
+    let is_subject = subject.len() <= 255 && subject.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    if is_subject { Ok(subject.to_string()) } else { Err(ProviderError::Refused("the subject is none".to_owned())) }
+}
+
+/// The longest name that is shown.
+const LONGEST_NAME: usize = 200;
+
+/// A name as it can be stored and shown: the provider lets people choose it.
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect()
 }
 
 /// The texts of a list; anything else counts as none.
@@ -358,6 +400,21 @@ fn token_error<E: std::error::Error + 'static>(
     }
 }
 
+/// As [`token_error`], for a refresh: what the provider refuses then, and what does not say that the portal is set up
+/// wrongly, is about the person. Of those who are locked, canaille and Dex say `invalid_request`, and others
+/// `access_denied` or `interaction_required`.
+fn refresh_error<E: std::error::Error + 'static>(
+    error: RequestTokenError<E, StandardErrorResponse<CoreErrorResponseType>>,
+) -> ProviderError {
+    match token_error(error) {
+        ProviderError::NotAccepted(code) if !CLIENT_MISTAKES.contains(&code.as_str()) => ProviderError::Refused(code),
+        other => other,
+    }
+}
+
+/// Codes that are about the portal and nobody in particular (RFC 6749, 5.2).
+const CLIENT_MISTAKES: [&str; 4] = ["invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"];
+
 /// Codes that say nothing of the portal or the person.
 const BAD_MOMENT: [&str; 2] = ["server_error", "temporarily_unavailable"];
 
@@ -444,7 +501,7 @@ impl IdentityProvider for OpenIdProvider {
         let sent = RefreshToken::new(refresh_token.clone());
         let request =
             found.client.exchange_refresh_token(&sent).map_err(|error| ProviderError::Refused(error.to_string()))?;
-        let tokens = request.request_async(&self.http).await.map_err(token_error)?;
+        let tokens = request.request_async(&self.http).await.map_err(refresh_error)?;
         let next = tokens.refresh_token().map(|token| token.secret().clone()).or_else(|| Some(refresh_token.clone()));
         if tokens.id_token().is_none() {
             // A refresh need not bring one (OpenID Connect Core 1.0, 12.2): what changes is at the userinfo endpoint.

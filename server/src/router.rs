@@ -1,27 +1,29 @@
 //! The router: pages, forms, files, and the layers every request passes.
 
+use crate::client_address::ClientAddress;
 use crate::config::Config;
 use crate::connections::Routers;
-use crate::health::{healthz, readyz};
+use crate::health::{Readiness, healthz, readyz};
+use crate::rate_limits::{RateLimits, limit_rates};
+use crate::refusals::{Refusals, record_refusals};
 use crate::sessions::{self, PgSessionStore};
 use app::actor::Actor;
-use app::audit::{is_recorded, record_refusal};
 use app::error::AppError;
 use app::point_of_no_return::PointOfNoReturn;
 use app::state::AppState;
 use app::{App, form_routes, shell, show_failures};
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http_body_util::BodyExt;
+use ipnet::IpNet;
 use leptos::prelude::provide_context;
 use leptos_axum::{LeptosRoutes, generate_route_list};
-use record::{Event, Failure};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -46,12 +48,9 @@ use url::form_urlencoded;
 /// Largest request body: the longest form, several times over.
 const BODY_LIMIT: usize = 256 * 1024;
 
-/// Longest path that the record keeps of a refused request.
-const LONGEST_PATH: usize = 200;
-
 /// Builds the site. `writes` gets every request that may change something, so that the process can wait
 /// for them when it stops.
-pub fn routers(config: &Config, state: AppState, writes: TaskTracker) -> Routers {
+pub fn routers(config: &Config, state: AppState, rates: Arc<RateLimits>, writes: TaskTracker) -> Routers {
     let store = PgSessionStore::new(state.database.clone(), config.sessions);
     let authenticate =
         sessions::Authenticate { state: state.clone(), store: Arc::new(store.clone()), limits: config.sessions };
@@ -70,12 +69,15 @@ pub fn routers(config: &Config, state: AppState, writes: TaskTracker) -> Routers
         .layer(from_fn_with_state(writes, run_to_the_end))
         .layer(from_fn_with_state(state.clone(), show_failures))
         .layer(session_layer)
-        .layer(from_fn_with_state(authenticate, sessions::authenticate));
+        .layer(from_fn_with_state(authenticate, sessions::authenticate))
+        .layer(from_fn_with_state(rates, limit_rates));
     let site = site(&state).layer(layers);
-    let health = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
-    let all = Router::new().merge(site).merge(health.clone()).merge(files(config)).with_state(state.clone());
-    let is_https = config.public_url.scheme() == "https";
-    Routers { site: layered(all, is_https), health: layered(health.with_state(state), is_https) }
+    let health = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .with_state(Readiness::watch(state.clone()));
+    let all = Router::new().merge(site).merge(files(config)).with_state(state).merge(health.clone());
+    Routers { site: layered(all, config), health: layered(health, config) }
 }
 
 /// The pages and forms, for a request that carries whose it is: without sessions, files, and the layers around them.
@@ -92,8 +94,9 @@ pub fn site(state: &AppState) -> Router<AppState> {
     let layers = ServiceBuilder::new()
         // Here the person is known and the page says so; outside, failures to find out are shown.
         .layer(from_fn_with_state(state.clone(), show_failures))
-        .layer(from_fn_with_state(state.clone(), record_refusals))
+        .layer(from_fn_with_state((state.clone(), Refusals::default()), record_refusals))
         .layer(from_fn(require_sign_in))
+        .layer(from_fn(refuse_nul))
         .layer(map_response(name_too_large));
     Router::new()
         .leptos_routes_with_context(state, pages, context, document)
@@ -105,8 +108,11 @@ pub fn site(state: &AppState) -> Router<AppState> {
 }
 
 /// Puts the layers of every request around a router, from the outside in.
-fn layered(router: Router, https: bool) -> Router {
+fn layered(router: Router, config: &Config) -> Router {
+    let is_https = config.public_url.scheme() == "https";
+    let trusted_proxies: Arc<[IpNet]> = config.connections.trusted_proxies.clone().into();
     let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(trusted_proxies, find_client_address))
         // Told by us, never by the client: it ends up in the record.
         .layer(from_fn(forget_client_headers))
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -125,7 +131,7 @@ fn layered(router: Router, https: bool) -> Router {
         .layer(header("referrer-policy", "same-origin"))
         .layer(header("cross-origin-opener-policy", "same-origin"))
         .layer(header("cross-origin-resource-policy", "same-origin"))
-        .option_layer(https.then(|| {
+        .option_layer(is_https.then(|| {
             SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"))
         }))
         .layer(
@@ -223,6 +229,18 @@ impl Drop for DropUnlessPassed {
     }
 }
 
+/// Where the request comes from, before the headers that say so are gone.
+async fn find_client_address(
+    State(trusted_proxies): State<Arc<[IpNet]>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if let Some(address) = ClientAddress::of(&request, &trusted_proxies) {
+        request.extensions_mut().insert(address);
+    }
+    next.run(request).await
+}
+
 /// Headers by which proxies speak of identity, and the reference that we give ourselves.
 async fn forget_client_headers(mut request: Request, next: Next) -> Response {
     let headers = request.headers_mut();
@@ -251,6 +269,16 @@ async fn name_too_large(response: Response) -> Response {
     }
 }
 
+/// No page has an address with a NUL in it, and Postgres takes no text that has one.
+async fn refuse_nul(request: Request, next: Next) -> Response {
+    let has_nul = |text: &str| text.contains("%00");
+    let uri = request.uri();
+    match has_nul(uri.path()) || uri.query().is_some_and(has_nul) {
+        true => AppError::NotFound.into_response(),
+        false => next.run(request).await,
+    }
+}
+
 /// What may be read signed out.
 fn is_public(path: &str) -> bool {
     path == "/"
@@ -272,50 +300,6 @@ async fn require_sign_in(request: Request, next: Next) -> Response {
     let address = request.uri().path_and_query().map_or("/", |address| address.as_str());
     let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("return", address).finish();
     Redirect::to(&format!("/sign-in?{query}")).into_response()
-}
-
-/// What somebody asked for and was refused by the portal itself is recorded: it says as much as what was done. That is
-/// every write that was not theirs or came too late, unless it stands in the record already, and every look at what
-/// administrators and auditors see.
-async fn record_refusals(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let is_write = !request.method().is_safe();
-    // Of a page only which one it is: whoever made the link chose the rest, and the record keeps it for good.
-    let page = request.extensions().get::<MatchedPath>().map(|page| page.as_str().to_owned());
-    let path = match is_write {
-        true => request.uri().path().chars().take(LONGEST_PATH).collect(),
-        false => page.unwrap_or_default(),
-    };
-    let actor = request.extensions().get::<Actor>().cloned();
-    let response = next.run(request).await;
-    let Some(actor) = actor else { return response };
-    let code = match response.extensions().get::<AppError>() {
-        Some(
-            error @ (AppError::NotFound
-            | AppError::Refused(_)
-            | AppError::ClusterRefused { .. }
-            | AppError::WebhookFailed(_)),
-        ) if is_write => error.code(),
-        // Pages say it by their status alone.
-        None if response.status() == StatusCode::NOT_FOUND && path.starts_with("/admin") => AppError::NotFound.code(),
-        _ => return response,
-    };
-    // Whoever tries and hangs up at once is recorded as well.
-    if !PointOfNoReturn::pass() {
-        return response;
-    }
-    if let Err(error) = record_request(&state, &actor, path, code).await {
-        tracing::warn!(%error, "a refusal could not be recorded");
-    }
-    response
-}
-
-/// Records a refused request, unless something else already stands in the record under its reference.
-async fn record_request(state: &AppState, actor: &Actor, path: String, code: &str) -> Result<(), AppError> {
-    if is_recorded(&state.database, &actor.request_id).await? {
-        return Ok(());
-    }
-    let failure = Failure { code: code.to_owned(), message: String::new() };
-    record_refusal(state, actor, &Event::RequestRefuse { path }, failure).await
 }
 
 /// Counts requests and their time, by method and status; paths would be too many.

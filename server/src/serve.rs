@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::connections::serve_connections;
 use crate::identity_provider::OpenIdProvider;
 use crate::mailer::SmtpMailer;
+use crate::rate_limits::RateLimits;
 use crate::rego_workers::RegoWorkers;
 use crate::router::routers;
 use crate::sessions::PgSessionStore;
@@ -12,6 +13,7 @@ use crate::webhook::Webhook;
 use anyhow::Context;
 use app::audit::publish_head;
 use app::clock;
+use app::compute_pool::ComputePool;
 use app::error::AppError;
 use app::ports::{HeadPublisher, Mailer};
 use app::preview::service::{notify, reconcile};
@@ -53,7 +55,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     for (what, round) in rounds {
         tokio::spawn(do_rounds(what, state.clone(), round, writes.clone()));
     }
-    let routers = routers(&config, state, writes.clone());
+    let rates = RateLimits::new(config.rates);
+    tokio::spawn(rates.clone().forget_idle());
+    let routers = routers(&config, state, rates, writes.clone());
     tokio::spawn(delete_expired_sessions(store));
     tracing::info!(listen = %config.listen, "ready");
     let stop = told_to_stop().map(|_| ());
@@ -86,6 +90,7 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
         policy: Arc::new(config.policy.clone()),
         rego: Arc::new(start_rego_workers()?),
         listings: Listings::default(),
+        compute: ComputePool::default(),
         leptos: leptos_options(config),
     }))
 }
@@ -120,7 +125,7 @@ pub fn leptos_options(config: &Config) -> LeptosOptions {
 }
 
 async fn delete_expired_sessions(store: PgSessionStore) {
-    let mut tick = tokio::time::interval(Duration::from_secs(600));
+    let mut tick = tokio::time::interval(Duration::from_secs(60));
     loop {
         tick.tick().await;
         match store.delete_expired().await {

@@ -9,6 +9,7 @@ use parts::{client, portal_role, state, told};
 use server::cluster::KubeCluster;
 use server::config::Config;
 use server::connections::{ConnectionLimits, serve_connections};
+use server::rate_limits::RateLimits;
 use server::router::routers;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::net::SocketAddr;
@@ -45,7 +46,7 @@ async fn portal(options: PgPoolOptions, connect: PgConnectOptions, limits: Conne
     let cluster = KubeCluster::start(client(&told("FAIRWAY_TEST_KUBECONFIG")).await);
     let state = state(portal_role(options, connect).await, cluster, Policy::default());
     let writes = TaskTracker::new();
-    let routers = routers(&config, state, writes.clone());
+    let routers = routers(&config, state, RateLimits::new(config.rates), writes.clone());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve_connections(listener, routers, limits, writes, std::future::pending()));

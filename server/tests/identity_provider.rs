@@ -5,58 +5,12 @@
 mod parts;
 
 use app::ports::{Finished, IdentityProvider, PendingSignIn, ProviderError, SignedIn};
+use parts::browser::Browser;
 use parts::{dex, provider, settings, told};
-use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use reqwest::{Certificate, Client, Response, redirect};
+use reqwest::Client;
 use server::config::IdentityProviderSettings;
 use server::identity_provider::OpenIdProvider;
-use std::collections::BTreeMap;
 use url::Url;
-
-/// A browser that keeps cookies and stops when it is sent back to the portal.
-#[derive(Default)]
-struct Browser {
-    cookies: BTreeMap<String, String>,
-}
-
-impl Browser {
-    fn client() -> Client {
-        let authority = std::fs::read(told("FAIRWAY_TEST_AUTHORITY")).unwrap();
-        let authority = Certificate::from_pem(&authority).unwrap();
-        Client::builder().add_root_certificate(authority).redirect(redirect::Policy::none()).build().unwrap()
-    }
-
-    async fn send(&mut self, request: reqwest::RequestBuilder) -> Response {
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let response = request.header(COOKIE, cookies.join("; ")).send().await.unwrap();
-        for cookie in response.headers().get_all(SET_COOKIE) {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-            let (name, value) = pair.split_once('=').unwrap();
-            self.cookies.insert(name.to_owned(), value.to_owned());
-        }
-        response
-    }
-
-    /// Follows redirects until somebody has to choose, chooses, and gives what comes back to the portal.
-    async fn sign_in(&mut self, start: Url, person: &str) -> BTreeMap<String, String> {
-        let portal = told("FAIRWAY_TEST_PORTAL");
-        let mut here = start;
-        loop {
-            if here.as_str().starts_with(&portal) {
-                return here.query_pairs().into_owned().collect();
-            }
-            let request = if here.path().starts_with("/choose/") {
-                let form = format!("person={person}");
-                let form_type = "application/x-www-form-urlencoded";
-                Self::client().post(here.clone()).header("content-type", form_type).body(form)
-            } else {
-                Self::client().get(here.clone())
-            };
-            let response = self.send(request).await;
-            here = here.join(response.headers()[LOCATION].to_str().unwrap()).unwrap();
-        }
-    }
-}
 
 /// Signs in up to the point where the portal gets the code.
 async fn code_for(provider: &OpenIdProvider, person: &str) -> (String, PendingSignIn) {
@@ -133,7 +87,7 @@ async fn somebody_whom_the_provider_behind_dex_no_longer_lets_in_is_not_renewed(
     change(true).await;
     let refused = dex.refresh(&before).await.err().unwrap();
     change(false).await;
-    assert!(matches!(refused, ProviderError::NotAccepted(_)), "{refused}");
+    assert!(matches!(refused, ProviderError::Refused(_)), "{refused}");
 }
 
 #[tokio::test]
@@ -189,6 +143,8 @@ async fn a_provider_that_is_not_there_is_away() {
         authorities: None,
         scopes: Vec::new(),
         groups_claim: "groups".into(),
+        username_claim: "email".into(),
+        email_is_verified: false,
     };
     let provider = OpenIdProvider::new(settings, &"http://localhost:3000".parse().unwrap()).unwrap();
     assert!(matches!(provider.begin().await, Err(ProviderError::Unavailable(_))));

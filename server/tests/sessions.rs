@@ -17,6 +17,7 @@ const LIMITS: SessionLimits = SessionLimits {
     idle: Duration::from_secs(30 * 60),
     absolute: Duration::from_secs(8 * 60 * 60),
     groups_max_age: Duration::from_secs(60),
+    provider_away: Duration::from_secs(60),
 };
 
 fn record(id: i128) -> Record {

@@ -40,7 +40,7 @@ async fn a_draft_is_saved_only_over_the_version_that_was_seen(options: PgPoolOpt
     let listed = async |who: Uuid, namespaces: &[String]| list_drafts(&portal, who, namespaces).await.unwrap().len();
     assert_eq!(listed(devin.person_id, &[]).await, 0);
     assert_eq!(listed(devin.person_id, &["shop".into()]).await, 1);
-    assert_eq!(listed(dana.person_id, &[]).await, 1);
+    assert_eq!(listed(dana.person_id, &[]).await, 0, "its author has left the team that it is shared with");
     delete_draft(&portal, id, 1).await.unwrap();
     assert!(find_draft(&portal, id).await.is_ok(), "what was saved since is not deleted unseen");
     delete_draft(&portal, id, 2).await.unwrap();
@@ -164,16 +164,25 @@ async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
     let said = async |by: Uuid, author: Uuid, digest: Digest| {
         reviewed(&portal, review(id, author, by, digest, ReviewVerdict::Approved)).await
     };
+    // Another account of devin's.
+    let other = actor(&portal, "devin-2", &[]).await;
+    sqlx::query("update people set email = 'DEVIN@example.com' where id = $1")
+        .bind(other.person_id)
+        .execute(&portal)
+        .await
+        .unwrap();
     for refused in [
         said(dana.person_id, dana.person_id, Digest::of("a")).await,
         // Saying that somebody else submitted it does not help.
         said(dana.person_id, lee.person_id, Digest::of("a")).await,
-        said(lee.person_id, dana.person_id, Digest::of("other")).await,
         // Devin changed the draft before dana submitted it.
         said(devin.person_id, dana.person_id, Digest::of("a")).await,
+        said(other.person_id, dana.person_id, Digest::of("a")).await,
     ] {
-        assert_eq!(refused, Err(WorkloadError::ReviewDoesNotFit.into()));
+        assert_eq!(refused, Err(WorkloadError::OwnSubmission.into()));
     }
+    let other_bytes = said(lee.person_id, dana.person_id, Digest::of("other")).await;
+    assert_eq!(other_bytes, Err(WorkloadError::ReviewDoesNotFit.into()));
     assert_eq!(state().await, SubmissionState::Waiting);
     said(lee.person_id, dana.person_id, Digest::of("a")).await.unwrap();
     assert_eq!(state().await, SubmissionState::Ready);

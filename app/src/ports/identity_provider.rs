@@ -78,6 +78,9 @@ pub enum ProviderError {
     /// Refused, or the answer breaks a rule of the standard.
     #[error("refused: {0}")]
     Refused(String),
+    /// The user name is an e-mail address that the provider does not say is verified to be the person's own.
+    #[error("the e-mail address is not verified")]
+    EmailNotVerified,
     /// The provider does not accept the portal as it is set up there: its client, its secret or a scope. Holds the code
     /// of the error (RFC 6749, 4.1.2.1 and 5.2).
     #[error("not accepted: {0}")]

@@ -1,6 +1,8 @@
 //! The frame of every page: skip link, product name, navigation, account, content.
 
+use super::display::{Notice, Time, Tone};
 use crate::actor::Actor;
+use jiff::Timestamp;
 use leptos::prelude::*;
 
 /// Which entry of the navigation a page belongs to.
@@ -63,6 +65,10 @@ pub fn Frame(
             view! { <li><a href=path aria-current=current>{label}</a></li> }
         })
         .collect_view();
+    let ends_at = match &visitor {
+        Visitor::Person(actor) => actor.ends_at,
+        Visitor::Anyone | Visitor::NotKnown => None,
+    };
     view! {
         <a class="skip-link" href="#content">"Skip to content"</a>
         <header class="site-header">
@@ -72,8 +78,24 @@ pub fn Frame(
                 <Account visitor=visitor address=address/>
             </div>
         </header>
-        <main id="content" class="content" tabindex="-1">{children()}</main>
+        <main id="content" class="content" tabindex="-1">
+            {ends_at.map(|at| view! { <ProviderAway ends_at=at/> })}
+            {children()}
+        </main>
         <footer class="site-footer"><p>"Fairway: the marked, safe channel into the cluster."</p></footer>
+    }
+}
+
+/// Said before a session ends, so that nobody loses what they are typing.
+#[component]
+fn ProviderAway(ends_at: Timestamp) -> impl IntoView {
+    view! {
+        <Notice tone=Tone::Warn>
+            <p>
+                "The identity provider does not answer, so your groups are as they were. Unless it answers before \
+                 "<Time at=ends_at/>", you will be signed out then. Save what you are working on."
+            </p>
+        </Notice>
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::display::Tone;
 use leptos::prelude::*;
+use std::collections::BTreeMap;
 
 /// Something to say about a line.
 #[derive(Debug, Clone)]
@@ -24,11 +25,15 @@ pub fn Yaml(
     #[prop(optional)]
     marks: Vec<Mark>,
 ) -> impl IntoView {
+    let mut marks_of: BTreeMap<u64, Vec<&Mark>> = BTreeMap::new();
+    for mark in &marks {
+        marks_of.entry(mark.line).or_default().push(mark);
+    }
     let lines = text
         .lines()
         .zip(1_u64..)
         .map(|(line, number)| {
-            let marked: Vec<&Mark> = marks.iter().filter(|mark| mark.line == number).collect();
+            let marked = marks_of.remove(&number).unwrap_or_default();
             let class = marked.first().map_or("yaml__line", |_| "yaml__line yaml__line--marked");
             let said = marked
                 .iter()
@@ -69,6 +74,9 @@ fn split(line: &str) -> (&str, &str, &str) {
     }
 }
 
+/// The most lines of a difference that are shown.
+const MOST_DIFF_LINES: usize = 1_000;
+
 #[component]
 pub fn Diff(
     /// What it is, for those who cannot see it.
@@ -77,8 +85,11 @@ pub fn Diff(
     /// As `diff -u` writes it.
     text: String,
 ) -> impl IntoView {
+    let more = text.lines().count().saturating_sub(MOST_DIFF_LINES);
+    let more = (more > 0).then(|| view! { <p class="quiet">{format!("And {more} more lines.")}</p> });
     let lines = text
         .lines()
+        .take(MOST_DIFF_LINES)
         .map(|line| {
             let line = line.to_owned();
             match line.chars().next() {
@@ -88,7 +99,8 @@ pub fn Diff(
             }
         })
         .collect_view();
-    view! { <pre class="code diff" role="region" tabindex="0" aria-label=label><code>{lines}</code></pre> }.into_any()
+    view! { <pre class="code diff" role="region" tabindex="0" aria-label=label><code>{lines}</code></pre>{more} }
+        .into_any()
 }
 
 #[cfg(test)]

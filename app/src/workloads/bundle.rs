@@ -19,7 +19,15 @@ pub enum BundleError {
     Unreadable(String),
     #[error("the text is not the documents of its objects, as Fairway writes them")]
     OtherText,
+    #[error(
+        "These objects make {lines} lines of YAML, and at most {MOST_LINES} can be reviewed together. Submit them in \
+         parts."
+    )]
+    TooLong { lines: usize },
 }
+
+/// The most lines: whoever approves them reads them all on one page.
+const MOST_LINES: usize = 10_000;
 
 const SEPARATOR: &str = "---\n";
 
@@ -27,9 +35,13 @@ impl ManifestBundle {
     /// Writes objects, in this order.
     ///
     /// # Errors
-    /// Where what was written cannot be read back.
+    /// Where there are too many lines, or what was written cannot be read back.
     pub fn write(objects: &[Manifest]) -> Result<Self, BundleError> {
         let (text, places) = written(objects);
+        let lines = text.lines().count();
+        if lines > MOST_LINES {
+            return Err(BundleError::TooLong { lines });
+        }
         // Read back, so that findings know their lines.
         let objects = decode("manifest.yaml", &text).map_err(|error| BundleError::Unreadable(error.to_string()))?;
         if objects.len() != places.len() {

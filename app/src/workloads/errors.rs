@@ -60,6 +60,16 @@ pub enum WorkloadError {
          a review counts for exactly the bytes that were looked at."
     )]
     ReviewDoesNotFit,
+    #[error(
+        "This step was sent with {rows} rows, and at most {most} are taken. Nothing was changed. Go back and remove \
+         rows, or name a namespace, or labels that several workloads share."
+    )]
+    TooManyRows { rows: usize, most: usize },
+    #[error(
+        "The text holds values of a Secret. Everyone who may edit in this namespace can read a draft, so it was not \
+         saved. Go back, take the Secret out, and create it with kubectl create secret."
+    )]
+    HoldsSecret,
 }
 
 impl AreaError for WorkloadError {
@@ -80,6 +90,8 @@ impl AreaError for WorkloadError {
             Self::ReviewedMeanwhile => "reviewed_meanwhile",
             Self::AuthorErased => "author_erased",
             Self::ReviewDoesNotFit => "review_does_not_fit",
+            Self::TooManyRows { .. } => "too_many_rows",
+            Self::HoldsSecret => "holds_secret",
         }
     }
 
@@ -100,6 +112,23 @@ impl AreaError for WorkloadError {
             Self::OtherBytes => "Other bytes than you looked at",
             Self::AuthorErased => "Its author was erased",
             Self::ReviewDoesNotFit => "The review does not fit",
+            Self::TooManyRows { .. } => "Too many rows",
+            Self::HoldsSecret => "A Secret is not saved here",
+        }
+    }
+
+    fn status(&self) -> u16 {
+        match self {
+            Self::TooManyRows { .. } => 413,
+            Self::HoldsSecret => 422,
+            _ => 409,
+        }
+    }
+
+    fn faq(&self) -> Option<&'static str> {
+        match self {
+            Self::HoldsSecret => Some("secrets"),
+            _ => None,
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::places::{Place, PlaceAt};
 use crate::form::FormErrors;
 use review::{Cidr, Manifest, Opening, Peer, PodLabels, Port, Workload, pods_in_words};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What answers may refer to by name.
 #[derive(Debug, Clone, Default)]
@@ -50,9 +50,8 @@ impl RunningWorkload {
     }
 
     /// Whether a policy that selects these labels in a namespace means its pods.
-    fn is_meant_by(&self, labels: &PodLabels, namespace: &str) -> bool {
-        self.namespace == namespace
-            && BTreeMap::from(labels.clone()).iter().all(|(key, value)| self.pod_labels.get(key) == Some(value))
+    fn is_meant_by(&self, labels: &BTreeMap<String, String>, namespace: &str) -> bool {
+        self.namespace == namespace && labels.iter().all(|(key, value)| self.pod_labels.get(key) == Some(value))
     }
 
     /// As connections write it, `namespace/name[Kind]`.
@@ -138,10 +137,23 @@ impl Known {
     pub fn names(&self) -> BTreeMap<String, String> {
         let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut call = |words: String, name: String| names.entry(words).or_default().push(name);
+        let mut with_label: HashMap<(&str, &str, &str), Vec<&RunningWorkload>> = HashMap::new();
+        for workload in self.workloads.values() {
+            for (key, value) in &workload.pod_labels {
+                with_label.entry((&workload.namespace, key, value)).or_default().push(workload);
+            }
+        }
         let named = self.workloads.values().filter(|_| self.all_workloads);
         for workload in named {
             let Some(labels) = &workload.labels else { continue };
-            if self.workloads.values().filter(|other| other.is_meant_by(labels, &workload.namespace)).count() > 1 {
+            // Whoever is meant has each of the labels, so those with the rarest are all that need be looked at.
+            let pairs = BTreeMap::from(labels.clone());
+            let namespace = workload.namespace.as_str();
+            let having =
+                pairs.iter().filter_map(|(key, value)| with_label.get(&(namespace, key.as_str(), value.as_str())));
+            let fewest = having.min_by_key(|having| having.len());
+            let is_meant = |other: &&&RunningWorkload| other.is_meant_by(&pairs, namespace);
+            if fewest.is_some_and(|having| having.iter().filter(is_meant).count() > 1) {
                 continue;
             }
             let is_here = workload.namespace == self.namespace;

@@ -61,11 +61,22 @@ struct Inner {
     ready: HashSet<&'static str>,
 }
 
+impl Inner {
+    fn is_ready(&self) -> bool {
+        self.ready.len() == 2
+    }
+}
+
 impl BindingIndex {
+    /// Whether both watches have been filled once.
+    pub(super) fn is_ready(&self) -> bool {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).is_ready()
+    }
+
     /// What names the person or a group; nothing before both watches have been filled once.
     pub(super) fn of(&self, who: &KubeIdentity) -> Option<Vec<Binding>> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        if inner.ready.len() < 2 {
+        if !inner.is_ready() {
             return None;
         }
         let groups = who.groups.iter().map(|group| Subject::Group(group.to_string()));

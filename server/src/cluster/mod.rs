@@ -191,6 +191,10 @@ impl ClusterInventory for KubeCluster {
         Ok(names)
     }
 
+    fn caches_are_filled(&self) -> bool {
+        self.namespaces_ready.load(Ordering::Acquire) && self.bindings.is_ready()
+    }
+
     async fn objects_in(&self, who: &KubeIdentity, namespace: &str) -> Result<NamespaceSnapshot, ClusterError> {
         self.of_namespace(who, namespace).await
     }

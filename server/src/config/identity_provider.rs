@@ -19,6 +19,11 @@ pub struct IdentityProviderSettings {
     pub scopes: Vec<String>,
     /// `OIDC_GROUPS_CLAIM`.
     pub groups_claim: String,
+    /// `OIDC_USERNAME_CLAIM`: the claim that the cluster's user name follows from, as the API server's
+    /// `--oidc-username-claim` says.
+    pub username_claim: String,
+    /// `OIDC_EMAIL_IS_VERIFIED`: take e-mail addresses as verified of a provider that does not say so.
+    pub email_is_verified: bool,
 }
 
 impl IdentityProviderSettings {
@@ -30,7 +35,18 @@ impl IdentityProviderSettings {
         let scopes = reader.text("OIDC_SCOPES", Some("openid profile email groups offline_access"))?;
         let scopes = scopes.split_whitespace().map(str::to_owned).collect();
         let groups_claim = reader.text("OIDC_GROUPS_CLAIM", Some("groups"))?;
-        Some(Self { issuer: issuer?, client_id: client_id?, client_secret, authorities, scopes, groups_claim })
+        let username_claim = reader.text("OIDC_USERNAME_CLAIM", Some("email"))?;
+        let email_is_verified = reader.parse("OIDC_EMAIL_IS_VERIFIED", Some("false"), "true or false")?;
+        Some(Self {
+            issuer: issuer?,
+            client_id: client_id?,
+            client_secret,
+            authorities,
+            scopes,
+            groups_claim,
+            username_claim,
+            email_is_verified,
+        })
     }
 }
 

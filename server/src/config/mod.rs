@@ -6,6 +6,7 @@ mod head_publishing;
 mod identity_provider;
 mod mail;
 mod policy;
+mod rates;
 mod reader;
 mod sessions;
 
@@ -16,6 +17,7 @@ pub use reader::ConfigError;
 pub use sessions::SessionLimits;
 
 use crate::connections::ConnectionLimits;
+use crate::rate_limits::RateSettings;
 use app::policy::Policy;
 use reader::Reader;
 use secrecy::SecretString;
@@ -43,6 +45,7 @@ pub struct Config {
     pub mail_server: Option<MailServer>,
     pub sessions: SessionLimits,
     pub connections: ConnectionLimits,
+    pub rates: RateSettings,
     pub policy: Policy,
 }
 
@@ -79,6 +82,7 @@ impl Config {
         let mail_server = MailServer::read(reader);
         let sessions = SessionLimits::read(reader);
         let connections = ConnectionLimits::read(reader);
+        let rates = RateSettings::read(reader);
         let policy = policy::read(reader);
         Some(Self {
             listen: listen?,
@@ -91,6 +95,7 @@ impl Config {
             mail_server,
             sessions: sessions?,
             connections: connections?,
+            rates: rates?,
             policy: policy?,
         })
     }

@@ -1,6 +1,6 @@
 //! Who is asking: from the session to an [`Actor`], groups no older than the settings allow.
 
-use super::person::upsert_person;
+use super::person::{PersonError, upsert_person};
 use super::{CURRENT, Current, PgSessionStore};
 use crate::config::SessionLimits;
 use app::access::{KubeIdentity, KubeName};
@@ -13,6 +13,7 @@ use app::state::AppState;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use record::Event;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -64,7 +65,10 @@ impl Authenticate {
             tracing::warn!(person_id = %current.person_id, "a person whose name cannot be impersonated");
             return Ok(None);
         };
-        Ok(Some(Actor::new(current.person_id, profile, kube, &self.state.policy.roles, request_id)))
+        let actor = Actor::new(current.person_id, profile, kube, &self.state.policy.roles, request_id);
+        let is_overdue = now() >= self.limits.groups_fresh_until(current.groups_read_at) + OVERDUE;
+        let ends_at = || Timestamp::from_second(self.limits.groups_count_until(current.groups_read_at)).ok();
+        Ok(Some(actor.ending_at(is_overdue.then(ends_at).flatten())))
     }
 
     /// The session with its groups read again where they are too old; nothing where the provider says
@@ -94,8 +98,16 @@ impl Authenticate {
     }
 
     fn is_fresh(&self, current: &Current) -> bool {
-        let max_age = i64::try_from(self.limits.groups_max_age.as_secs()).unwrap_or(i64::MAX);
-        now() - current.groups_read_at < max_age
+        now() < self.limits.groups_fresh_until(current.groups_read_at)
+    }
+
+    async fn is_still_admitted(&self, profile: &Profile) -> Result<bool, AppError> {
+        let Some(identity) = kube_identity(profile, &self.state.policy.groups) else { return Ok(false) };
+        match upsert_person(&self.state.database, profile, &identity.user).await {
+            Ok(_) => Ok(true),
+            Err(PersonError::NameTaken) => Ok(false),
+            Err(PersonError::Database(error)) => Err(error),
+        }
     }
 
     /// Ends a session that the provider no longer vouches for, and records it.
@@ -109,7 +121,11 @@ impl Authenticate {
     async fn read_again(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
         match self.state.identity_provider.refresh(&current.signed_in).await {
             Ok(signed_in) => {
-                upsert_person(&self.state.database, &signed_in.profile).await?;
+                if !self.is_still_admitted(&signed_in.profile).await? {
+                    tracing::warn!(person_id = %current.person_id, "session ended: the name is not usable any more");
+                    self.end(session, &current).await?;
+                    return Ok(None);
+                }
                 let groups_read_at = now();
                 let fresh = Current { signed_in, groups_read_at, ..current };
                 session.insert(CURRENT, &fresh).await.map_err(unavailable)?;
@@ -117,13 +133,15 @@ impl Authenticate {
                 session.save().await.map_err(unavailable)?;
                 Ok(Some(fresh))
             }
-            Err(ProviderError::NotAccepted(cause)) if is_overdue(self.limits, current.groups_read_at, now()) => {
-                tracing::warn!(cause, "session ended: the provider has not renewed it for too long");
+            Err(ProviderError::Unavailable(cause) | ProviderError::NotAccepted(cause))
+                if now() >= self.limits.groups_count_until(current.groups_read_at) =>
+            {
+                tracing::warn!(cause, "session ended: its groups could not be read for too long");
                 self.end(session, &current).await?;
                 Ok(None)
             }
-            Err(ProviderError::Refused(cause)) => {
-                tracing::info!(cause, "session ended: the provider no longer vouches for the person");
+            Err(error @ (ProviderError::Refused(_) | ProviderError::EmailNotVerified)) => {
+                tracing::info!(%error, "session ended: the provider no longer vouches for the person");
                 self.end(session, &current).await?;
                 Ok(None)
             }
@@ -135,15 +153,9 @@ impl Authenticate {
     }
 }
 
-/// How many times as old as they may be groups can get while the provider answers, and does not renew them.
-const GRACE: i64 = 4;
-
-/// Whether the provider has answered for so long without vouching for somebody that their groups count no more. Dex
-/// answers so for people whom the provider behind it no longer lets in, and does not say that it is about them.
-fn is_overdue(limits: SessionLimits, groups_read_at: i64, now: i64) -> bool {
-    let max_age = i64::try_from(limits.groups_max_age.as_secs()).unwrap_or(i64::MAX);
-    now - groups_read_at >= max_age.saturating_mul(GRACE)
-}
+/// How late, in seconds, reading the groups again may be before people are told. Another request may just be at it, and the
+/// provider has ten seconds to answer.
+const OVERDUE: i64 = 15;
 
 fn now() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()
@@ -158,7 +170,7 @@ fn unavailable(error: tower_sessions::session::Error) -> AppError {
 /// Who a person is to the cluster. Groups outside the settings are left out, as the portal's account may
 /// not impersonate them; a user name that may not be impersonated gives nothing.
 pub(super) fn kube_identity(profile: &Profile, mapping: &GroupMapping) -> Option<KubeIdentity> {
-    let user = KubeName::try_from(format!("{}{}", mapping.user_prefix, profile.email)).ok()?;
+    let user = KubeName::try_from(format!("{}{}", mapping.user_prefix, profile.user_name)).ok()?;
     let groups = profile
         .groups
         .iter()
@@ -179,6 +191,7 @@ mod tests {
             subject: "1".into(),
             name: "Robin".into(),
             email: email.into(),
+            user_name: email.into(),
             groups: groups.iter().map(ToString::to_string).collect(),
         }
     }
@@ -194,14 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn groups_that_are_not_renewed_count_for_four_times_their_age() {
+    fn groups_that_cannot_be_read_again_count_for_as_long_as_the_settings_say() {
         let limits = SessionLimits {
             idle: Duration::from_secs(1),
             absolute: Duration::from_secs(1),
             groups_max_age: Duration::from_secs(900),
+            provider_away: Duration::from_secs(3_600),
         };
-        assert!(!is_overdue(limits, 1_000, 1_000 + 3_599));
-        assert!(is_overdue(limits, 1_000, 1_000 + 3_600));
+        assert_eq!(limits.groups_count_until(1_000), 1_000 + 900 + 3_600);
     }
 
     #[test]

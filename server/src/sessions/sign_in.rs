@@ -1,9 +1,9 @@
 //! `/sign-in`, `/sign-in/callback`, `/sign-out`.
 
 use super::authenticate::kube_identity;
-use super::person::upsert_person;
+use super::person::{PersonError, upsert_person};
 use super::{CURRENT, Current, PENDING, Pending, PendingSignIns, ReturnPath};
-use app::actor::Actor;
+use app::actor::{Actor, Profile};
 use app::audit::{Intent, RecordActor, record_event, record_refused_sign_in};
 use app::error::{AppError, AreaError, Dependency};
 use app::ports::{Finished, ProviderError};
@@ -17,6 +17,7 @@ use record::{Event, Failure};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use tower_sessions::Session;
+use uuid::Uuid;
 
 /// The routes of this module.
 pub fn routes() -> Router<AppState> {
@@ -88,23 +89,35 @@ async fn finish(
         Finished::SignedIn(signed_in) => *signed_in,
         Finished::BeginAgain => return leave_for_provider(&state, &session, pending.return_path).await,
     };
-    if kube_identity(&signed_in.profile, &state.policy.groups).is_none() {
-        tracing::warn!("a person whose name cannot be used in the cluster");
-        // What comes before this is logged only: whoever is nobody yet must not be able to fill the record.
-        let actor = RecordActor { profile: signed_in.profile, request_id };
-        let refused = SignInError::NameNotUsable;
-        let failure = Failure { code: refused.code().to_owned(), message: String::new() };
-        record_refused_sign_in(&state, &actor, failure).await?;
-        return Err(refused.into());
-    }
-    let person_id = upsert_person(&state.database, &signed_in.profile).await?;
     let profile = signed_in.profile.clone();
+    let person_id = match admit(&state, &profile).await? {
+        Ok(person_id) => person_id,
+        Err(refused) => {
+            tracing::warn!(code = refused.code(), "somebody whom the provider knows was not let in");
+            // What comes before this is logged only: whoever is nobody yet must not be able to fill the record.
+            let failure = Failure { code: refused.code().to_owned(), message: String::new() };
+            record_refused_sign_in(&state, &RecordActor { profile, request_id }, failure).await?;
+            return Err(refused.into());
+        }
+    };
     // A new id: one planted before signing in is worth nothing afterwards.
     session.cycle_id().await.map_err(database)?;
     let current = Current { person_id, signed_in, groups_read_at: OffsetDateTime::now_utc().unix_timestamp() };
     session.insert(CURRENT, current).await.map_err(database)?;
     record_event(&state, RecordActor { profile, request_id }, &Event::SignIn {}).await?;
     Ok(Redirect::to(pending.return_path.as_str()).into_response())
+}
+
+/// The id of somebody whom the provider knows, or why they are not let in here.
+async fn admit(state: &AppState, profile: &Profile) -> Result<Result<Uuid, SignInError>, AppError> {
+    let Some(identity) = kube_identity(profile, &state.policy.groups) else {
+        return Ok(Err(SignInError::NameNotUsable));
+    };
+    match upsert_person(&state.database, profile, &identity.user).await {
+        Ok(person_id) => Ok(Ok(person_id)),
+        Err(PersonError::NameTaken) => Ok(Err(SignInError::NameTaken)),
+        Err(PersonError::Database(error)) => Err(error),
+    }
 }
 
 async fn sign_out(State(state): State<AppState>, session: Session, headers: HeaderMap) -> Result<Response, AppError> {
@@ -133,10 +146,20 @@ fn request_id(headers: &HeaderMap) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum SignInError {
     #[error(
-        "Your e-mail address cannot be a user name in the cluster, so you are not signed in: it must be plain ASCII \
-         and must not begin with system:. Ask whoever keeps your account at the identity provider."
+        "Your user name cannot be one in the cluster, so you are not signed in: it must be plain ASCII and must not \
+         begin with system:. Ask whoever keeps your account at the identity provider."
     )]
     NameNotUsable,
+    #[error(
+        "Another account at the identity provider has the same user name, so you are not signed in: in the cluster you \
+         would be one person. If that account was yours and is gone, ask an administrator to release the name."
+    )]
+    NameTaken,
+    #[error(
+        "The identity provider does not say that your e-mail address is verified, so you are not signed in: anybody \
+         could have entered it. Verify the address there, and sign in again."
+    )]
+    EmailNotVerified,
     #[error(
         "This sign-in is no longer valid: it was used already, took too long, or began in another browser. \
          Begin again with Sign in."
@@ -169,6 +192,8 @@ impl AreaError for SignInError {
     fn code(&self) -> &'static str {
         match self {
             Self::NameNotUsable => "name_not_usable",
+            Self::NameTaken => "name_taken",
+            Self::EmailNotVerified => "email_not_verified",
             Self::Stale => "sign_in_stale",
             Self::Denied => "sign_in_denied",
             Self::Unfinished => "sign_in_unfinished",
@@ -203,6 +228,10 @@ fn provider(error: ProviderError) -> AppError {
         ProviderError::NotAccepted(code) => {
             tracing::error!(code, "the identity provider does not accept this client");
             SignInError::ClientNotAccepted.into()
+        }
+        ProviderError::EmailNotVerified => {
+            tracing::warn!("sign-in refused: the e-mail address is not verified (OIDC_EMAIL_IS_VERIFIED)");
+            SignInError::EmailNotVerified.into()
         }
         ProviderError::Refused(cause) => {
             tracing::warn!(cause, "sign-in refused");

@@ -2,10 +2,12 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod browser;
 pub mod fixture;
 
 use app::access::{KubeIdentity, KubeName};
 use app::actor::{Actor, Profile, RoleGroups};
+use app::compute_pool::ComputePool;
 use app::policy::Policy;
 use app::state::{AppState, Dependencies};
 use app::workloads::service::Listings;
@@ -44,6 +46,7 @@ pub fn profile(subject: &str, groups: &[&str]) -> Profile {
         subject: subject.into(),
         name: subject.to_uppercase(),
         email: format!("{subject}@example.com"),
+        user_name: format!("{subject}@example.com"),
         groups: groups.iter().map(ToString::to_string).collect(),
     }
 }
@@ -94,6 +97,8 @@ pub fn settings(issuer: &str) -> IdentityProviderSettings {
         authorities: Some(std::fs::read_to_string(told("FAIRWAY_TEST_AUTHORITY")).unwrap()),
         scopes: ["openid", "profile", "email", "groups", "offline_access"].map(str::to_owned).to_vec(),
         groups_claim: "groups".into(),
+        username_claim: "email".into(),
+        email_is_verified: false,
     }
 }
 
@@ -126,6 +131,7 @@ pub fn state(database: PgPool, cluster: KubeCluster, policy: Policy) -> AppState
         policy: Arc::new(policy),
         rego: Arc::new(rego_workers()),
         listings: Listings::default(),
+        compute: ComputePool::default(),
         leptos: LeptosOptions::builder().output_name("fairway").build(),
     })
 }

@@ -139,7 +139,8 @@ pub async fn erase_person(connection: &mut PgConnection, issuer: &str, subject: 
     .await?;
     // What they did stays theirs by the id alone; whoever comes back is somebody new.
     sqlx::query!(
-        "update people set name = 'Erased', email = '', subject = 'erased ' || id where issuer = $1 and subject = $2",
+        "update people set name = 'Erased', email = '', subject = 'erased ' || id, cluster_user = null
+         where issuer = $1 and subject = $2",
         issuer,
         subject,
     )

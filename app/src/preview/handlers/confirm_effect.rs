@@ -13,7 +13,7 @@ use uuid::Uuid;
 /// An administrator has enabled by hand what was approved.
 pub async fn post(State(state): State<AppState>, actor: Actor, PathOf(id): PathOf<Uuid>) -> Result<Response, AppError> {
     let view = load_acceptance(&state, &actor, id).await?;
-    if !(view.may_administer && view.is_manual()) {
+    if !(view.may_administer() && view.is_manual()) {
         return Err(AppError::NotFound);
     }
     step_and_return(&state, &actor, &view.acceptance, Step::TakeEffect, Event::EffectTake).await

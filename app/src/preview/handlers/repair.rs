@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// Makes what an effective opt-in gives once more, where the cluster differs.
 pub async fn post(State(state): State<AppState>, actor: Actor, PathOf(id): PathOf<Uuid>) -> Result<Response, AppError> {
     let view = load_acceptance(&state, &actor, id).await?;
-    if !view.may_administer || view.is_manual() {
+    if !view.may_administer() || view.is_manual() {
         return Err(AppError::NotFound);
     }
     repair(&state, &actor, &view.acceptance).await?;

@@ -22,9 +22,7 @@ pub async fn post(
 ) -> Result<Response, AppError> {
     let form: RevokeForm = decode(&body)?;
     let view = load_acceptance(&state, &actor, id).await?;
-    if !view.may_revoke {
-        return Err(AppError::NotFound);
-    }
+    view.require(view.may_revoke())?;
     if matches!(view.acceptance.status(), Status::Waiting { .. }) {
         return Err(PreviewError::NotGranted.into());
     }

@@ -13,5 +13,7 @@ use uuid::Uuid;
 /// Whoever accepted takes it back before it is decided.
 pub async fn post(State(state): State<AppState>, actor: Actor, PathOf(id): PathOf<Uuid>) -> Result<Response, AppError> {
     let view = load_acceptance(&state, &actor, id).await?;
+    // What is decided already is refused by the rules, which say so.
+    view.require(view.may_revoke())?;
     step_and_return(&state, &actor, &view.acceptance, Step::Withdraw { by: actor.person_id }, Event::RiskWithdraw).await
 }

@@ -37,7 +37,7 @@ pub fn AcceptancePage() -> impl IntoView {
             <h1>{title.clone()}</h1>
             <CurrentStatus acceptance=acceptance.clone()/>
             <Buttons view=shown.clone()/>
-            <Certificate acceptance=acceptance.clone()/>
+            <Certificate acceptance=acceptance.clone() may_export=shown.may_export()/>
             <Mails acceptance=acceptance/>
             <Revoking view=shown form=form errors=errors/>
         };
@@ -101,12 +101,12 @@ fn Buttons(view: AcceptanceView) -> impl IntoView {
     let is_approved = *status == Status::Approved;
     let has_drift = !view.acceptance.drift.is_empty() && *status == Status::Effective;
     let is_ending = matches!(status, Status::Ending(_));
-    let withdraw = view.may_withdraw.then(|| button("Withdraw acceptance", "withdraw"));
-    let confirm_effect = (view.may_administer && view.is_manual() && is_approved)
+    let withdraw = view.may_withdraw().then(|| button("Withdraw acceptance", "withdraw"));
+    let confirm_effect = (view.may_administer() && view.is_manual() && is_approved)
         .then(|| button("Confirm that it is enabled", "confirm-effect"));
     let confirm_removal =
         (is_ending && view.may_confirm_removal()).then(|| button("Confirm that it is taken back", "confirm-removal"));
-    let repair = (view.may_administer && has_drift).then(|| button("Make it again as approved", "repair"));
+    let repair = (view.may_administer() && has_drift).then(|| button("Make it again as approved", "repair"));
     view! { {withdraw}{confirm_effect}{confirm_removal}{repair} }
 }
 
@@ -118,7 +118,7 @@ fn Revoking(view: AcceptanceView, form: RevokeForm, errors: FormErrors) -> impl 
         _ => "What it gave is taken back at once.",
     };
     let action = paths::acceptance_action(view.acceptance.accepted.id, "revoke");
-    (view.may_revoke && view.acceptance.status().is_granted()).then(|| {
+    (view.may_revoke() && view.acceptance.status().is_granted()).then(|| {
         view! {
             <section class="no-print">
                 <h2>"End it"</h2>
@@ -141,7 +141,7 @@ fn Revoking(view: AcceptanceView, form: RevokeForm, errors: FormErrors) -> impl 
 
 /// Everything that was recorded, as one would print it.
 #[component]
-fn Certificate(acceptance: Acceptance) -> impl IntoView {
+fn Certificate(acceptance: Acceptance, may_export: bool) -> impl IntoView {
     let (name, email) = acceptance.person();
     let id = acceptance.accepted.id;
     let accepted_at = acceptance.accepted.accepted_at;
@@ -153,13 +153,15 @@ fn Certificate(acceptance: Acceptance) -> impl IntoView {
             "From the record of Fairway. Its export as a file proves what is printed here: fairway audit \
              verify-acceptance."
         </p>
-        <form method="post" action=paths::acceptance_action(id, "export") class="no-print">
-            <p>
-                "Exported, it holds every text, decision and row about it: with an export of the record beside it, it \
-                 can be verified without Fairway. To print it, use the print command of the browser."
-            </p>
-            <Submit label="Export as JSON" secondary=true/>
-        </form>
+        {may_export.then(|| view! {
+            <form method="post" action=paths::acceptance_action(id, "export") class="no-print">
+                <p>
+                    "Exported, it holds every text, decision and row about it: with an export of the record beside it, \
+                     it can be verified without Fairway. To print it, use the print command of the browser."
+                </p>
+                <Submit label="Export as JSON" secondary=true/>
+            </form>
+        })}
         <dl class="facts">
             <Fact term="Accepted by">{name}" "<span class="quiet">{email}</span></Fact>
             <Fact term="Known to the provider as">{subject.unwrap_or_else(|| "(erased)".to_owned())}</Fact>

@@ -16,6 +16,7 @@ use super::Version;
 use super::paths;
 use super::service::accepting::VisibleOptIns;
 use super::summary::{OptInPage, OptInSummary};
+use crate::text_diff::unified_diff;
 use crate::ui::{Badge, Diff, Notice, Table, Time, Tone};
 use leptos::prelude::*;
 use record::StatusKind;
@@ -36,7 +37,7 @@ fn StatusBadge(status: StatusKind, words: String) -> impl IntoView {
 fn Changes(before: Version, after: Version) -> impl IntoView {
     let label = format!("Changes of version {}", after.terms.version);
     let (before, after) = (before.terms.in_words(), after.terms.in_words());
-    let difference = similar::TextDiff::from_lines(&before, &after).unified_diff().context_radius(2).to_string();
+    let difference = unified_diff(&before, &after, 2);
     // Numbers of lines say nothing here; what lies between is only skipped.
     let lines = difference.lines().map(|line| if line.starts_with("@@") { " …" } else { line });
     let text = lines.skip(1).collect::<Vec<_>>().join("\n");

@@ -9,6 +9,7 @@ use crate::preview::acceptance::Acceptance;
 use crate::preview::opt_in::{Status, Step};
 use crate::preview::statement::Effect;
 use crate::preview::store::{self, NewStep};
+use crate::preview::summary::Viewer;
 use crate::state::AppState;
 use record::{Event, OptInStep};
 use serde::{Deserialize, Serialize};
@@ -81,18 +82,61 @@ pub async fn load_acceptances(
     Ok(found)
 }
 
+/// What makes an acceptance somebody's to see today. Having accepted it once is no reason to act for a team that one has
+/// left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// Of the platform.
+    Administrator,
+    /// May accept for its scope.
+    ActsForScope,
+    /// Administers one of its namespaces.
+    AdministersNamespace,
+    Auditor,
+    /// Accepted it, and is nothing else to it now.
+    Author,
+}
+
 /// An acceptance, and what the person who looks at it may do.
 #[derive(Debug, Clone)]
 pub struct AcceptanceView {
     pub acceptance: Acceptance,
-    /// They accepted it, and it is not decided.
-    pub may_withdraw: bool,
-    /// They accepted it, act for its scope, or administer: theirs to end, as long as it is granted.
-    pub may_revoke: bool,
-    pub may_administer: bool,
+    relation: Relation,
+    is_own: bool,
+    /// Why it may be more, such as a cluster that cannot be asked.
+    unknown: Option<AppError>,
 }
 
 impl AcceptanceView {
+    /// Whether it is theirs to end, as long as it is granted.
+    #[must_use]
+    pub fn may_revoke(&self) -> bool {
+        matches!(self.relation, Relation::Administrator | Relation::ActsForScope)
+    }
+
+    /// Whether it is theirs to take back before it is decided.
+    #[must_use]
+    pub fn may_withdraw(&self) -> bool {
+        self.is_own && self.may_revoke() && matches!(self.acceptance.status(), Status::Waiting { .. })
+    }
+
+    /// Whether they may take it with everything that others said of it.
+    #[must_use]
+    pub fn may_export(&self) -> bool {
+        self.relation != Relation::Author
+    }
+
+    #[must_use]
+    pub fn may_administer(&self) -> bool {
+        self.relation == Relation::Administrator
+    }
+
+    /// # Errors
+    /// [`AppError::NotFound`] where they may not, or why that is not known.
+    pub fn require(&self, may: bool) -> Result<(), AppError> {
+        if may { Ok(()) } else { Err(self.unknown.clone().unwrap_or(AppError::NotFound)) }
+    }
+
     #[must_use]
     pub fn is_manual(&self) -> bool {
         self.acceptance.terms.effect == Effect::Manual
@@ -102,7 +146,7 @@ impl AcceptanceView {
     /// and answer for it.
     #[must_use]
     pub fn may_confirm_removal(&self) -> bool {
-        self.may_administer && (self.is_manual() || !self.acceptance.problem.is_empty())
+        self.may_administer() && (self.is_manual() || !self.acceptance.problem.is_empty())
     }
 }
 
@@ -114,19 +158,30 @@ impl AcceptanceView {
 pub async fn load_acceptance(state: &AppState, actor: &Actor, id: Uuid) -> Result<AcceptanceView, AppError> {
     let scopes = load_opt_in_scopes(state, actor).await;
     let viewer = viewer(actor, &scopes);
+    // It may be theirs to see, or to act on, and only the cluster knows.
+    let unknown = scopes.err();
     let mut connection = state.database.acquire().await?;
     if actor.record_reader().is_err() && !store::is_visible(&mut *connection, id, &viewer).await? {
-        // It may be theirs to see, and only the cluster knows.
-        return Err(scopes.err().unwrap_or(AppError::NotFound));
+        return Err(unknown.unwrap_or(AppError::NotFound));
     }
     let acceptance = store::find_acceptance(&mut connection, id).await?;
-    let acts_for = viewer.scopes.contains(&acceptance.accepted.scope);
     let is_own = acceptance.person_id == actor.person_id;
-    let administers = actor.administrator().is_ok();
-    Ok(AcceptanceView {
-        may_withdraw: is_own && matches!(acceptance.status(), Status::Waiting { .. }),
-        may_revoke: acts_for || is_own || administers,
-        may_administer: administers,
-        acceptance,
-    })
+    let relation = relation_to(&acceptance, actor, &viewer);
+    Ok(AcceptanceView { acceptance, relation, is_own, unknown })
+}
+
+/// The one that allows most.
+fn relation_to(acceptance: &Acceptance, actor: &Actor, viewer: &Viewer) -> Relation {
+    let accepted = &acceptance.accepted;
+    if actor.administrator().is_ok() {
+        Relation::Administrator
+    } else if viewer.scopes.contains(&accepted.scope) {
+        Relation::ActsForScope
+    } else if accepted.namespaces.iter().any(|name| viewer.namespaces.contains(name)) {
+        Relation::AdministersNamespace
+    } else if actor.record_reader().is_ok() {
+        Relation::Auditor
+    } else {
+        Relation::Author
+    }
 }

@@ -12,9 +12,10 @@ use uuid::Uuid;
 /// An acceptance with everything that is needed to verify it, as JSON. That somebody exports it is recorded first.
 ///
 /// # Errors
-/// [`AppError::NotFound`] for those who may not see it.
+/// [`AppError::NotFound`] for those who may not see it, or see it only because they accepted it once.
 pub async fn export_acceptance(state: &AppState, actor: &Actor, id: Uuid) -> Result<String, AppError> {
     let view = load_acceptance(state, actor, id).await?;
+    view.require(view.may_export())?;
     let of = ExportOf::Acceptance(view.acceptance.opt_in_ref());
     let event = Event::RecordExport { of, filter: BTreeMap::new(), rows: None, database_user: None };
     record_event(state, actor, &event).await?;

@@ -117,7 +117,17 @@ impl EffectLimits {
         if terms.body.trim().is_empty() {
             wrong("body", "Write down what may go wrong; people accept exactly these words.");
         }
-        if terms.name.chars().count() > 100 {
+        let is_long = |text: &str, most: usize| text.chars().count() > most;
+        if is_long(&terms.body, LONGEST_BODY) || terms.body.lines().count() > MOST_LINES {
+            wrong("body", "Enter at most 20,000 characters on 500 lines: people have to read it.");
+        }
+        if terms.points.len() > MOST_POINTS || terms.points.iter().any(|point| is_long(point, LONGEST_POINT)) {
+            wrong("points", "Enter at most 50 points, each of at most 1,000 characters.");
+        }
+        if is_long(&terms.changes, LONGEST_CHANGES) {
+            wrong("changes", "Enter at most 5,000 characters.");
+        }
+        if is_long(&terms.name, 100) {
             wrong("name", "Enter at most 100 characters.");
         }
         if terms.points.is_empty() || terms.points.iter().any(|point| point.trim().is_empty() || point.contains('\n')) {
@@ -150,6 +160,9 @@ impl EffectLimits {
         match effect {
             Effect::Manual => Mistakes::new(),
             Effect::Metadata { labels, annotations } => {
+                if labels.len() > MOST_KEYS || annotations.len() > MOST_KEYS {
+                    return vec![("labels", "Enter at most 50 labels and 50 annotations.".to_owned())];
+                }
                 if labels.is_empty() && annotations.is_empty() {
                     return vec![("labels", "Enter at least one label or annotation, one a line.".to_owned())];
                 }
@@ -187,6 +200,16 @@ impl EffectLimits {
         key.strip_prefix(&self.prefix).is_some_and(|name| !name.is_empty() && is_label_value(name))
     }
 }
+
+/// How much a risk statement may say.
+const LONGEST_BODY: usize = 20_000;
+const MOST_LINES: usize = 500;
+const MOST_POINTS: usize = 50;
+const LONGEST_POINT: usize = 1_000;
+const LONGEST_CHANGES: usize = 5_000;
+
+/// The most labels, and annotations, that one feature sets.
+const MOST_KEYS: usize = 50;
 
 fn is_annotation_value(text: &str) -> bool {
     text.len() < 1024 && !text.contains(char::is_control)

@@ -70,6 +70,10 @@ pub async fn take_step(transaction: &mut PgConnection, new: NewStep<'_>) -> Resu
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
             return Err(too_late());
         }
+        // Another account with the same address.
+        Err(sqlx::Error::Database(error)) if error.constraint() == Some("decisions_need_a_second_person") => {
+            return Err(PreviewError::Step(StepError::SamePerson).into());
+        }
         Err(error) => return Err(error.into()),
     }
     // What has come to another stage need not wait for the pause after what failed before, whatever time it is

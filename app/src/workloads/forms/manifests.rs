@@ -1,7 +1,7 @@
 //! What answers cannot say: whole objects as YAML, and fields of the generated ones.
 
 use crate::form::FormErrors;
-use review::{Manifest, Override, Workload, apply_overrides, decode};
+use review::{Manifest, Override, Workload, apply_overrides, decode, is_secret_with_values};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -59,11 +59,34 @@ impl ManifestsForm {
         Some(all)
     }
 
+    /// Whether it holds what must not be stored. A text that cannot be read yet is taken to, where it speaks of a Secret.
+    #[must_use]
+    pub fn holds_secret(&self) -> bool {
+        match decode("text", &self.text) {
+            Ok(found) => found.iter().any(is_secret_with_values),
+            Err(_) => {
+                let kind = |line: &str| line.trim_start_matches(['-', ' ', '{', '"']).starts_with("kind");
+                self.text.lines().any(|line| kind(line) && line.contains("Secret"))
+            }
+        }
+    }
+
     fn others(&self, namespace: &str, errors: &mut FormErrors) -> Option<Vec<Manifest>> {
         if self.text.trim().is_empty() {
             return Some(Vec::new());
         }
         let found = errors.take("text", decode("what you pasted", &self.text))?;
+        if let Some(secret) = found.iter().find(|manifest| is_secret_with_values(manifest)) {
+            let (object, name) = (secret.object(), &secret.object().name);
+            errors.add(
+                "text",
+                format!(
+                    "{object} holds values. Everyone who may edit in this namespace can read a draft, so take the Secret \
+                     out of the text. Create it with kubectl create secret generic {name}, and refer to it by its name."
+                ),
+            );
+            return None;
+        }
         if found.len() > MOST_OBJECTS {
             let count = found.len();
             errors.add("text", format!("These are {count} objects; at most {MOST_OBJECTS} can be looked at together."));
@@ -116,6 +139,16 @@ mod tests {
         let policy =
             "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: a}, spec: {podSelector: {}}}";
         assert_eq!(checked(&format!("{POD}\n---\n{policy}")).unwrap(), ["NetworkPolicy/shop/a", "Pod/shop/a"]);
+    }
+
+    #[test]
+    fn a_secret_is_refused_with_its_values_and_not_without() {
+        let holds = |text: &str| ManifestsForm { text: text.to_owned(), overrides: Vec::new() }.holds_secret();
+        let secret = "{apiVersion: v1, kind: Secret, metadata: {name: db}, stringData: {password: hunter2}}";
+        let refusal = checked(&format!("{POD}\n---\n{secret}")).unwrap_err();
+        assert!(refusal.contains("kubectl create secret generic db") && !refusal.contains("hunter2"), "{refusal}");
+        assert!(holds(secret) && holds("kind: Secret\nstringData: {password: hunter2") && !holds(POD));
+        assert!(checked("{apiVersion: v1, kind: Secret, metadata: {name: db}}").is_ok());
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod workload;
 
 pub use from_answers::draft_of;
 pub use manifests::ManifestsForm;
-pub use network::{DestinationsForm, PeerRows, SourcesForm};
+pub use network::{DestinationsForm, MOST_ROWS, PeerRows, SourcesForm};
 pub use resources::ResourcesForm;
 pub use workload::{CheckedWorkload, Runs, WorkloadForm, join_command};

@@ -7,7 +7,7 @@ use review::{Cidr, Opening, Peer, PodLabels, Port};
 use serde::{Deserialize, Serialize};
 
 /// The most rows of a list: each may name another namespace, which is then looked into.
-const MOST_ROWS: usize = 50;
+pub const MOST_ROWS: usize = 50;
 
 /// Rows of a list: other ends that nothing ticked stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -173,8 +173,7 @@ impl WorkloadForm {
     }
 
     fn check_volume(&self, errors: &mut FormErrors, row: usize) -> Option<Volume> {
-        let (kind, source, path) =
-            (at(&self.volume_kind, row), at(&self.volume_source, row), at(&self.volume_path, row));
+        let (kind, source, path, name) = self.volume(row);
         if kind.is_empty() && source.is_empty() && path.is_empty() {
             return None;
         }
@@ -191,11 +190,25 @@ impl WorkloadForm {
         };
         let source = errors.take(format!("volume_source-{row}"), source);
         let path = errors.take(format!("volume_path-{row}"), path.parse::<MountPath>());
-        let name = match at(&self.volume_name, row) {
+        let name = match name {
             "" => format!("volume-{}", row + 1),
             name => name.to_owned(),
         };
         Some(Volume { name, path: path?, source: source? })
+    }
+
+    /// Kind, source, path and name of a volume.
+    #[must_use]
+    pub fn volume(&self, row: usize) -> (&str, &str, &str, &str) {
+        let lists = (&self.volume_kind, &self.volume_source, &self.volume_path, &self.volume_name);
+        (at(lists.0, row), at(lists.1, row), at(lists.2, row), at(lists.3, row))
+    }
+
+    /// How many rows were sent.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        let lists = [&self.volume_kind, &self.volume_source, &self.volume_path, &self.volume_name];
+        lists.into_iter().map(Vec::len).max().unwrap_or_default()
     }
 
     /// The same form with one more empty volume to fill in.

@@ -19,19 +19,19 @@ pub async fn post(State(state): State<AppState>, actor: Actor, request: Request)
 /// The form, whether or not it brings a file along. A file that is there counts before what was pasted.
 async fn read_form(parts: &Parts, request: Request) -> Result<ImportForm, AppError> {
     let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let broken = |error: &dyn std::fmt::Display| {
-        tracing::warn!(%error, "an upload that no page of ours sends");
+    let broken = || {
+        tracing::warn!("an upload that no page of ours sends");
         AppError::NotFound
     };
     if !kind.starts_with("multipart/form-data") {
-        let body = String::from_request(request, &()).await.map_err(|error| broken(&error))?;
+        let body = String::from_request(request, &()).await.map_err(|_| broken())?;
         return decode(&body);
     }
     let mut form = ImportForm::default();
-    let mut fields = Multipart::from_request(request, &()).await.map_err(|error| broken(&error))?;
-    while let Some(field) = fields.next_field().await.map_err(|error| broken(&error))? {
+    let mut fields = Multipart::from_request(request, &()).await.map_err(|_| broken())?;
+    while let Some(field) = fields.next_field().await.map_err(|_| broken())? {
         let name = field.name().unwrap_or_default().to_owned();
-        let bytes = field.bytes().await.map_err(|error| broken(&error))?;
+        let bytes = field.bytes().await.map_err(|_| broken())?;
         let Ok(text) = String::from_utf8(bytes.to_vec()) else {
             form.is_no_text = true;
             continue;

@@ -30,7 +30,7 @@ pub(super) async fn load_open_draft(
 ) -> Result<Result<Draft, Response>, AppError> {
     match load_draft(state, actor, id).await {
         Ok(draft) => Ok(Ok(draft)),
-        Err(AppError::NotFound) => Ok(Err(redirect_to(&paths::submission(submission_of(state, id).await?)))),
+        Err(AppError::NotFound) => Ok(Err(redirect_to(&paths::submission(submission_of(state, actor, id).await?)))),
         Err(error) => Err(error),
     }
 }

@@ -61,9 +61,12 @@ pub fn WorkloadFields(
 fn PodFields(place: StepForm, form: WorkloadForm, errors: FormErrors) -> impl IntoView {
     let more = errors.of("labels").is_some() || !form.labels.is_empty();
     let handed = !form.environment.is_empty() || !form.volume_kind.is_empty() || errors.of("environment").is_some();
-    let rows = form.volume_kind.len();
-    let volumes = (0..rows)
-        .map(|row| view! { <VolumeRow place=place form=form.clone() row=row errors=errors.clone()/> })
+    let volumes = (0..form.volume_kind.len())
+        .map(|row| {
+            let (kind, source, path, name) = form.volume(row);
+            let volume = [kind, source, path, name].map(str::to_owned);
+            view! { <VolumeRow place=place volume=volume row=row errors=errors.clone()/> }
+        })
         .collect_view();
     view! {
         <Checkbox
@@ -125,8 +128,14 @@ fn PodFields(place: StepForm, form: WorkloadForm, errors: FormErrors) -> impl In
 }
 
 #[component]
-fn VolumeRow(place: StepForm, form: WorkloadForm, row: usize, errors: FormErrors) -> impl IntoView {
-    let at = |list: &[String]| list.get(row).cloned().unwrap_or_default();
+fn VolumeRow(
+    place: StepForm,
+    /// Kind, source, path and name.
+    volume: [String; 4],
+    row: usize,
+    errors: FormErrors,
+) -> impl IntoView {
+    let [kind, source, path, name] = volume;
     let kinds = choices(&[
         ("scratch", "Empty folder"),
         ("configmap", "ConfigMap"),
@@ -140,7 +149,7 @@ fn VolumeRow(place: StepForm, form: WorkloadForm, row: usize, errors: FormErrors
                 name="volume_kind"
                 id=format!("volume_kind-{row}")
                 label=format!("Volume {number}")
-                value=at(&form.volume_kind)
+                value=kind
                 options=kinds
             />
             <Field
@@ -148,7 +157,7 @@ fn VolumeRow(place: StepForm, form: WorkloadForm, row: usize, errors: FormErrors
                 id=format!("volume_source-{row}")
                 label="Name"
                 hint="Of the object; not needed for an empty folder."
-                value=at(&form.volume_source)
+                value=source
                 errors=errors.clone()
             />
             <Field
@@ -156,10 +165,10 @@ fn VolumeRow(place: StepForm, form: WorkloadForm, row: usize, errors: FormErrors
                 id=format!("volume_path-{row}")
                 label="Mounted at"
                 hint="For example /var/cache."
-                value=at(&form.volume_path)
+                value=path
                 errors=errors
             />
-            <input type="hidden" name="volume_name" value=at(&form.volume_name)/>
+            <input type="hidden" name="volume_name" value=name/>
             <RemoveRow place=place row=row what=format!("volume {number}")/>
         </div>
     }

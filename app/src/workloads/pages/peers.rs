@@ -34,8 +34,19 @@ pub fn PeerRowsFields(
     let count = rows.len().max(1);
     let items = (0..count)
         .map(|row| {
+            let (kind, value, ports) = rows.row(row);
+            let peer = [kind, value, ports].map(str::to_owned);
+            let is_there = row < rows.len();
             view! {
-                <PeerRow place=place rows=rows.clone() row=row one=one ports_hint=ports_hint errors=errors.clone()/>
+                <PeerRow
+                    place=place
+                    peer=peer
+                    is_there=is_there
+                    row=row
+                    one=one
+                    ports_hint=ports_hint
+                    errors=errors.clone()
+                />
             }
         })
         .collect_view();
@@ -53,16 +64,17 @@ pub fn PeerRowsFields(
 #[component]
 fn PeerRow(
     place: StepForm,
-    rows: PeerRows,
+    /// Kind, value and ports.
+    peer: [String; 3],
+    /// Whether it is more than the empty row at the end.
+    is_there: bool,
     row: usize,
     one: &'static str,
     ports_hint: &'static str,
     errors: FormErrors,
 ) -> impl IntoView {
-    let (kind, value, ports) = rows.row(row);
-    let (kind, value, ports) = (kind.to_owned(), value.to_owned(), ports.to_owned());
+    let [kind, value, ports] = peer;
     let number = row + 1;
-    let is_there = row < rows.len();
     let hint = match kind.as_str() {
         "namespace" => "The name of a namespace.",
         "same-namespace" => "Not needed.",

@@ -89,7 +89,8 @@ pub fn DraftPage() -> impl IntoView {
         let draft = match load_draft(&request.state, request.actor()?, id).await {
             // Gone because it was applied: what became of it is a page of its own.
             Err(AppError::NotFound) => {
-                leptos_axum::redirect(&paths::submission(submission_of(&request.state, id).await?));
+                let submission = submission_of(&request.state, request.actor()?, id).await?;
+                leptos_axum::redirect(&paths::submission(submission));
                 return Ok(Page::new("Workload", ()));
             }
             other => other?,

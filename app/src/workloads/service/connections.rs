@@ -1,6 +1,5 @@
 //! Who may talk to whom in a namespace.
 
-use super::reviewing::blocking;
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::namespaces::load_namespace;
@@ -48,13 +47,13 @@ pub async fn load_connections(
     let around = state.cluster.objects_in(&actor.kube, namespace).await?;
     let (namespace, search, chosen) = (namespace.to_owned(), search.to_lowercase(), chosen.to_owned());
     let policy = state.policy.clone();
-    blocking(move || {
+    let find = move || {
         let known = known_in(&policy, &namespace, &around);
         let mut found = among(&around.objects, &search);
         found.picture = drawn(&around.objects, &chosen, &known);
         NamespaceConnections { unread: around.unread, ..found }
-    })
-    .await
+    };
+    state.compute.run(find).await
 }
 
 /// What is known of one namespace. Where some of it is hidden, a picture names nobody by what may not be theirs alone.
@@ -65,16 +64,25 @@ fn known_in(policy: &Policy, namespace: &str, around: &NamespaceSnapshot) -> Kno
 
 /// The picture of what a submission would change, as far as the person may list what is there now.
 pub async fn draw_submission(state: &AppState, actor: &Actor, submission: &Submission) -> Option<Picture> {
-    let manifests = decode("submission", &submission.manifest).ok()?;
     // Without what is there now, the picture still shows what is asked for.
     let around = state.cluster.objects_in(&actor.kube, &submission.namespace).await.unwrap_or_default();
-    let names = known_in(&state.policy, &submission.namespace, &around).names();
+    let (policy, manifest) = (state.policy.clone(), submission.manifest.clone());
+    let (namespace, name) = (submission.namespace.clone(), submission.name.clone());
+    let draw = move || {
+        let manifests = decode("submission", &manifest).ok()?;
+        drawn_with(&manifests, &name, known_in(&policy, &namespace, &around), around)
+    };
+    state.compute.run(draw).await.ok().flatten()
+}
+
+fn drawn_with(manifests: &[Manifest], name: &str, known: Known, around: NamespaceSnapshot) -> Option<Picture> {
+    let names = known.names();
     let context = Context { existing: around.objects, every_workload: around.unread.is_empty(), ..Context::default() };
     // A policy alone has the name of the workload that it is for.
     let mut running = context.existing.iter().filter_map(Workload::of);
-    let runs = running.find(|workload| workload.manifest.object().name == submission.name);
+    let runs = running.find(|workload| workload.manifest.object().name == name);
     let workload = manifests.iter().find_map(Workload::of).or(runs)?;
-    let drawn = picture(&workload, &context.existing, context.afterwards(&manifests));
+    let drawn = picture(&workload, &context.existing, context.afterwards(manifests));
     Some(drawn.named(|words| names.get(words).cloned()))
 }
 

@@ -1,5 +1,6 @@
 //! Beginning, loading, saving and deleting drafts, and who may.
 
+use super::applying::load_submission;
 use super::listing::running_workload;
 use crate::actor::Actor;
 use crate::audit::settle;
@@ -29,8 +30,8 @@ pub async fn load_draft(state: &AppState, actor: &Actor, id: Uuid) -> Result<Dra
     match may_deploy(state, actor, &draft.shared_with).await {
         Ok(true) => Ok(draft),
         Ok(false) => Err(AppError::NotFound),
-        // What the author typed is theirs to see while nobody can be asked.
-        Err(AppError::Unavailable { .. }) if is_author => Ok(draft),
+        // What the author alone typed is theirs to see while nobody can be asked.
+        Err(AppError::Unavailable { .. }) if draft.contributors == [actor.person_id] => Ok(draft),
         Err(error) => Err(error),
     }
 }
@@ -43,12 +44,13 @@ pub(super) async fn shared_with(state: &AppState, actor: &Actor, form: &DraftFor
     Ok(if may { namespace.to_owned() } else { String::new() })
 }
 
-/// What became of a draft that is gone.
+/// What became of a draft that is gone, for whoever may see that.
 ///
 /// # Errors
-/// [`AppError::NotFound`] where nothing did.
-pub async fn submission_of(state: &AppState, draft: Uuid) -> Result<Uuid, AppError> {
-    store::find_submission_of(&state.database, draft).await
+/// [`AppError::NotFound`] where nothing did, and for everyone else.
+pub async fn submission_of(state: &AppState, actor: &Actor, draft: Uuid) -> Result<Uuid, AppError> {
+    let id = store::find_submission_of(&state.database, draft).await?;
+    Ok(load_submission(state, actor, id).await?.id)
 }
 
 /// Namespaces in which the person may run workloads.
@@ -71,7 +73,7 @@ pub async fn may_deploy(state: &AppState, actor: &Actor, namespace: &str) -> Res
     }
 }
 
-/// A person's drafts, and those shared with these namespaces; not those that nobody typed anything into.
+/// A person's drafts that are theirs alone, and those shared with these namespaces; not those that nobody typed anything into.
 ///
 /// # Errors
 /// When the database is unavailable.

@@ -5,10 +5,11 @@ use super::drafts::may_deploy;
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome};
+use crate::policy::Policy;
 use crate::state::AppState;
 use crate::workloads::draft::{DraftForm, Step};
 use crate::workloads::errors::WorkloadError;
-use crate::workloads::forms::{ManifestsForm, WorkloadForm, draft_of};
+use crate::workloads::forms::{MOST_ROWS, ManifestsForm, WorkloadForm, draft_of};
 use crate::workloads::known::Known;
 use crate::workloads::paths;
 use crate::workloads::store;
@@ -41,25 +42,44 @@ pub async fn import(state: &AppState, actor: &Actor, form: ImportForm) -> Result
     if !may_deploy(state, actor, &namespace).await? {
         errors.add("namespace", "Choose a namespace from the list: you cannot run workloads in this one.");
     }
-    let manifests =
-        ManifestsForm { text: form.text.clone(), overrides: Vec::new() }.check(Vec::new(), &namespace, &mut errors);
-    let (Some(manifests), true) = (manifests, errors.is_empty()) else { return Ok(FormOutcome::again(form, errors)) };
-    let draft = match form.into.as_str() {
-        "wizard" => draft_from(state, &namespace, &manifests).map_err(|error| errors.add("into", error)).ok(),
-        _ => Some(as_they_are(&namespace, form.text.clone())),
+    if !errors.is_empty() {
+        return Ok(FormOutcome::again(form, errors));
+    }
+    let (sent, policy) = (form.clone(), state.policy.clone());
+    let draft = match state.compute.run(move || draft_of_import(&policy, &sent)).await? {
+        Ok(draft) => draft,
+        Err(errors) => return Ok(FormOutcome::again(form, errors)),
     };
-    let Some(draft) = draft else { return Ok(FormOutcome::again(form, errors)) };
     let step = draft.furthest();
     let id = store::insert_draft(&state.database, actor.person_id, &namespace, &draft).await?;
     Ok(FormOutcome::Done(paths::step(id, step)))
 }
 
+fn draft_of_import(policy: &Policy, form: &ImportForm) -> Result<DraftForm, FormErrors> {
+    let namespace = form.namespace.trim();
+    let mut errors = FormErrors::default();
+    let manifests = ManifestsForm { text: form.text.clone(), overrides: Vec::new() };
+    let Some(manifests) = manifests.check(Vec::new(), namespace, &mut errors) else { return Err(errors) };
+    let draft = match form.into.as_str() {
+        "wizard" => errors.take("into", draft_from(policy, namespace, &manifests)),
+        _ => Some(as_they_are(namespace, form.text.clone())),
+    };
+    draft.ok_or(errors)
+}
+
 /// The manifests as answers, and beside them what answers cannot say.
-fn draft_from(state: &AppState, namespace: &str, manifests: &[Manifest]) -> Result<DraftForm, String> {
-    let parsed = parse_answers(manifests, &state.policy.review)
+fn draft_from(policy: &Policy, namespace: &str, manifests: &[Manifest]) -> Result<DraftForm, String> {
+    let parsed = parse_answers(manifests, &policy.review)
         .map_err(|error| format!("{error} Take the manifests as they are instead."))?;
     let text = to_yaml(&parsed.others);
-    let mut draft = draft_of(&parsed.answers, &state.policy.places);
+    let mut draft = draft_of(&parsed.answers, &policy.places);
+    let rows = draft.sources.rows.len().max(draft.destinations.rows.len());
+    if rows > MOST_ROWS {
+        return Err(format!(
+            "The policy names {rows} sources or destinations, and the wizard takes at most {MOST_ROWS}. Take the \
+             manifests as they are instead."
+        ));
+    }
     draft.workload.namespace = namespace.to_owned();
     draft.manifests = ManifestsForm { text, overrides: parsed.overrides };
     Ok(with_all_steps_done(draft))
@@ -112,7 +132,7 @@ pub async fn undo(state: &AppState, actor: &Actor, id: Uuid) -> Result<Uuid, App
         let written = draft.written(&known, &state.policy.review);
         written.is_ok_and(|written| written.bundle.text() == earlier)
     };
-    let answers = draft_from(state, &submission.namespace, &manifests).ok().filter(gives_back);
+    let answers = draft_from(&state.policy, &submission.namespace, &manifests).ok().filter(gives_back);
     let mut draft = answers.unwrap_or_else(|| as_they_are(&submission.namespace, earlier.clone()));
     draft.remains = added_since(&manifests, &submission);
     store::insert_draft(&state.database, actor.person_id, &submission.namespace, &draft).await

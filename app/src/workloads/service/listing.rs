@@ -2,7 +2,7 @@
 
 use super::applying::look_right;
 use super::drafts::{load_drafts, load_targets};
-use super::reviewing::{blocking, objects_of};
+use super::reviewing::objects_of;
 use super::second_person::administer_right;
 use crate::actor::Actor;
 use crate::error::AppError;
@@ -133,7 +133,8 @@ pub async fn list_workloads(
     let (settings, rego, search) = (state.policy.clone(), state.rego.clone(), search.to_lowercase());
     let key = ListingKey::new(namespace, &search, &around);
     let place = namespace.to_owned();
-    let judged = async { blocking(move || listed(&settings, rego, around, &search, &place)).await.map(Arc::new) };
+    let judge = move || Arc::new(listed(&settings, rego, around, &search, &place));
+    let judged = state.compute.run(judge);
     let listed = state.listings.0.try_get_with(key.clone(), judged).await.map_err(Arc::unwrap_or_clone)?;
     if !listed.is_complete {
         state.listings.0.invalidate(&key).await;

@@ -9,6 +9,7 @@ use crate::namespaces::{is_dns_label, load_namespaces};
 use crate::policy::Policy;
 use crate::ports::{ClusterError, FieldConflict, NamespaceSnapshot, Run};
 use crate::state::AppState;
+use crate::text_diff::unified_diff;
 use crate::workloads::bundle::ManifestBundle;
 use crate::workloads::draft::{DraftForm, Written};
 use crate::workloads::known::{Known, RunningWorkload};
@@ -134,25 +135,18 @@ pub async fn review_draft(
     }
     let known = load_known(state, actor, form).await?;
     let (settings, form) = (state.policy.clone(), form.clone());
-    let names = known.names();
-    let written = blocking(move || form.written(&known, &settings.review)).await?;
+    let write = move || (form.written(&known, &settings.review), known.names());
+    let (written, names) = state.compute.run(write).await?;
     let written = match written {
         Ok(written) => written,
         Err(errors) => return Ok(Err(errors)),
     };
     let snapshot = state.cluster.namespace_snapshot(&actor.kube, &namespace).await?;
     let (policy, rego) = (state.policy.clone(), state.rego.clone());
-    let reviewed = blocking(move || review_written(&policy, rego, written, &namespace, snapshot, depth)).await?;
+    let review = move || review_written(&policy, rego, written, &namespace, snapshot, depth);
+    let reviewed = state.compute.run(review).await?;
     let named = |picture: Picture| picture.named(|words| names.get(words).cloned());
     Ok(Ok(Reviewed { picture: reviewed.picture.map(named), ..reviewed }))
-}
-
-/// Computes on a thread that serves nobody else.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AppError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        tracing::error!(%error, "a computation did not end");
-        AppError::Internal
-    })
 }
 
 /// What the rules say today of a bundle that was reviewed before.
@@ -165,8 +159,8 @@ pub(super) async fn review_stored(
     let snapshot = state.cluster.namespace_snapshot(&actor.kube, namespace).await?;
     let (policy, rego, namespace) = (state.policy.clone(), state.rego.clone(), namespace.to_owned());
     let written = Written { answers: None, bundle };
-    let reviewed = blocking(move || review_written(&policy, rego, written, &namespace, snapshot, Depth::Live)).await?;
-    Ok(reviewed.report)
+    let review = move || review_written(&policy, rego, written, &namespace, snapshot, Depth::Live);
+    Ok(state.compute.run(review).await?.report)
 }
 
 fn review_written(
@@ -236,7 +230,10 @@ async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest, doc
         futures::join!(state.cluster.read(who, object), state.cluster.apply(who, object, document, Run::Dry));
     let answer = match tried {
         Ok(applied) => {
-            let change = now.ok().flatten().map(|now| difference(now, applied.object));
+            let change = match now.ok().flatten() {
+                Some(now) => state.compute.run(move || change_of(now, applied.object)).await.ok(),
+                None => None,
+            };
             DryRunAnswer::Admitted { warnings: applied.warnings, change }
         }
         Err(ClusterError::Refused(message)) => DryRunAnswer::Refused(message),
@@ -271,12 +268,11 @@ fn rendered_pod(object: &Manifest) -> Option<Manifest> {
 }
 
 /// What an apply would change of an object, as people compare them: without what the API server keeps for itself.
-fn difference(now: Value, then: Value) -> String {
+fn change_of(now: Value, then: Value) -> String {
     let text = |value: Value| {
         Manifest::from_value(essential(value)).map(|manifest| review::to_yaml(&[manifest])).unwrap_or_default()
     };
-    let (now, then) = (text(now), text(then));
-    similar::TextDiff::from_lines(&now, &then).unified_diff().context_radius(3).to_string()
+    unified_diff(&text(now), &text(then), 3)
 }
 
 fn essential(mut object: Value) -> Value {
@@ -315,12 +311,12 @@ mod tests {
                 "spec": { "replicas": replicas }, "status": { "replicas": replicas }
             })
         };
-        let changed = difference(object(2, "1"), object(3, "2"));
+        let changed = change_of(object(2, "1"), object(3, "2"));
         assert!(
             changed.contains("-  replicas: 2\n+  replicas: 3\n") && !changed.contains("resourceVersion"),
             "{changed}"
         );
-        assert_eq!(difference(object(2, "1"), object(2, "2")), "");
+        assert_eq!(change_of(object(2, "1"), object(2, "2")), "");
     }
 
     #[test]

@@ -42,9 +42,6 @@ pub fn is_reviewable(submission: &Submission) -> bool {
 /// # Errors
 /// When the cluster is unavailable.
 pub async fn may_comment(state: &AppState, actor: &Actor, submission: &Submission) -> Result<bool, AppError> {
-    if submission.author_id == actor.person_id {
-        return Ok(true);
-    }
     Ok(state.cluster.allows(&actor.kube, &look_right(submission.namespace.clone())).await?)
 }
 

@@ -7,16 +7,34 @@ use crate::error::AppError;
 use crate::form::{FormErrors, FormOutcome, decode, ticked};
 use crate::state::AppState;
 use crate::workloads::draft::{Draft, DraftForm, Step};
-use crate::workloads::forms::{DestinationsForm, ManifestsForm, PeerRows, ResourcesForm, SourcesForm, WorkloadForm};
+use crate::workloads::errors::WorkloadError;
+use crate::workloads::forms::{
+    DestinationsForm, MOST_ROWS, ManifestsForm, PeerRows, ResourcesForm, SourcesForm, WorkloadForm,
+};
 use crate::workloads::paths;
 use crate::workloads::store;
 use serde::Deserialize;
 
+/// The most rows that one step may be sent with, four times as many as are taken: rows are stored and shown even when
+/// something is wrong with them, and each costs time.
+const MOST_SENT_ROWS: usize = 4 * MOST_ROWS;
+
 /// The draft with the fields of one step as they stand in the browser.
 ///
 /// # Errors
-/// When it is not a form of that step.
-pub fn with_step(mut draft: DraftForm, step: Step, body: &str) -> Result<DraftForm, AppError> {
+/// When it is not a form of that step, or has more rows than a page sends.
+pub fn with_step(draft: DraftForm, step: Step, body: &str) -> Result<DraftForm, AppError> {
+    let draft = with_fields(draft, step, body)?;
+    let rows = match step {
+        Step::Workload => draft.workload.rows(),
+        Step::Sources => draft.sources.rows.len().max(draft.sources.place.len()),
+        Step::Destinations => draft.destinations.rows.len().max(draft.destinations.place.len()),
+        Step::Resources | Step::Manifests | Step::Review => 0,
+    };
+    if rows > MOST_SENT_ROWS { Err(WorkloadError::TooManyRows { rows, most: MOST_ROWS }.into()) } else { Ok(draft) }
+}
+
+fn with_fields(mut draft: DraftForm, step: Step, body: &str) -> Result<DraftForm, AppError> {
     match step {
         Step::Workload => draft.workload = workload_of(draft.workload, body)?,
         Step::Sources => draft.sources = SourcesForm { rows: decode(body)?, ..decode(body)? },
@@ -179,6 +197,9 @@ impl<'a> SentStep<'a> {
 
     /// Says whether it was saved, or somebody else was first.
     async fn store(&mut self) -> Result<bool, AppError> {
+        if self.form.manifests.holds_secret() {
+            return Err(WorkloadError::HoldsSecret.into());
+        }
         // With the cluster unavailable it stays shared with whom it was; nothing typed may be lost.
         let shared_with =
             shared_with(self.state, self.actor, &self.form).await.unwrap_or_else(|_| self.draft.shared_with.clone());
@@ -237,7 +258,8 @@ async fn check_step(state: &AppState, actor: &Actor, form: &DraftForm, step: Ste
         Step::Resources => drop(form.resources.check(&mut errors)),
         Step::Manifests => {
             let known = load_known(state, actor, form).await?;
-            if let Err(found) = form.written(&known, &state.policy.review) {
+            let (form, policy) = (form.clone(), state.policy.clone());
+            if let Err(found) = state.compute.run(move || form.written(&known, &policy.review)).await? {
                 errors = found;
             }
         }

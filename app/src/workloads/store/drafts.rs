@@ -92,7 +92,7 @@ pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String])
     let rows = sqlx::query!(
         r#"select d.id, d.name, d.namespace, d.next_step, p.name as saved_by, d.updated_at as "updated_at: Timestamp"
            from drafts d join people p on p.id = d.saved_by
-           where (d.author_id = $1 or d.shared_with = any($2)) and not d.is_untouched
+           where ((d.author_id = $1 and d.shared_with = '') or d.shared_with = any($2)) and not d.is_untouched
            order by d.author_id = $1 desc, d.updated_at desc limit 100"#,
         person,
         namespaces

@@ -57,6 +57,9 @@ pub async fn insert_review(transaction: &mut PgConnection, new: NewReview<'_>) -
         Err(sqlx::Error::Database(error)) if error.constraint() == Some("submission_reviews_know_who_wrote_it") => {
             Err(WorkloadError::AuthorErased.into())
         }
+        Err(sqlx::Error::Database(error)) if error.constraint() == Some("submission_reviews_need_a_second_person") => {
+            Err(WorkloadError::OwnSubmission.into())
+        }
         Err(sqlx::Error::Database(error)) if error.constraint().is_some() => {
             Err(WorkloadError::ReviewDoesNotFit.into())
         }

@@ -108,7 +108,8 @@ impl Entry {
             return mistakes;
         }
         for (slug, effect) in others.filter(|(slug, _)| *slug != self.slug) {
-            let taken = self.effect.keys().into_iter().filter(|key| effect.keys().contains(key));
+            let theirs = effect.keys();
+            let taken = self.effect.keys().into_iter().filter(|key| theirs.contains(key));
             let wrong =
                 |(field, key)| (field, format!("{key} is set by the feature {slug} already. Choose another name."));
             mistakes.extend(taken.map(wrong));

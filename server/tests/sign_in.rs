@@ -1,0 +1,270 @@
+//! Signing in through the portal's own router, at a real provider and on a real Postgres: who is let in, and what nobody
+//! can fill.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod parts;
+
+use app::policy::Policy;
+use app::ports::{Finished, IdentityProvider, PendingSignIn, ProviderError, SignedIn};
+use app::state::{AppState, Dependencies};
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use parts::browser::Browser;
+use parts::{client, portal_role, state, told};
+use serde_json::json;
+use server::client_address::PeerAddress;
+use server::cluster::KubeCluster;
+use server::config::Config;
+use server::identity_provider::OpenIdProvider;
+use server::rate_limits::RateLimits;
+use server::router::routers;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+use url::Url;
+use uuid::Uuid;
+
+/// The whole site, as it is served.
+async fn portal(database: PgPool) -> Router {
+    portal_with(database, Arc::new(parts::provider()), Duration::from_secs(3_600)).await
+}
+
+/// The same with a provider, and how long it may be away.
+async fn portal_with(database: PgPool, provider: Arc<dyn IdentityProvider>, provider_away: Duration) -> Router {
+    let variable = |name: &str| match name {
+        "DATABASE_URL" => Some("postgres://none".to_owned()),
+        "OIDC_ISSUER_URL" => Some("https://idp.example.com".to_owned()),
+        "FAIRWAY_SIGN_INS_PER_MINUTE" => Some("20".to_owned()),
+        "FAIRWAY_WRITES_PER_MINUTE" => Some("20".to_owned()),
+        _ => None,
+    };
+    let mut config = Config::read(&variable).unwrap();
+    // The next request reads them again.
+    config.sessions.groups_max_age = Duration::ZERO;
+    config.sessions.provider_away = provider_away;
+    let cluster = KubeCluster::start(client(&told("FAIRWAY_TEST_KUBECONFIG")).await);
+    let dependencies = Dependencies::clone(&state(database, cluster, Policy::default()));
+    let state = AppState::from(Dependencies { identity_provider: provider, ..dependencies });
+    routers(&config, state, RateLimits::new(config.rates), TaskTracker::new()).site
+}
+
+/// A real provider that stops answering once people are signed in.
+struct AwayAfterwards(OpenIdProvider);
+
+#[async_trait]
+impl IdentityProvider for AwayAfterwards {
+    async fn begin(&self) -> Result<(Url, PendingSignIn), ProviderError> {
+        self.0.begin().await
+    }
+
+    async fn finish(&self, code: String, pending: PendingSignIn) -> Result<Finished, ProviderError> {
+        self.0.finish(code, pending).await
+    }
+
+    async fn refresh(&self, _: &SignedIn) -> Result<SignedIn, ProviderError> {
+        Err(ProviderError::Unavailable("no answer".to_owned()))
+    }
+
+    async fn sign_out_url(&self, signed_in: &SignedIn) -> Result<Option<Url>, ProviderError> {
+        self.0.sign_out_url(signed_in).await
+    }
+
+    async fn check(&self) -> Result<(), ProviderError> {
+        self.0.check().await
+    }
+}
+
+/// What a browser with this session gets.
+struct Answer {
+    status: StatusCode,
+    location: String,
+    cookie: Option<String>,
+    text: String,
+}
+
+async fn ask(portal: &Router, address: &str, request: http::request::Builder) -> Answer {
+    let mut request = request.body(Body::empty()).unwrap();
+    request.extensions_mut().insert(PeerAddress(address.parse::<IpAddr>().unwrap()));
+    let response = portal.clone().oneshot(request).await.unwrap();
+    let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let cookie = header(SET_COOKIE).map(|cookie| cookie.split(';').next().unwrap().to_owned());
+    let (status, location) = (response.status(), header(LOCATION).unwrap_or_default());
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    Answer { status, location, cookie, text: String::from_utf8_lossy(&body).into_owned() }
+}
+
+async fn get(portal: &Router, cookie: &str, path: &str) -> Answer {
+    ask(portal, "192.0.2.1", Request::get(path).header(COOKIE, cookie)).await
+}
+
+/// Goes to the provider and back as somebody.
+async fn sign_in(portal: &Router, person: &str) -> Answer {
+    let begun = get(portal, "", "/sign-in").await;
+    let cookie = begun.cookie.unwrap();
+    let mut browser = Browser::default();
+    let answer = browser.sign_in(begun.location.parse().unwrap(), person).await;
+    let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(answer).finish();
+    get(portal, &cookie, &format!("/sign-in/callback?{query}")).await
+}
+
+/// Somebody whom the provider knows and no other test does; gives their subject.
+async fn new_person(email: &str, more: serde_json::Value) -> String {
+    let subject = format!("test-{}", Uuid::new_v4().simple());
+    let mut person = json!({ "name": "Test Person", "email": email, "groups": [] });
+    person.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    change(&subject, person).await;
+    subject
+}
+
+async fn change(subject: &str, person: serde_json::Value) {
+    let address = format!("{}/test/people/{subject}", told("FAIRWAY_TEST_ISSUER"));
+    let answer = reqwest::Client::new().put(address).body(person.to_string()).send().await.unwrap();
+    assert!(answer.status().is_success());
+}
+
+fn new_address() -> String {
+    format!("{}@example.com", Uuid::new_v4().simple())
+}
+
+async fn count(database: &PgPool, table: &str) -> i64 {
+    let statement = format!("select count(*) from {table}");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(database).await.unwrap()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_second_account_with_the_same_address_is_not_let_in_and_that_is_recorded(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let database = portal_role(options, connect).await;
+    let portal = portal(database.clone()).await;
+    let email = new_address();
+    let (first, second) = (new_person(&email, json!({})).await, new_person(&email, json!({})).await);
+    assert_eq!(sign_in(&portal, &first).await.status, StatusCode::SEE_OTHER);
+    let refused = sign_in(&portal, &second).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    assert!(refused.text.contains("Another account at the identity provider has the same user name"));
+    let codes: Vec<Option<String>> =
+        sqlx::query_scalar("select entry::jsonb -> 'failure' ->> 'code' from audit_events order by sequence")
+            .fetch_all(&database)
+            .await
+            .unwrap();
+    assert_eq!(codes, [None, Some("name_taken".to_owned())]);
+    assert_eq!(count(&database, "people").await, 1);
+    // Whoever was there first goes on.
+    assert_eq!(sign_in(&portal, &first).await.status, StatusCode::SEE_OTHER);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn an_address_that_is_not_verified_is_nobodys_name(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let portal = portal(database.clone()).await;
+    for claim in [json!({ "emailVerified": false }), json!({ "emailVerified": null, "noEmailVerified": true })] {
+        let person = new_person(&new_address(), claim).await;
+        let refused = sign_in(&portal, &person).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT);
+        assert!(refused.text.contains("Verify the address there"), "{}", refused.text);
+    }
+    assert_eq!(count(&database, "people").await, 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_name_that_cannot_be_stored_or_shown_keeps_nobody_out(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let portal = portal(database.clone()).await;
+    let name = format!("Nul\0 \u{1b}[31m{}", "x".repeat(4_000));
+    let person = new_person(&new_address(), json!({ "name": name })).await;
+    assert_eq!(sign_in(&portal, &person).await.status, StatusCode::SEE_OTHER);
+    let stored: String = sqlx::query_scalar("select name from people").fetch_one(&database).await.unwrap();
+    assert!(stored.starts_with("Nul [31mxx") && stored.chars().count() == 200, "{stored}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn somebody_who_is_locked_is_signed_out_at_the_next_look(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let portal = portal(database.clone()).await;
+    let person = new_person(&new_address(), json!({})).await;
+    let cookie = sign_in(&portal, &person).await.cookie.unwrap();
+    change(&person, json!({ "disabled": true })).await;
+    let answer = get(&portal, &cookie, "/namespaces").await;
+    assert!(answer.location.starts_with("/sign-in?"), "{}", answer.location);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_provider_that_stays_away_keeps_people_signed_in_only_as_long_as_the_settings_say(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let database = portal_role(options, connect).await;
+    for (away, stays) in [(Duration::from_secs(3_600), true), (Duration::ZERO, false)] {
+        let portal = portal_with(database.clone(), Arc::new(AwayAfterwards(parts::provider())), away).await;
+        let person = new_person(&new_address(), json!({})).await;
+        let cookie = sign_in(&portal, &person).await.cookie.unwrap();
+        let status = get(&portal, &cookie, "/namespaces").await.status;
+        assert_eq!(status == StatusCode::OK, stays, "{away:?}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nobody_fills_the_sessions(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let portal = portal(database.clone()).await;
+    let mut refused = 0;
+    for number in 0..200 {
+        // What the client says of itself does not count.
+        let request = Request::get("/sign-in").header("x-forwarded-for", format!("198.51.100.{number}"));
+        let answer = ask(&portal, "192.0.2.7", request).await;
+        refused += usize::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert!(refused >= 170, "{refused}");
+    assert!(count(&database, "sessions").await <= 30);
+    // Others still get in.
+    assert_eq!(ask(&portal, "192.0.2.8", Request::get("/sign-in")).await.status, StatusCode::SEE_OTHER);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn nobody_fills_the_record(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let portal = portal(database.clone()).await;
+    let person = new_person(&new_address(), json!({})).await;
+    let cookie = sign_in(&portal, &person).await.cookie.unwrap();
+    let before = count(&database, "audit_events").await;
+    let own_words = "x".repeat(150);
+    let mut statuses = Vec::new();
+    for number in 0..200 {
+        let path = format!("/preview-features/{own_words}{number}/accept");
+        let request = Request::post(path).header(COOKIE, &cookie).header("sec-fetch-site", "same-origin");
+        statuses.push(ask(&portal, "192.0.2.1", request).await.status);
+        get(&portal, &cookie, "/admin/audit").await;
+    }
+    assert!(statuses.contains(&StatusCode::NOT_FOUND) && statuses.contains(&StatusCode::TOO_MANY_REQUESTS));
+    let rows = count(&database, "audit_events").await - before;
+    assert!((2..=10).contains(&rows), "{rows}");
+    let texts: Vec<String> = sqlx::query_scalar("select entry from audit_events").fetch_all(&database).await.unwrap();
+    assert!(texts.iter().all(|text| !text.contains(&own_words)));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_nul_is_no_part_of_an_address_or_a_form(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let portal = portal(database.clone()).await;
+    let person = new_person(&new_address(), json!({})).await;
+    let cookie = sign_in(&portal, &person).await.cookie.unwrap();
+    for path in ["/namespaces/a%00b", "/faq?search=%00", "/faq/%00"] {
+        assert_eq!(get(&portal, &cookie, path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let request = Request::post("/workloads/new").header(COOKIE, &cookie).header("sec-fetch-site", "same-origin");
+    let mut request = request.body(Body::from("namespace=%00")).unwrap();
+    request.extensions_mut().insert(PeerAddress("192.0.2.1".parse().unwrap()));
+    let response = portal.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}
