@@ -135,7 +135,7 @@ mod tests {
             user_name: "robin@example.com".into(),
             groups: groups.iter().map(ToString::to_string).collect(),
         };
-        let kube = KubeIdentity { user: "robin@example.com".to_owned().try_into().unwrap(), groups: Vec::new() };
+        let kube = KubeIdentity::new("robin@example.com".to_owned().try_into().unwrap(), Vec::new());
         let roles = RoleGroups { administrators: vec!["admins".into()], auditors: vec!["auditors".into()] };
         Actor::new(Uuid::nil(), profile, kube, &roles, String::new())
     }

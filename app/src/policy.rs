@@ -1,6 +1,6 @@
 //! The platform's policy: what an operator sets in the settings file, and what is wrong with it beyond its types.
 
-use crate::access::{Environment, KubeName, Team};
+use crate::access::{Environment, IdentityMode, KubeName, Team};
 use crate::actor::RoleGroups;
 use crate::audit::RecordSettings;
 use crate::audit::controls::{Control, control_mistakes};
@@ -34,6 +34,8 @@ pub struct Policy {
     pub platform: PlatformNames,
     /// Who has a role in the portal.
     pub roles: RoleGroups,
+    /// How the portal acts in a person's name.
+    pub identity: IdentityMode,
     /// Groups and user names in the cluster.
     pub groups: GroupMapping,
     /// What a review judges by.
@@ -69,6 +71,7 @@ impl Default for Policy {
         Self {
             platform: PlatformNames::default(),
             roles: RoleGroups::default(),
+            identity: IdentityMode::default(),
             groups: GroupMapping::default(),
             review: review::Settings::default(),
             second_person: SecondPerson::default(),
@@ -168,7 +171,7 @@ impl Default for PlatformNames {
 #[serde(default, deny_unknown_fields)]
 pub struct GroupMapping {
     /// The groups, as the provider names them, that the portal may impersonate. The same list stands as `resourceNames`
-    /// in its ClusterRole.
+    /// in its ClusterRole. With `identity = "token"` the cluster takes all groups from the token itself.
     pub impersonated: Vec<String>,
     /// Put before every user name, as the API server's `--oidc-username-prefix` does.
     pub user_prefix: String,

@@ -215,7 +215,8 @@ impl OpenIdProvider {
     ) -> Result<SignedIn, ProviderError> {
         let info = self.user_info(tokens.access_token(), claims.subject()).await?;
         let id_token = tokens.id_token().map(ToString::to_string).unwrap_or_default();
-        Ok(SignedIn { profile: self.profile(claims, info.as_ref())?, id_token, refresh_token })
+        let expires_at = claims.expiration().timestamp();
+        Ok(SignedIn { profile: self.profile(claims, info.as_ref())?, id_token, expires_at, refresh_token })
     }
 
     /// The same person with today's groups, where a refresh brought no ID token.
@@ -232,7 +233,7 @@ impl OpenIdProvider {
         // A claim that is gone is a person without groups: kept, the groups of somebody who lost them would stay.
         let groups = info.additional_claims().0.get(&self.settings.groups_claim).map(texts).unwrap_or_default();
         let profile = Profile { groups, ..before.profile.clone() };
-        Ok(SignedIn { profile, id_token: before.id_token.clone(), refresh_token })
+        Ok(SignedIn { profile, refresh_token, ..before.clone() })
     }
 
     fn profile(

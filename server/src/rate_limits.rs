@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn by(person: u128, mut request: Request) -> Request {
-        let kube = KubeIdentity { user: "robin@example.com".to_owned().try_into().unwrap(), groups: Vec::new() };
+        let kube = KubeIdentity::new("robin@example.com".to_owned().try_into().unwrap(), Vec::new());
         let profile = Profile::fairway();
         let actor = Actor::new(Uuid::from_u128(person), profile, kube, &RoleGroups::default(), String::new());
         request.extensions_mut().insert(actor);

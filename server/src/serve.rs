@@ -1,6 +1,6 @@
 //! Running the portal: what it is made of, and what it does without being asked.
 
-use crate::cluster::KubeCluster;
+use crate::cluster::{Clients, KubeCluster};
 use crate::config::Config;
 use crate::connections::serve_connections;
 use crate::identity_provider::OpenIdProvider;
@@ -77,11 +77,11 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
         kube::Config::infer().await.context("no cluster is configured: set KUBECONFIG, or run inside a cluster")?;
     // A write that was stored but answered with an error would be sent again, and then be "refused".
     kube.default_retry = false;
-    let client = kube::Client::try_from(kube).context("the cluster's configuration cannot be used")?;
+    let clients = Clients::new(kube).context("the cluster's configuration cannot be used")?;
     let identity_provider = OpenIdProvider::new(config.identity_provider.clone(), &config.public_url)?;
     Ok(AppState::from(Dependencies {
         database,
-        cluster: Arc::new(KubeCluster::start(client)),
+        cluster: Arc::new(KubeCluster::start(clients)),
         identity_provider: Arc::new(identity_provider),
         identity_provider_origin: config.identity_provider.issuer.origin().ascii_serialization(),
         head_publisher: head_publisher(config)?,

@@ -4,12 +4,14 @@
 
 mod parts;
 
-use app::access::{KubeIdentity, Subject};
-use app::ports::{ClusterAccess, ClusterApply, ClusterError, ClusterInventory, Right, Run};
-use parts::{client, cluster, identity, told};
+use app::access::{KubeIdentity, KubeToken, Subject};
+use app::ports::{ClusterAccess, ClusterApply, ClusterError, ClusterInventory, Finished, IdentityProvider, Right, Run};
+use kube::config::AuthInfo;
+use parts::browser::Browser;
+use parts::{client, cluster, dex, identity, kube_config, told};
 use review::Manifest;
 use serde_json::{Value, json};
-use server::cluster::KubeCluster;
+use server::cluster::{Clients, KubeCluster};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -81,6 +83,60 @@ async fn rights_are_those_of_the_person_and_not_of_the_portal() {
     assert_eq!(cluster.allows(&dana(), &right("shop")).await, Ok(true));
     assert_eq!(cluster.allows(&dana(), &right("pay")).await, Ok(false));
     assert_eq!(cluster.allows(&identity("nico", &[]), &right("shop")).await, Ok(false));
+}
+
+/// The same person with a token of their own, from Dex.
+async fn with_token(subject: &str, groups: &[&str]) -> KubeIdentity {
+    let provider = dex();
+    for _ in 0..2 {
+        let (url, pending) = provider.begin().await.unwrap();
+        let answer = Browser::default().sign_in(url, subject).await;
+        if let Finished::SignedIn(signed_in) = provider.finish(answer["code"].clone(), pending).await.unwrap() {
+            return identity(subject, groups).with_token(KubeToken::new(signed_in.id_token));
+        }
+    }
+    panic!("{subject} is not signed in")
+}
+
+/// The portal without an account of its own.
+async fn without_account() -> KubeCluster {
+    let mut config = kube_config(&told("FAIRWAY_TEST_KUBECONFIG")).await;
+    config.auth_info = AuthInfo::default();
+    KubeCluster::start(Clients::new(config).unwrap())
+}
+
+#[tokio::test]
+async fn with_their_own_tokens_people_act_through_a_portal_that_may_act_as_nobody() {
+    let cluster = without_account().await;
+    let right = |namespace: &str| Right::within(namespace.to_owned(), "create", "apps", "deployments");
+    let dana = with_token("dana", &["team-shop"]).await;
+    assert_eq!(cluster.allows(&dana, &right("shop")).await, Ok(true));
+    assert_eq!(cluster.allows(&dana, &right("pay")).await, Ok(false));
+    let name = unique("token");
+    apply(&cluster, &dana, &policy(&name), Run::Real).await.unwrap();
+    let manifest = Manifest::from_value(policy(&name)).unwrap();
+    assert!(cluster.read(&dana, &manifest).await.unwrap().is_some());
+    // What the token says counts, not what the portal believes.
+    let pia = with_token("pia", &["team-shop"]).await;
+    assert!(matches!(apply(&cluster, &pia, &policy(&name), Run::Dry).await, Err(ClusterError::Refused(_))));
+    // Impersonating, which nobody may without an account, it gets nowhere.
+    assert!(cluster.allows(&identity("dana", &["team-shop"]), &right("shop")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_is_a_person_who_must_sign_in() {
+    let cluster = without_account().await;
+    let nobody = identity("dana", &["team-shop"]).with_token(KubeToken::new("a.b.c".to_owned()));
+    let right = Right::within("shop".to_owned(), "create", "apps", "deployments");
+    assert_eq!(cluster.allows(&nobody, &right).await, Err(ClusterError::NotSignedIn));
+}
+
+#[tokio::test]
+async fn a_group_is_asked_for_without_acting_as_anybody() {
+    let cluster = cluster().await;
+    let right = Right::within("shop".to_owned(), "create", "apps", "deployments");
+    let allows = async |group: &str| cluster.allows_group(&group.to_owned().try_into().unwrap(), &right).await;
+    assert_eq!((allows("team-shop").await, allows("team-pay").await), (Ok(true), Ok(false)));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 mod parts;
 
+use app::access::IdentityMode;
 use app::policy::Policy;
 use app::ports::{Finished, IdentityProvider, PendingSignIn, ProviderError, SignedIn};
 use app::state::{AppState, Dependencies};
@@ -15,7 +16,7 @@ use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use parts::browser::Browser;
-use parts::{client, portal_role, state, told};
+use parts::{clients, portal_role, state, told};
 use serde_json::json;
 use server::client_address::PeerAddress;
 use server::cluster::KubeCluster;
@@ -35,11 +36,16 @@ use uuid::Uuid;
 
 /// The whole site, as it is served.
 async fn portal(database: PgPool) -> Router {
-    portal_with(database, Arc::new(parts::provider()), Duration::from_secs(3_600)).await
+    portal_with(database, Arc::new(parts::provider()), Duration::from_secs(3_600), Policy::default()).await
 }
 
-/// The same with a provider, and how long it may be away.
-async fn portal_with(database: PgPool, provider: Arc<dyn IdentityProvider>, provider_away: Duration) -> Router {
+/// The same with a provider, how long it may be away, and a policy.
+async fn portal_with(
+    database: PgPool,
+    provider: Arc<dyn IdentityProvider>,
+    provider_away: Duration,
+    policy: Policy,
+) -> Router {
     let variable = |name: &str| match name {
         "DATABASE_URL" => Some("postgres://none".to_owned()),
         "OIDC_ISSUER_URL" => Some("https://idp.example.com".to_owned()),
@@ -51,8 +57,8 @@ async fn portal_with(database: PgPool, provider: Arc<dyn IdentityProvider>, prov
     // The next request reads them again.
     config.sessions.groups_max_age = Duration::ZERO;
     config.sessions.provider_away = provider_away;
-    let cluster = KubeCluster::start(client(&told("FAIRWAY_TEST_KUBECONFIG")).await);
-    let dependencies = Dependencies::clone(&state(database, cluster, Policy::default()));
+    let cluster = KubeCluster::start(clients(&told("FAIRWAY_TEST_KUBECONFIG")).await);
+    let dependencies = Dependencies::clone(&state(database, cluster, policy));
     let state = AppState::from(Dependencies { identity_provider: provider, ..dependencies });
     routers(&config, state, RateLimits::new(config.rates), TaskTracker::new()).site
 }
@@ -206,12 +212,41 @@ async fn a_provider_that_stays_away_keeps_people_signed_in_only_as_long_as_the_s
 ) {
     let database = portal_role(options, connect).await;
     for (away, stays) in [(Duration::from_secs(3_600), true), (Duration::ZERO, false)] {
-        let portal = portal_with(database.clone(), Arc::new(AwayAfterwards(parts::provider())), away).await;
+        let portal =
+            portal_with(database.clone(), Arc::new(AwayAfterwards(parts::provider())), away, Policy::default()).await;
         let person = new_person(&new_address(), json!({})).await;
         let cookie = sign_in(&portal, &person).await.cookie.unwrap();
         let status = get(&portal, &cookie, "/namespaces").await.status;
         assert_eq!(status == StatusCode::OK, stays, "{away:?}");
     }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn with_their_own_tokens_people_see_their_namespaces_and_begin_what_they_may(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let database = portal_role(options, connect).await;
+    let policy = Policy { identity: IdentityMode::Token, ..Policy::default() };
+    let portal = portal_with(database.clone(), Arc::new(parts::dex()), Duration::from_secs(3_600), policy).await;
+    let mut answer = sign_in(&portal, "dana").await;
+    if answer.location.contains("/dex/") {
+        // Dex gives a refresh token only to those who ask for it.
+        answer = sign_in(&portal, "dana").await;
+    }
+    let cookie = answer.cookie.unwrap();
+    // The watch caches fill in the background.
+    let filled = async {
+        while !get(&portal, &cookie, "/namespaces").await.text.contains("/namespaces/shop\"") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), filled).await.unwrap();
+    let begin = |namespace: &str| {
+        let request = Request::post(format!("/workloads/new?namespace={namespace}"));
+        ask(&portal, "192.0.2.1", request.header(COOKIE, &cookie).header("sec-fetch-site", "same-origin"))
+    };
+    assert!(begin("shop").await.location.starts_with("/workloads/drafts/"));
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -63,11 +63,57 @@ impl AsRef<str> for KubeName {
 }
 
 /// Who a person is to the cluster. There are never groups without a user.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KubeIdentity {
     pub user: KubeName,
-    /// The groups that the portal may impersonate.
     pub groups: Vec<KubeName>,
+    /// What the person's requests carry; without one, the portal's account impersonates them.
+    pub token: Option<KubeToken>,
+}
+
+impl KubeIdentity {
+    #[must_use]
+    pub fn new(user: KubeName, groups: Vec<KubeName>) -> Self {
+        Self { user, groups, token: None }
+    }
+
+    #[must_use]
+    pub fn with_token(self, token: KubeToken) -> Self {
+        Self { token: Some(token), ..self }
+    }
+}
+
+/// A person's own ID token, which the API server accepts as theirs. Never logged, never stored but in the sealed session.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct KubeToken(String);
+
+impl KubeToken {
+    #[must_use]
+    pub fn new(id_token: String) -> Self {
+        Self(id_token)
+    }
+
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KubeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KubeToken(…)")
+    }
+}
+
+/// How the portal acts in a person's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityMode {
+    /// With the person's own ID token: the portal's account has no right to act as anybody.
+    Token,
+    /// The portal's account impersonates them, for clusters that do not accept the provider's tokens.
+    #[default]
+    Impersonation,
 }
 
 /// A team: people by their groups, and what is theirs.

@@ -104,7 +104,7 @@ mod tests {
     fn actor(groups: &[&str]) -> Actor {
         let groups = groups.iter().map(ToString::to_string).collect();
         let profile = Profile { groups, ..Profile::fairway() };
-        let kube = KubeIdentity { user: "robin@example.com".to_owned().try_into().unwrap(), groups: Vec::new() };
+        let kube = KubeIdentity::new("robin@example.com".to_owned().try_into().unwrap(), Vec::new());
         Actor::new(Uuid::nil(), profile, kube, &RoleGroups::default(), String::new())
     }
 

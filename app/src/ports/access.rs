@@ -1,5 +1,5 @@
 use super::ClusterError;
-use crate::access::{Binding, KubeIdentity};
+use crate::access::{Binding, KubeIdentity, KubeName};
 use async_trait::async_trait;
 
 /// What the cluster lets people do.
@@ -17,6 +17,12 @@ pub trait ClusterAccess: Send + Sync {
     /// # Errors
     /// When the cluster cannot be asked.
     async fn allows(&self, who: &KubeIdentity, right: &Right) -> Result<bool, ClusterError>;
+
+    /// Whether the cluster lets the members of a group do this, whoever else they are. Asked with the portal's account.
+    ///
+    /// # Errors
+    /// When the cluster cannot be asked.
+    async fn allows_group(&self, group: &KubeName, right: &Right) -> Result<bool, ClusterError>;
 }
 
 /// Something a person may or may not do.

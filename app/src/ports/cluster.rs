@@ -33,6 +33,9 @@ pub enum ClusterError {
         /// Which fields, where it is about fields.
         fields: Vec<FieldConflict>,
     },
+    /// The API server does not accept the person's token: it is over, or of a provider that it does not trust.
+    #[error("the person's token is not accepted")]
+    NotSignedIn,
     /// Not reachable, or not answering in time; the request was never taken.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -58,6 +61,10 @@ impl From<ClusterError> for crate::error::AppError {
                 message,
                 faq: None,
             }),
+            ClusterError::NotSignedIn => {
+                tracing::warn!("the API server does not accept a person's token");
+                Self::SignInRequired
+            }
             ClusterError::Unavailable(cause) => {
                 tracing::warn!(cause, "cluster unavailable");
                 Self::Unavailable { dependency: Cluster }

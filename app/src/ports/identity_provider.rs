@@ -66,8 +66,10 @@ pub enum Finished {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SignedIn {
     pub profile: Profile,
-    /// For signing out.
+    /// For signing out, and, where the settings say so, for the API server.
     pub id_token: String,
+    /// When it is over, in seconds since the epoch.
+    pub expires_at: i64,
     /// For reading the groups again.
     pub refresh_token: Option<String>,
 }

@@ -24,7 +24,7 @@ pub fn identity(address: &str, groups: &str, mapping: &GroupMapping) -> Result<K
         KubeName::try_from(format!("{}{group}", mapping.group_prefix))
             .map_err(|error| ("groups", format!("{group} is no group of a person: {error}.")))
     });
-    Ok(KubeIdentity { user, groups: named.collect::<Result<_, _>>()? })
+    Ok(KubeIdentity::new(user, named.collect::<Result<_, _>>()?))
 }
 
 #[cfg(test)]

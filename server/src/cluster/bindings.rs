@@ -165,7 +165,7 @@ mod tests {
 
     fn who(group: &str) -> KubeIdentity {
         let name = |text: &str| KubeName::try_from(text.to_owned()).unwrap();
-        KubeIdentity { user: name("me@example.com"), groups: vec![name(group)] }
+        KubeIdentity::new(name("me@example.com"), vec![name(group)])
     }
 
     fn filled(names: &[&str]) -> BindingIndex {

@@ -146,7 +146,7 @@ impl KubeCluster {
     }
 
     async fn find(&self, path: &str) -> Result<Option<Value>, ClusterError> {
-        let found = ApiRequest::get(path).acting(As::Portal).send_if_served(&self.client).await?;
+        let found = ApiRequest::get(path).acting(As::Portal).send_if_served(&self.clients).await?;
         Ok(found.map(|sent| sent.body))
     }
 
@@ -203,7 +203,7 @@ impl KubeCluster {
 
     async fn delete_binding(&self, grant: &Grant) -> Result<(), ClusterError> {
         let request = ApiRequest::delete(&binding_path(grant)?).acting(As::Portal).writing();
-        request.send_if_served(&self.client).await?;
+        request.send_if_served(&self.clients).await?;
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ impl KubeCluster {
     }
 
     async fn events_of(&self, who: &KubeIdentity, path: String) -> Result<Value, ClusterError> {
-        match ApiRequest::get(&path).acting(As::Person(who)).send(&self.client).await {
+        match ApiRequest::get(&path).acting(As::Person(who)).send(&self.clients).await {
             Err(ClusterError::Refused(_)) => Ok(Value::Null),
             other => Ok(other?.body),
         }

@@ -11,10 +11,11 @@ mod served;
 
 use self::bindings::{BindingIndex, BindingSource};
 use self::objects::ObjectIndex;
+pub use self::request::Clients;
 use self::request::{ApiRequest, As, Sent};
 use self::resource::{collection_path, resource_path, segment};
 use self::served::kinds_of_a_namespace;
-use app::access::{Binding, KubeIdentity};
+use app::access::{Binding, KubeIdentity, KubeName};
 use app::namespaces::{Namespace, NamespaceName};
 use app::ports::{
     Applied, ClusterAccess, ClusterApply, ClusterError, ClusterGrants, ClusterInventory, Drift, Family, Grant,
@@ -50,6 +51,9 @@ const LONG_MEMORY: Duration = Duration::from_secs(300);
 /// How long an API server that answered is taken to be there: pages and probes ask far more often than that.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
+/// A user of the cluster that no provider names: who is in a group is somebody else.
+const NOBODY: &str = "fairway-asks-for-a-group";
+
 /// The most answers kept about what somebody may list.
 const MOST_ANSWERS: u64 = 50_000;
 
@@ -58,7 +62,7 @@ type ListQuestion = (KubeIdentity, String, String);
 
 /// The Kubernetes API server behind a client with the portal's own account.
 pub struct KubeCluster {
-    client: Client,
+    clients: Clients,
     namespaces: Store<KubeNamespace>,
     namespaces_ready: Arc<AtomicBool>,
     bindings: Arc<BindingIndex>,
@@ -76,7 +80,9 @@ impl KubeCluster {
     /// Connects, and starts the watches. They go on as long as the process; while the API server is
     /// away they retry with growing pauses and keep what they know.
     #[must_use]
-    pub fn start(client: Client) -> Self {
+    pub fn start(clients: impl Into<Clients>) -> Self {
+        let clients = clients.into();
+        let client = clients.portal.clone();
         let (namespaces, writer) = reflector::store();
         let namespaces_ready = Arc::new(AtomicBool::new(false));
         let bindings = Arc::new(BindingIndex::default());
@@ -97,7 +103,7 @@ impl KubeCluster {
         let objects = Arc::new(ObjectIndex::default());
         objects.watch(&client, &kinds_of_a_namespace());
         Self {
-            client,
+            clients,
             namespaces,
             namespaces_ready,
             bindings,
@@ -111,7 +117,7 @@ impl KubeCluster {
     }
 
     async fn send(&self, request: ApiRequest) -> Result<Sent, ClusterError> {
-        request.send(&self.client).await
+        request.send(&self.clients).await
     }
 }
 
@@ -164,6 +170,21 @@ impl ClusterAccess for KubeCluster {
         }
         Ok(is_allowed)
     }
+
+    async fn allows_group(&self, group: &KubeName, right: &Right) -> Result<bool, ClusterError> {
+        let review = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+            "spec": {
+                "user": NOBODY, "groups": [group.as_ref()],
+                "resourceAttributes": {
+                    "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace
+                }
+            },
+        });
+        let request = ApiRequest::post("/apis/authorization.k8s.io/v1/subjectaccessreviews", &review);
+        let sent = self.send(request.acting(As::Portal)).await?;
+        Ok(sent.body["status"]["allowed"] == true)
+    }
 }
 
 #[async_trait]
@@ -209,7 +230,7 @@ impl ClusterInventory for KubeCluster {
 
     async fn read(&self, who: &KubeIdentity, object: &Manifest) -> Result<Option<Value>, ClusterError> {
         let request = ApiRequest::get(&resource_path(object)?).acting(As::Person(who));
-        Ok(request.send_if_served(&self.client).await?.map(|sent| sent.body))
+        Ok(request.send_if_served(&self.clients).await?.map(|sent| sent.body))
     }
 
     async fn namespace_snapshot(&self, who: &KubeIdentity, namespace: &str) -> Result<NamespaceSnapshot, ClusterError> {
@@ -319,7 +340,7 @@ impl KubeCluster {
     /// a Service, not the Service's own.
     async fn read_api_server(&self) -> Result<Option<(Vec<Cidr>, Port)>, ClusterError> {
         let request = ApiRequest::get("/api/v1/namespaces/default/endpoints/kubernetes").acting(As::Portal);
-        let found = match request.send_if_served(&self.client).await {
+        let found = match request.send_if_served(&self.clients).await {
             Err(ClusterError::Refused(reason)) => {
                 tracing::info!(reason, "the addresses of the API server are not shown");
                 None

@@ -132,7 +132,7 @@ impl KubeCluster {
     /// people.
     async fn list(&self, kind: &Served) -> Result<Result<Vec<Manifest>, String>, ClusterError> {
         let what = format!("the cluster's own policies ({})", kind.plural);
-        match ApiRequest::get(&kind.path()).acting(As::Portal).send_if_served(&self.client).await {
+        match ApiRequest::get(&kind.path()).acting(As::Portal).send_if_served(&self.clients).await {
             Ok(Some(mut list)) => Ok(Ok(kind.objects(&mut list.body))),
             Ok(None) => Ok(Ok(Vec::new())),
             Err(ClusterError::Refused(reason)) => {

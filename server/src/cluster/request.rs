@@ -3,7 +3,7 @@
 use app::access::KubeIdentity;
 use app::error::{WebhookFailure, WebhookFault};
 use app::ports::{ClusterError, FieldConflict};
-use http::header::{CONTENT_TYPE, WARNING};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, WARNING};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Error as ConnectionError;
@@ -28,9 +28,38 @@ pub(super) enum As<'a> {
     Person(&'a KubeIdentity),
 }
 
+/// The clients of the API server.
+#[derive(Clone)]
+pub struct Clients {
+    /// With the portal's own account.
+    pub portal: Client,
+    /// Without any account, for requests that carry a person's own token: the portal's would take its place.
+    pub people: Option<Client>,
+}
+
+impl Clients {
+    /// Both, as a configuration says.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used.
+    pub fn new(config: kube::Config) -> kube::Result<Self> {
+        let mut nobody = config.clone();
+        nobody.auth_info = kube::config::AuthInfo::default();
+        Ok(Self { portal: Client::try_from(config)?, people: Some(Client::try_from(nobody)?) })
+    }
+}
+
+impl From<Client> for Clients {
+    fn from(portal: Client) -> Self {
+        Self { portal, people: None }
+    }
+}
+
 /// A request in the making.
 pub(super) struct ApiRequest {
     request: http::request::Builder,
+    /// It carries a person's own token.
+    is_persons: bool,
     body: String,
     writes: bool,
     is_seen_by_webhooks: bool,
@@ -47,7 +76,7 @@ impl ApiRequest {
         // Questions about rights are not stored, so no webhook sees them.
         let is_seen_by_webhooks = method != Method::GET && !path.starts_with("/apis/authorization.k8s.io/");
         let request = Request::builder().method(method).uri(path).header(CONTENT_TYPE, content_type);
-        Self { request, body, writes: false, is_seen_by_webhooks }
+        Self { request, is_persons: false, body, writes: false, is_seen_by_webhooks }
     }
 
     pub(super) fn get(path: &str) -> Self {
@@ -74,7 +103,11 @@ impl ApiRequest {
 
     /// Says in whose name it goes.
     pub(super) fn acting(mut self, who: As<'_>) -> Self {
-        if let As::Person(identity) = who {
+        let As::Person(identity) = who else { return self };
+        if let Some(token) = &identity.token {
+            self.is_persons = true;
+            self.request = self.request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+        } else {
             self.request = self.request.header("Impersonate-User", identity.user.as_ref());
             for group in &identity.groups {
                 self.request = self.request.header("Impersonate-Group", group.as_ref());
@@ -89,19 +122,25 @@ impl ApiRequest {
         self
     }
 
-    pub(super) async fn send(self, client: &Client) -> Result<Sent, ClusterError> {
-        self.answer(client).await?.understand()
+    pub(super) async fn send(self, clients: &Clients) -> Result<Sent, ClusterError> {
+        self.answer(clients).await?.understand()
     }
 
     /// As [`Self::send`]; nothing where the API server does not know what is asked for.
-    pub(super) async fn send_if_served(self, client: &Client) -> Result<Option<Sent>, ClusterError> {
-        match self.answer(client).await? {
+    pub(super) async fn send_if_served(self, clients: &Clients) -> Result<Option<Sent>, ClusterError> {
+        match self.answer(clients).await? {
             answer if answer.status == StatusCode::NOT_FOUND => Ok(None),
             answer => answer.understand().map(Some),
         }
     }
 
-    async fn answer(self, client: &Client) -> Result<Answer, ClusterError> {
+    async fn answer(self, clients: &Clients) -> Result<Answer, ClusterError> {
+        let client = match (self.is_persons, &clients.people) {
+            (false, _) => &clients.portal,
+            (true, Some(client)) => client,
+            (true, None) => return Err(ClusterError::Unavailable("there is no client without an account".to_owned())),
+        };
+        let is_persons = self.is_persons;
         let writes = self.writes;
         let patience = if self.is_seen_by_webhooks { WRITE_TIMEOUT } else { TIMEOUT };
         let request = self
@@ -112,6 +151,9 @@ impl ApiRequest {
             let response = client.send(request).await.map_err(|error| broken(writes, &error))?;
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await.map_err(|error| lost(writes, error.to_string()))?.to_bytes();
+            if is_persons && parts.status == StatusCode::UNAUTHORIZED {
+                return Err(ClusterError::NotSignedIn);
+            }
             Ok(Answer { writes, status: parts.status, headers: parts.headers, bytes: bytes.to_vec() })
         };
         tokio::time::timeout(patience, answered)

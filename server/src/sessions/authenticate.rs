@@ -3,12 +3,12 @@
 use super::person::{PersonError, upsert_person};
 use super::{CURRENT, Current, PgSessionStore};
 use crate::config::SessionLimits;
-use app::access::{KubeIdentity, KubeName};
+use app::access::{IdentityMode, KubeIdentity, KubeName, KubeToken};
 use app::actor::{Actor, Profile};
 use app::audit::{Intent, RecordActor};
 use app::error::{AppError, Dependency};
-use app::policy::GroupMapping;
-use app::ports::ProviderError;
+use app::policy::Policy;
+use app::ports::{ProviderError, SignedIn};
 use app::state::AppState;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -60,12 +60,17 @@ impl Authenticate {
         };
         let Some(current) = current else { return Ok(None) };
         let Some(current) = self.fresh(session, current).await? else { return Ok(None) };
-        let profile = current.signed_in.profile;
-        let Some(kube) = kube_identity(&profile, &self.state.policy.groups) else {
+        let SignedIn { profile, id_token, .. } = current.signed_in;
+        let policy = &self.state.policy;
+        let Some(kube) = kube_identity(&profile, policy) else {
             tracing::warn!(person_id = %current.person_id, "a person whose name cannot be impersonated");
             return Ok(None);
         };
-        let actor = Actor::new(current.person_id, profile, kube, &self.state.policy.roles, request_id);
+        let kube = match policy.identity {
+            IdentityMode::Token => kube.with_token(KubeToken::new(id_token)),
+            IdentityMode::Impersonation => kube,
+        };
+        let actor = Actor::new(current.person_id, profile, kube, &policy.roles, request_id);
         let is_overdue = now() >= self.limits.groups_fresh_until(current.groups_read_at) + OVERDUE;
         let ends_at = || Timestamp::from_second(self.limits.groups_count_until(current.groups_read_at)).ok();
         Ok(Some(actor.ending_at(is_overdue.then(ends_at).flatten())))
@@ -98,11 +103,15 @@ impl Authenticate {
     }
 
     fn is_fresh(&self, current: &Current) -> bool {
-        now() < self.limits.groups_fresh_until(current.groups_read_at)
+        let has_token = match self.state.policy.identity {
+            IdentityMode::Token => now() + TOKEN_MARGIN < current.signed_in.expires_at,
+            IdentityMode::Impersonation => true,
+        };
+        has_token && now() < self.limits.groups_fresh_until(current.groups_read_at)
     }
 
     async fn is_still_admitted(&self, profile: &Profile) -> Result<bool, AppError> {
-        let Some(identity) = kube_identity(profile, &self.state.policy.groups) else { return Ok(false) };
+        let Some(identity) = kube_identity(profile, &self.state.policy) else { return Ok(false) };
         match upsert_person(&self.state.database, profile, &identity.user).await {
             Ok(_) => Ok(true),
             Err(PersonError::NameTaken) => Ok(false),
@@ -153,6 +162,9 @@ impl Authenticate {
     }
 }
 
+/// How long, in seconds, before a token is over the next one is asked for: longer than a request takes.
+const TOKEN_MARGIN: i64 = 45;
+
 /// How late, in seconds, reading the groups again may be before people are told. Another request may just be at it, and the
 /// provider has ten seconds to answer.
 const OVERDUE: i64 = 15;
@@ -167,22 +179,24 @@ fn unavailable(error: tower_sessions::session::Error) -> AppError {
     AppError::Unavailable { dependency: Dependency::Database }
 }
 
-/// Who a person is to the cluster. Groups outside the settings are left out, as the portal's account may
-/// not impersonate them; a user name that may not be impersonated gives nothing.
-pub(super) fn kube_identity(profile: &Profile, mapping: &GroupMapping) -> Option<KubeIdentity> {
+/// Who a person is to the cluster. Where the portal impersonates, groups outside the settings are left out, as its account
+/// may not; a user name that is the cluster's own gives nothing.
+pub(super) fn kube_identity(profile: &Profile, policy: &Policy) -> Option<KubeIdentity> {
+    let mapping = &policy.groups;
     let user = KubeName::try_from(format!("{}{}", mapping.user_prefix, profile.user_name)).ok()?;
     let groups = profile
         .groups
         .iter()
-        .filter(|group| mapping.impersonated.contains(group))
+        .filter(|group| policy.identity == IdentityMode::Token || mapping.impersonated.contains(group))
         .filter_map(|group| KubeName::try_from(format!("{}{group}", mapping.group_prefix)).ok())
         .collect();
-    Some(KubeIdentity { user, groups })
+    Some(KubeIdentity::new(user, groups))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use app::policy::GroupMapping;
     use std::time::Duration;
 
     fn profile(email: &str, groups: &[&str]) -> Profile {
@@ -200,10 +214,14 @@ mod tests {
     fn only_configured_groups_reach_the_cluster() {
         let mapping =
             GroupMapping { impersonated: vec!["team".into(), "system:masters".into()], ..GroupMapping::default() };
-        let identity = kube_identity(&profile("me@example.com", &["team", "other", "system:masters"]), &mapping);
-        let groups: Vec<_> =
-            identity.map(|identity| identity.groups).unwrap_or_default().iter().map(ToString::to_string).collect();
-        assert_eq!(groups, ["team"]);
+        let groups = |identity: IdentityMode| {
+            let policy = Policy { groups: mapping.clone(), identity, ..Policy::default() };
+            let who = kube_identity(&profile("me@example.com", &["team", "other", "system:masters"]), &policy);
+            who.unwrap().groups.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(groups(IdentityMode::Impersonation), ["team"]);
+        // The API server reads the token itself; these are for showing bindings.
+        assert_eq!(groups(IdentityMode::Token), ["team", "other"]);
     }
 
     #[test]
@@ -219,9 +237,8 @@ mod tests {
 
     #[test]
     fn a_name_of_the_clusters_own_is_nobody() {
-        assert!(kube_identity(&profile("system:admin", &[]), &GroupMapping::default()).is_none());
-        assert!(
-            kube_identity(&profile("me@example.com\nImpersonate-Group: x", &[]), &GroupMapping::default()).is_none()
-        );
+        let policy = Policy::default();
+        assert!(kube_identity(&profile("system:admin", &[]), &policy).is_none());
+        assert!(kube_identity(&profile("me@example.com\nImpersonate-Group: x", &[]), &policy).is_none());
     }
 }

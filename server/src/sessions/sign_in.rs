@@ -110,7 +110,7 @@ async fn finish(
 
 /// The id of somebody whom the provider knows, or why they are not let in here.
 async fn admit(state: &AppState, profile: &Profile) -> Result<Result<Uuid, SignInError>, AppError> {
-    let Some(identity) = kube_identity(profile, &state.policy.groups) else {
+    let Some(identity) = kube_identity(profile, &state.policy) else {
         return Ok(Err(SignInError::NameNotUsable));
     };
     match upsert_person(&state.database, profile, &identity.user).await {

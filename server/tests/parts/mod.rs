@@ -13,7 +13,7 @@ use app::state::{AppState, Dependencies};
 use app::workloads::service::Listings;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use leptos::prelude::LeptosOptions;
-use server::cluster::KubeCluster;
+use server::cluster::{Clients, KubeCluster};
 use server::config::IdentityProviderSettings;
 use server::identity_provider::OpenIdProvider;
 use server::rego_workers::RegoWorkers;
@@ -54,10 +54,8 @@ pub fn profile(subject: &str, groups: &[&str]) -> Profile {
 /// Who somebody is to the cluster.
 pub fn identity(subject: &str, groups: &[&str]) -> KubeIdentity {
     let name = |text: String| KubeName::try_from(text).unwrap();
-    KubeIdentity {
-        user: name(format!("{subject}@example.com")),
-        groups: groups.iter().map(|group| name((*group).to_owned())).collect(),
-    }
+    let groups = groups.iter().map(|group| name((*group).to_owned())).collect();
+    KubeIdentity::new(name(format!("{subject}@example.com")), groups)
 }
 
 /// Somebody who has signed in before.
@@ -76,16 +74,25 @@ pub async fn actor(database: &PgPool, subject: &str, groups: &[&str]) -> Actor {
     Actor::new(row.0, profile, identity(subject, groups), &roles, "request".into())
 }
 
+/// What a kubeconfig says.
+pub async fn kube_config(kubeconfig: &str) -> kube::Config {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap()
+}
+
 /// A client with the account that a kubeconfig names.
 pub async fn client(kubeconfig: &str) -> kube::Client {
-    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-    kube::Client::try_from(config).unwrap()
+    kube::Client::try_from(kube_config(kubeconfig).await).unwrap()
+}
+
+/// The API server's clients, with the account that a kubeconfig names, and with none.
+pub async fn clients(kubeconfig: &str) -> Clients {
+    Clients::new(kube_config(kubeconfig).await).unwrap()
 }
 
 /// The cluster adapter with the portal's own account.
 pub async fn cluster() -> KubeCluster {
-    KubeCluster::start(client(&told("FAIRWAY_TEST_KUBECONFIG")).await)
+    KubeCluster::start(clients(&told("FAIRWAY_TEST_KUBECONFIG")).await)
 }
 
 /// How the portal is registered at a provider; `issuer` names the variable that says where it is.

@@ -1,6 +1,6 @@
 //! For what somebody may accept risks.
 
-use crate::access::{KubeIdentity, KubeName};
+use crate::access::KubeName;
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::namespaces::namespaces_where;
@@ -107,28 +107,22 @@ pub(super) async fn load_groups(
         let team = state.policy.teams.iter().find(|team| team.name == choice.scope.name);
         return Ok(team.iter().flat_map(|team| &team.groups).map(|group| format!("{prefix}{group}")).collect());
     }
-    // Each group by itself, with a user that nobody is: somebody who administers by name would with any group.
-    let nobody = KubeName::try_from(NOBODY.to_owned()).map_err(|_| AppError::Internal)?;
-    let alone = |group: &KubeName| KubeIdentity { user: nobody.clone(), groups: vec![group.clone()] };
-    let groups: Vec<KubeIdentity> = actor.kube.groups.iter().map(alone).collect();
+    // Each group by itself: somebody who administers by name would with any group.
     let mut administering = Vec::new();
-    for some in groups.chunks(GROUPS_AT_ONCE) {
-        let answers = try_join_all(some.iter().map(|who| administers(state, who, &choice.namespaces))).await?;
+    for some in actor.kube.groups.chunks(GROUPS_AT_ONCE) {
+        let answers = try_join_all(some.iter().map(|group| administers(state, group, &choice.namespaces))).await?;
         let yes = some.iter().zip(answers).filter(|(_, administers)| *administers);
-        administering.extend(yes.flat_map(|(who, _)| &who.groups).map(ToString::to_string));
+        administering.extend(yes.map(|(group, _)| group.to_string()));
     }
     Ok(administering)
 }
 
-/// A user of the cluster that no provider names: addresses hold an `@`, and this is none.
-const NOBODY: &str = "fairway-asks-for-a-group";
-
 /// How many groups the cluster is asked about at once.
 const GROUPS_AT_ONCE: usize = 8;
 
-async fn administers(state: &AppState, who: &KubeIdentity, namespaces: &[String]) -> Result<bool, AppError> {
+async fn administers(state: &AppState, group: &KubeName, namespaces: &[String]) -> Result<bool, AppError> {
     for namespace in namespaces {
-        if !state.cluster.allows(who, &admin_right(namespace.clone())).await? {
+        if !state.cluster.allows_group(group, &admin_right(namespace.clone())).await? {
             return Ok(false);
         }
     }

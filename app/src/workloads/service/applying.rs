@@ -188,6 +188,10 @@ fn result_of(object: &Manifest, answer: &Result<Applied, ClusterError>) -> Apply
         Err(ClusterError::Refused(message)) => (ApplyOutcome::Refused, message.clone()),
         Err(ClusterError::WebhookFailed { failure, .. }) => (ApplyOutcome::Failed, failure.explained()),
         Err(ClusterError::Conflict { message, .. }) => (ApplyOutcome::Conflict, message.clone()),
+        Err(ClusterError::NotSignedIn) => (
+            ApplyOutcome::Failed,
+            "The cluster did not accept your sign-in any more; nothing was applied. Sign in again.".to_owned(),
+        ),
         Err(ClusterError::Unavailable(_)) => {
             (ApplyOutcome::Failed, "The cluster could not be reached; nothing was sent.".to_owned())
         }

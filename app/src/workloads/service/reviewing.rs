@@ -242,8 +242,8 @@ async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest, doc
             DryRunAnswer::WebhookFailed(failure)
         }
         Err(ClusterError::Conflict { message, fields }) => DryRunAnswer::Conflict { message, fields },
-        Err(ClusterError::Unavailable(cause) | ClusterError::Unknown(cause)) => {
-            tracing::warn!(cause, "dry run without an answer");
+        Err(error @ (ClusterError::Unavailable(_) | ClusterError::Unknown(_) | ClusterError::NotSignedIn)) => {
+            tracing::warn!(%error, "dry run without an answer");
             DryRunAnswer::Unknown
         }
     };
