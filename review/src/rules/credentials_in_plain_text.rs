@@ -13,7 +13,8 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Object(check),
 };
 
-const FIX: &str = "Put it into a Secret, and refer to it with valueFrom.secretKeyRef. If it was ever shared, change it.";
+const FIX: &str =
+    "Put it into a Secret, and refer to it with valueFrom.secretKeyRef. If it was ever shared, change it.";
 
 /// What a name ends with whose value is a credential, in words. A name that goes on, such as `PASSWORD_FILE` or
 /// `TOKEN_URL`, says where one is or how long one lives.
@@ -35,7 +36,8 @@ const NAMES: &[&[&str]] = &[
 ];
 
 /// What the value of a known kind of credential begins with, or holds.
-const BEGINNINGS: &[&str] = &["ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "AKIA", "ASIA", "sk_live_"];
+const BEGINNINGS: &[&str] =
+    &["ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "AKIA", "ASIA", "sk_live_"];
 
 fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
     match Workload::of(manifest) {
@@ -72,9 +74,7 @@ fn in_config_map(manifest: &Manifest) -> Vec<Problem> {
     let entries = manifest.value()["data"].as_object().into_iter().flatten();
     entries
         .filter(|(key, value)| value.as_str().is_some_and(|value| looks_like_credential(key, value)))
-        .map(|(key, _)| {
-            Problem::warn(format!("data.{key}"), format!("The entry {key} looks like a credential."), FIX)
-        })
+        .map(|(key, _)| Problem::warn(format!("data.{key}"), format!("The entry {key} looks like a credential."), FIX))
         .collect()
 }
 
@@ -122,8 +122,11 @@ fn is_literal(value: &str) -> bool {
 }
 
 fn has_form_of_credential(value: &str) -> bool {
-    let is_known = |word: &str| BEGINNINGS.iter().any(|begin| word.starts_with(begin) && word.len() >= begin.len() + 12);
-    value.contains("PRIVATE KEY-----") || has_password_in_address(value) || value.split(char::is_whitespace).any(is_known)
+    let is_known =
+        |word: &str| BEGINNINGS.iter().any(|begin| word.starts_with(begin) && word.len() >= begin.len() + 12);
+    value.contains("PRIVATE KEY-----")
+        || has_password_in_address(value)
+        || value.split(char::is_whitespace).any(is_known)
 }
 
 /// `postgres://user:password@host`.
