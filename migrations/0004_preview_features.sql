@@ -118,7 +118,7 @@ begin
   end if;
   if new.step in ('approved', 'refused') and (
     is_same_person(new.person_id, new.accepted_by)
-    or exists (
+    or new.step = 'approved' and exists (
       select from opt_in_steps s
       where s.acceptance_id = new.acceptance_id and s.step = 'approved' and is_same_person(new.person_id, s.person_id)
     )

@@ -149,11 +149,10 @@ pub enum AppError {
         before you try again; trying again is safe.", .dependency.in_words())]
     OutcomeUnknown { dependency: Dependency },
     #[error(
-        "You are sending more than Fairway takes from one person. Nothing was changed by this. Wait a minute, go back, \
-         where what you typed still is, and send it again."
+        "There were too many requests in the last minute, so this one was not carried out. Wait a minute and try again."
     )]
     TooManyRequests,
-    #[error("Fairway is busy with other people's reviews. Nothing was changed; try again in a minute.")]
+    #[error("Fairway is too busy right now. Nothing was changed; try again in a minute.")]
     Busy,
     #[error("Something is wrong in Fairway itself. The reference below helps an administrator find it.")]
     Internal,

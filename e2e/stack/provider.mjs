@@ -90,7 +90,9 @@ async function changePerson(request, response) {
 }
 
 const callback = provider.callback();
-const server = createServer((request, response) => {
+// Go's clients keep idle connections for 90 seconds, and do not send a POST again that met one just being closed. Node would
+// close them after 5.
+const server = createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
   const handler = request.url.startsWith('/choose/') ? choose : request.url.startsWith('/test/people/') && request.method === 'PUT' ? changePerson : callback;
   Promise.resolve(handler(request, response)).catch((error) => {
     console.error(error);

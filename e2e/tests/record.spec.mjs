@@ -179,13 +179,13 @@ test('nobody else reads or exports the record, and what was tried is in it', asy
   const looked = await page.request.get('/admin/audit?person=somebody%40example.com');
   expect(looked.status()).toBe(404);
   const refusals = (response) => rows(`select phase, detail, failure ->> 'code' as code from audit_events where request_id = '${response.headers()['x-request-id']}'`);
-  await expect.poll(() => refusals(looked)).toEqual([{ phase: 'refused', detail: { path: '/admin/audit' }, code: 'not_found' }]);
+  await expect.poll(() => refusals(looked)).toEqual([{ phase: 'refused', detail: { route: '/admin/audit', ids: [], times: expect.any(Number) }, code: 'not_found' }]);
   const slug = unique('too-early');
   await published(await open('ada'), slug);
   const id = await accepted(page, slug);
   const early = await page.request.post(`/preview-features/acceptances/${id}/revoke`, { form: { comment: 'Too early' } });
   expect(early.status()).toBe(409);
-  await expect.poll(() => refusals(early)).toEqual([{ phase: 'refused', detail: { path: `/preview-features/acceptances/${id}/revoke` }, code: 'not_granted' }]);
+  await expect.poll(() => refusals(early)).toEqual([{ phase: 'refused', detail: { route: '/preview-features/acceptances/{id}/revoke', ids: [id], times: expect.any(Number) }, code: 'not_granted' }]);
   const refused = await page.request.post('/admin/audit/export', { form: { format: 'csv' } });
   expect(refused.status()).toBe(404);
   const reference = refused.headers()['x-request-id'];

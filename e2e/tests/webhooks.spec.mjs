@@ -28,7 +28,7 @@ const test = base.extend({
     const authority = new Authority(join(folder, 'certificates'));
     const { certificate, key } = authority.issue('webhook');
     const [closed, port] = [await freePort(), await freePort()];
-    const server = createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (request, response) => {
+    const server = createServer({ cert: readFileSync(certificate), key: readFileSync(key), keepAliveTimeout: 120_000 }, (request, response) => {
       if (request.url.startsWith('/nonsense')) response.end('<html>not a decision</html>');
     });
     await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));

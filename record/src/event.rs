@@ -53,11 +53,12 @@ macro_rules! events {
 events! {
     SignIn {} = "session.sign_in", "signed in";
     SignOut {} = "session.sign_out", "signed out";
-    /// The provider no longer vouches for the person.
-    SessionEnd {} = "session.end", "was signed out by the provider";
-    /// Refused by the portal itself, without an event of its own: one of its routes, and how often within an hour. Only
-    /// the first, the tenth, the hundredth and so on are recorded.
-    RequestRefuse { route: String, times: u64 } = "request.refuse", "asked for what Fairway refuses";
+    /// The provider no longer vouches for the person, or could not be asked for too long.
+    SessionEnd {} = "session.end", "was signed out, as the provider did not renew the session";
+    /// Refused by the portal itself, without an event of its own: one of its routes, the ids in the address, and how often
+    /// the person was refused this within an hour. The first ten are recorded, then the hundredth, the thousandth and so
+    /// on.
+    RequestRefuse { route: String, ids: Vec<Uuid>, times: u64 } = "request.refuse", "asked for what Fairway refuses";
     NamespaceCreate { name: String, origin: NamespaceOrigin } = "namespace.create", "created a namespace";
     DraftDelete { draft: Uuid, namespace: Option<String>, version: i32 } = "workload.delete_draft", "deleted a draft";
     WorkloadSubmit { submission: SubmissionRef, digest: Digest, second_person: bool }

@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The address at the other end of the connection, which may be a proxy's.
 #[derive(Debug, Clone, Copy)]
@@ -31,10 +31,15 @@ fn forwarded_for(peer: IpAddr, headers: &HeaderMap, trusted_proxies: &[IpNet]) -
         if !is_trusted(&address) {
             break;
         }
-        let Ok(before) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(before) = address_of(hop.trim()) else { break };
         address = before.to_canonical();
     }
     address
+}
+
+/// Some proxies write the port as well.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    hop.parse().or_else(|_| hop.parse::<SocketAddr>().map(|hop| hop.ip())).ok()
 }
 
 /// The address that shares its limits with this one: whoever has one IPv6 address has a whole /64 of them.
@@ -65,6 +70,7 @@ mod tests {
         assert_eq!(address("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(address("10.0.0.1", &["198.51.100.1, 10.0.0.2"]), "198.51.100.1");
         assert_eq!(address("10.0.0.1", &["198.51.100.1", "10.0.0.2"]), "198.51.100.1");
+        assert_eq!(address("10.0.0.1", &["198.51.100.1:4711, [::ffff:10.0.0.2]:80"]), "198.51.100.1");
     }
 
     #[test]

@@ -8,7 +8,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 /// Why the portal does not work on a database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseProblem {
-    #[error("the migration {version} has not been run, or another one under its number: run fairway migrate")]
+    #[error("migration {version} is missing, or differs from that of this version: run fairway migrate")]
     NotMigrated { version: i64 },
     #[error(
         "the role of DATABASE_URL may change or delete what is recorded, so nobody could rely on it: use a member of \
@@ -25,9 +25,10 @@ pub enum DatabaseProblem {
 /// [`DatabaseProblem`]: the first that there is.
 pub async fn check_database(database: &PgPool) -> Result<(), DatabaseProblem> {
     let rights = sqlx::query!(
-        r#"select has_table_privilege('audit_events', 'update, delete, truncate')
-             or has_table_privilege('opt_in_steps', 'update, delete, truncate')
-             or has_table_privilege('acceptances', 'update, delete, truncate')
+        r#"select (select bool_or(has_table_privilege(name, 'update, delete, truncate')) from unnest(array['audit_events',
+               'identities', 'submissions', 'submission_reviews', 'submission_comments', 'apply_results', 'risk_statements',
+               'acceptances', 'opt_in_steps', 'notices']) as name)
+             or (select pg_has_role(relowner, 'member') from pg_class where oid = 'audit_events'::regclass)
              or (select rolsuper from pg_roles where rolname = current_user) as "may_rewrite!",
            has_table_privilege('audit_events', 'insert') and has_table_privilege('sessions', 'insert') as "may_write!""#
     )
@@ -35,7 +36,7 @@ pub async fn check_database(database: &PgPool) -> Result<(), DatabaseProblem> {
     .await;
     let rights = match rights {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(UNDEFINED_TABLE) => {
-            return Err(not_migrated(0));
+            return Err(not_migrated(1));
         }
         other => other?,
     };

@@ -60,6 +60,9 @@ pub struct Readiness(watch::Receiver<Found>);
 /// How often it is found out.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The provider is somebody else's, and asked less often.
+const ROUNDS_OF_PROVIDER: u32 = 5;
+
 /// How long a part may take to answer.
 const PATIENCE: Duration = Duration::from_millis(900);
 
@@ -69,9 +72,13 @@ impl Readiness {
     pub fn watch(state: AppState) -> Self {
         let (sender, receiver) = watch::channel(Found::NOTHING);
         tokio::spawn(async move {
-            while !sender.is_closed() {
+            for round in 0_u32.. {
+                if sender.is_closed() {
+                    return;
+                }
                 let before = sender.borrow().parts;
-                sender.send_replace(find(&state, before).await);
+                let asks_provider = round % ROUNDS_OF_PROVIDER == 0;
+                sender.send_replace(find(&state, before, asks_provider).await);
                 tokio::time::sleep(PAUSE).await;
             }
         });
@@ -79,11 +86,17 @@ impl Readiness {
     }
 }
 
-async fn find(state: &AppState, before: Parts) -> Found {
+async fn find(state: &AppState, before: Parts, asks_provider: bool) -> Found {
+    let provider = async {
+        match asks_provider {
+            true => ask("identity_provider", before.identity_provider, state.identity_provider.check()).await,
+            false => before.identity_provider,
+        }
+    };
     let (database, cluster, identity_provider) = tokio::join!(
         ask("database", before.database, check_database(&state.database)),
         ask("cluster", before.cluster, state.cluster.check()),
-        ask("identity_provider", before.identity_provider, state.identity_provider.check()),
+        provider,
     );
     Found { parts: Parts { database, cluster, identity_provider }, caches_filled: state.cluster.caches_are_filled() }
 }

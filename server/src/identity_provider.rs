@@ -241,9 +241,13 @@ impl OpenIdProvider {
         claims: &IdTokenClaims<MoreClaims, CoreGenderClaim>,
         info: Option<&UserInfoClaims<MoreClaims, CoreGenderClaim>>,
     ) -> Result<Profile, ProviderError> {
-        let email = claims.email().or_else(|| info.and_then(|info| info.email())).map(|email| email.to_string());
-        let verified = claims.email_verified().or_else(|| info.and_then(|info| info.email_verified()));
-        let email = email.ok_or_else(|| ProviderError::Refused("the provider names no e-mail address".to_owned()))?;
+        // What is verified is the address beside it.
+        let of_token = claims.email().map(|email| (email.to_string(), claims.email_verified()));
+        let of_info = || info.and_then(|info| Some((info.email()?.to_string(), info.email_verified())));
+        let (email, verified) = of_token
+            .or_else(of_info)
+            .ok_or_else(|| ProviderError::Refused("the provider names no e-mail address".to_owned()))?;
+        let email = shown(&email);
         let user_name = self.user_name(claims, info, &email)?;
         if self.settings.username_claim == EMAIL && verified != Some(true) && !self.settings.email_is_verified {
             return Err(ProviderError::EmailNotVerified);

@@ -56,7 +56,7 @@ impl RateLimits {
     fn allows(&self, request: &Request) -> bool {
         let path = request.uri().path();
         match request.extensions().get::<Actor>() {
-            None if path == "/sign-in" || path.starts_with("/sign-in/") => {
+            None if path == "/sign-in" => {
                 let client = request.extensions().get::<ClientAddress>();
                 client.is_none_or(|ClientAddress(address)| allows(&self.sign_ins, address, "sign_in"))
             }
@@ -77,7 +77,7 @@ fn allows<K: Hash + Eq + Clone>(limit: &DefaultKeyedRateLimiter<K>, key: &K, of:
     allowed
 }
 
-/// Middleware: refuses whoever asks too often, before anything is read or written for them.
+/// Middleware: refuses whoever asks too often, before a handler does anything for them.
 pub async fn limit_rates(State(limits): State<Arc<RateLimits>>, request: Request, next: Next) -> Response {
     if limits.allows(&request) { next.run(request).await } else { AppError::TooManyRequests.into_response() }
 }

@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::Response;
 use moka::future::Cache;
+use moka::policy::EvictionPolicy;
 use record::{Event, Failure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,25 +22,29 @@ use uuid::Uuid;
 /// How long repetitions of a refusal are counted together.
 const COUNTED_FOR: Duration = Duration::from_secs(3600);
 
+/// More ids than any address has.
+const MOST_IDS: usize = 2;
+
 /// The most refusals that are counted; beyond them the oldest begin anew.
 const MOST_COUNTED: u64 = 10_000;
 
 /// How often each was refused what, within the hour. Rows of the record stay for good, so of many that are the same only
-/// the first, the tenth, the hundredth and so on become rows.
+/// the first ten, the hundredth, the thousandth and so on become rows.
 #[derive(Clone)]
 pub struct Refusals(Cache<Refused, Arc<AtomicU64>>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Refused {
     person: Uuid,
-    /// As in the table of routes: whoever made the address chose the rest, and the record keeps it for good.
+    /// As in the table of routes, or `none`: whoever made the address chose the rest, and the record keeps it for good.
     route: String,
     code: &'static str,
 }
 
 impl Default for Refusals {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST_COUNTED).time_to_live(COUNTED_FOR).build())
+        let counted = Cache::builder().max_capacity(MOST_COUNTED).time_to_live(COUNTED_FOR);
+        Self(counted.eviction_policy(EvictionPolicy::lru()).build())
     }
 }
 
@@ -48,7 +53,7 @@ impl Refusals {
     async fn count(&self, refused: &Refused) -> Option<u64> {
         let counter = self.0.get_with_by_ref(refused, async { Arc::default() }).await;
         let times = counter.fetch_add(1, Ordering::Relaxed) + 1;
-        is_power_of_ten(times).then_some(times)
+        (times <= 10 || is_power_of_ten(times)).then_some(times)
     }
 }
 
@@ -63,8 +68,10 @@ pub async fn record_refusals(
     next: Next,
 ) -> Response {
     let is_write = !request.method().is_safe();
-    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned()).unwrap_or_default();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let actor = request.extensions().get::<Actor>().cloned();
+    // Of the address, besides its route, only what cannot be words of the sender's.
+    let ids: Vec<Uuid> = request.uri().path().split('/').filter_map(|part| part.parse().ok()).take(MOST_IDS).collect();
     let response = next.run(request).await;
     let Some(actor) = actor else { return response };
     let code = match response.extensions().get::<AppError>() {
@@ -83,19 +90,26 @@ pub async fn record_refusals(
     if !PointOfNoReturn::pass() {
         return response;
     }
-    if let Err(error) = record(&state, &refusals, &actor, Refused { person: actor.person_id, route, code }).await {
+    let refused = Refused { person: actor.person_id, route, code };
+    if let Err(error) = record(&state, &refusals, &actor, refused, ids).await {
         tracing::warn!(%error, "a refusal could not be recorded");
     }
     response
 }
 
-async fn record(state: &AppState, refusals: &Refusals, actor: &Actor, refused: Refused) -> Result<(), AppError> {
+async fn record(
+    state: &AppState,
+    refusals: &Refusals,
+    actor: &Actor,
+    refused: Refused,
+    ids: Vec<Uuid>,
+) -> Result<(), AppError> {
     if is_recorded(&state.database, &actor.request_id).await? {
         return Ok(());
     }
     let Some(times) = refusals.count(&refused).await else { return Ok(()) };
     let failure = Failure { code: refused.code.to_owned(), message: String::new() };
-    record_refusal(state, actor, &Event::RequestRefuse { route: refused.route, times }, failure).await
+    record_refusal(state, actor, &Event::RequestRefuse { route: refused.route, ids, times }, failure).await
 }
 
 #[cfg(test)]
@@ -103,14 +117,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn ten_thousand_refusals_of_one_thing_are_five_rows_and_those_of_another_their_own() {
+    async fn ten_thousand_refusals_of_one_thing_are_a_handful_of_rows_and_those_of_another_their_own() {
         let refusals = Refusals::default();
         let refused = |route: &str| Refused { person: Uuid::nil(), route: route.to_owned(), code: "not_found" };
         let mut rows = Vec::new();
         for _ in 0..10_000 {
             rows.extend(refusals.count(&refused("/admin/audit")).await);
         }
-        assert_eq!(rows, [1, 10, 100, 1_000, 10_000]);
+        assert_eq!(rows, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 100, 1_000, 10_000]);
         assert_eq!(refusals.count(&refused("/namespaces/new")).await, Some(1));
     }
 }

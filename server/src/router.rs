@@ -261,10 +261,11 @@ async fn forget_client_headers(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Whoever finds a body to be too large only says so with a status.
+/// The layer that finds a body to be too large only says so with a status.
 async fn name_too_large(response: Response) -> Response {
+    let is_named = response.extensions().get::<AppError>().is_some();
     match response.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => AppError::TooLarge.into_response(),
+        StatusCode::PAYLOAD_TOO_LARGE if !is_named => AppError::TooLarge.into_response(),
         _ => response,
     }
 }

@@ -31,9 +31,9 @@ impl Default for ReservedNamespaces {
 /// Why a name is not to be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReservedError {
-    #[error("The platform keeps the name {name} for itself. {explanation}")]
+    #[error("The name {name} is reserved for the platform. {explanation}")]
     ByPlatform { name: String, explanation: String },
-    #[error("The settings give the name {name} to the team {team}. Ask somebody of that team to create it.")]
+    #[error("The name {name} is reserved for the team {team}. Ask one of its members to create it.")]
     ByTeam { name: String, team: String },
 }
 
@@ -73,17 +73,20 @@ pub fn check_reserved(policy: &Policy, actor: &Actor, name: &NamespaceName) -> R
         policy.places.iter().any(|place| matches!(&place.at, PlaceAt::Pods { namespace, .. } if namespace == name));
     let of_record = policy.record.heads_in.as_ref().is_some_and(|heads| heads.namespace == name);
     let of_environment = policy.environments.iter().any(|environment| holds(&environment.namespaces, name));
+    let by_platform = || {
+        let explanation = policy.reserved_namespaces.explanation.clone();
+        Err(ReservedError::ByPlatform { name: name.to_owned(), explanation })
+    };
+    if of_place || of_record {
+        return by_platform();
+    }
     let mut teams = policy.teams.iter().filter(|team| holds(&team.namespaces, name)).peekable();
     if let Some(team) = teams.peek().copied() {
         let is_theirs = teams.any(|team| is_member(actor, team));
         let team = team.name.clone();
         return if is_theirs { Ok(()) } else { Err(ReservedError::ByTeam { name: name.to_owned(), team }) };
     }
-    if of_place || of_record || of_environment || policy.reserved_namespaces.holds(name) {
-        let explanation = policy.reserved_namespaces.explanation.clone();
-        return Err(ReservedError::ByPlatform { name: name.to_owned(), explanation });
-    }
-    Ok(())
+    if of_environment || policy.reserved_namespaces.holds(name) { by_platform() } else { Ok(()) }
 }
 
 fn holds(namespaces: &[String], name: &str) -> bool {
@@ -134,8 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn the_namespace_of_a_team_is_for_its_members() {
+    fn the_namespace_of_a_team_is_for_its_members_unless_the_record_is_kept_there() {
         assert!(may(&["team-pay"], "pay") && !may(&["team-shop"], "pay"));
+        let mut policy = policy();
+        policy.teams[0].namespaces.push("monitoring".into());
+        assert!(check_reserved(&policy, &actor(&["team-pay"]), &"monitoring".parse().unwrap()).is_err());
     }
 
     #[test]
@@ -144,7 +150,7 @@ mod tests {
             ReservedNamespaces { explanation: "Ask the platform team.".into(), ..ReservedNamespaces::default() };
         let policy = Policy { reserved_namespaces: words, ..policy() };
         let refused = check_reserved(&policy, &actor(&[]), &"monitoring".parse().unwrap()).unwrap_err();
-        assert_eq!(refused.to_string(), "The platform keeps the name monitoring for itself. Ask the platform team.");
+        assert_eq!(refused.to_string(), "The name monitoring is reserved for the platform. Ask the platform team.");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub trait ClusterInventory: Send + Sync {
     /// [`ClusterError::Unavailable`] while the cache has never been filled.
     fn namespace_names(&self) -> Result<Vec<String>, ClusterError>;
 
-    /// Whether every watch cache has been filled once.
+    /// Whether the watch caches of namespaces and bindings have been filled once: without them nobody reaches anything.
     fn caches_are_filled(&self) -> bool;
 
     /// What is in a namespace, as far as the person may list it; answered from watch caches.

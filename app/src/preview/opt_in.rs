@@ -68,7 +68,10 @@ pub enum StepError {
     #[error("This was changed in the meantime, so it was not done. Look at how it stands now.")]
     TooLate,
     /// Nobody decides on their own acceptance.
-    #[error("You accepted this yourself, or approved it already, so somebody else has to decide it.")]
+    #[error(
+        "You accepted this yourself, or with another account that has your e-mail address, so somebody else has to decide \
+         it."
+    )]
     SamePerson,
     /// Nobody is two approvers.
     #[error("You have approved this already; a second administrator decides next.")]

@@ -92,8 +92,8 @@ fn ProviderAway(ends_at: Timestamp) -> impl IntoView {
     view! {
         <Notice tone=Tone::Warn>
             <p>
-                "The identity provider does not answer, so your groups are as they were. Unless it answers before \
-                 "<Time at=ends_at/>", you will be signed out then. Save what you are working on."
+                "Fairway cannot reach the identity provider, so your groups may be out of date. If that does not change by \
+                 "<Time at=ends_at/>", you will be signed out. Save your work."
             </p>
         </Notice>
     }

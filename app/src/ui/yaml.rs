@@ -86,7 +86,7 @@ pub fn Diff(
     text: String,
 ) -> impl IntoView {
     let more = text.lines().count().saturating_sub(MOST_DIFF_LINES);
-    let more = (more > 0).then(|| view! { <p class="quiet">{format!("And {more} more lines.")}</p> });
+    let more = (more > 0).then(|| view! { <p class="quiet">{format!("{more} more lines are not shown.")}</p> });
     let lines = text
         .lines()
         .take(MOST_DIFF_LINES)

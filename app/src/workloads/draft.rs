@@ -5,7 +5,7 @@ use super::forms::{CheckedWorkload, DestinationsForm, ManifestsForm, ResourcesFo
 use super::known::Known;
 use crate::form::FormErrors;
 use jiff::Timestamp;
-use review::{Answers, PodAnswers, Settings, decode, generate};
+use review::{Answers, Manifest, PodAnswers, Settings, decode, generate};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -133,7 +133,8 @@ impl DraftForm {
     pub fn name(&self) -> Option<String> {
         if self.is_manifests_alone() {
             let pasted = decode("text", &self.manifests.text).unwrap_or_default();
-            return pasted.last().map(|manifest| manifest.object().name.clone());
+            let shown = |manifest: &Manifest| manifest.object().name.chars().filter(|c| !c.is_control()).collect();
+            return pasted.last().map(shown);
         }
         let name = self.workload.name.trim();
         let name = name.split('[').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();

@@ -66,8 +66,9 @@ pub enum WorkloadError {
     )]
     TooManyRows { rows: usize, most: usize },
     #[error(
-        "The text holds values of a Secret. Everyone who may edit in this namespace can read a draft, so it was not \
-         saved. Go back, take the Secret out, and create it with kubectl create secret."
+        "This was not saved. Everyone who may edit in this namespace can read drafts, so Fairway stores no Secret that has \
+         values, and no text that mentions a Secret and cannot be read. Remove the Secret and create it with kubectl \
+         create secret."
     )]
     HoldsSecret,
 }
@@ -113,7 +114,7 @@ impl AreaError for WorkloadError {
             Self::AuthorErased => "Its author was erased",
             Self::ReviewDoesNotFit => "The review does not fit",
             Self::TooManyRows { .. } => "Too many rows",
-            Self::HoldsSecret => "A Secret is not saved here",
+            Self::HoldsSecret => "Secrets cannot be saved here",
         }
     }
 

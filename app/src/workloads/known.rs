@@ -153,7 +153,7 @@ impl Known {
                 pairs.iter().filter_map(|(key, value)| with_label.get(&(namespace, key.as_str(), value.as_str())));
             let fewest = having.min_by_key(|having| having.len());
             let is_meant = |other: &&&RunningWorkload| other.is_meant_by(&pairs, namespace);
-            if fewest.is_some_and(|having| having.iter().filter(is_meant).count() > 1) {
+            if fewest.is_some_and(|having| having.iter().filter(is_meant).nth(1).is_some()) {
                 continue;
             }
             let is_here = workload.namespace == self.namespace;

@@ -83,7 +83,9 @@ function included({ object: { metadata } }) {
 }
 
 const tls = { cert: readFileSync(join(certificates, 'tls.crt')), key: readFileSync(join(certificates, 'tls.key')) };
-createServer(tls, (request, response) => {
+// The API server keeps idle connections for 90 seconds, and tells of a webhook that failed when it meets one just being
+// closed. Node would close them after 5.
+createServer({ ...tls, keepAliveTimeout: 120_000 }, (request, response) => {
   if (request.url === '/readyz') return response.writeHead(objects.size ? 200 : 503).end();
   answer(request, response).catch((error) => {
     console.error(error);

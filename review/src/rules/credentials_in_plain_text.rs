@@ -13,14 +13,12 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Object(check),
 };
 
-const FIX: &str =
-    "Put it into a Secret, and refer to it with valueFrom.secretKeyRef. If it was ever shared, change it.";
+const FIX: &str = "Put it into a Secret, and refer to it with valueFrom.secretKeyRef. If anyone else may have seen it, replace it with a new one.";
 
 /// What a name ends with whose value is a credential, in words. A name that goes on, such as `PASSWORD_FILE` or
 /// `TOKEN_URL`, says where one is or how long one lives.
 const NAMES: &[&[&str]] = &[
-    &["password"],
-    &["passwd"],
+    &["pass"],
     &["passphrase"],
     &["pwd"],
     &["secret"],
@@ -90,6 +88,10 @@ fn is_credential_argument(word: &str) -> bool {
 
 fn is_name_of_credential(name: &str) -> bool {
     let words = words(name);
+    // `PGPASSWORD` is one word.
+    if words.last().is_some_and(|word| word.ends_with("password") || word.ends_with("passwd")) {
+        return true;
+    }
     NAMES.iter().any(|ending| words.len() >= ending.len() && words[words.len() - ending.len()..] == **ending)
 }
 
@@ -152,6 +154,8 @@ mod tests {
         for (name, value) in [
             ("PASSWORD", "hunter2"),
             ("dbPassword", "hunter2"),
+            ("PGPASSWORD", "hunter2"),
+            ("MYSQL_PASS", "hunter2"),
             ("STRIPE_API_KEY", "abcdef"),
             ("APP_TOKEN", "t0k3n"),
             ("DATABASE_URL", "postgres://app:hunter2@db/shop"),

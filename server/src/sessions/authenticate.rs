@@ -60,6 +60,10 @@ impl Authenticate {
         };
         let Some(current) = current else { return Ok(None) };
         let Some(current) = self.fresh(session, current).await? else { return Ok(None) };
+        if !self.has_token(&current) {
+            tracing::warn!(person_id = %current.person_id, "the ID token is over, and the provider has given no other");
+            return Ok(None);
+        }
         let SignedIn { profile, id_token, .. } = current.signed_in;
         let policy = &self.state.policy;
         let Some(kube) = kube_identity(&profile, policy) else {
@@ -81,7 +85,10 @@ impl Authenticate {
     async fn fresh(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
         let Some(id) = session.id().filter(|_| !self.is_fresh(&current)) else { return Ok(Some(current)) };
         if !self.store.claim_refresh(&id).await? {
-            return Ok(Some(current));
+            // Another request is at it, or the provider was away a moment ago.
+            let still_count = now() < self.limits.groups_count_until(current.groups_read_at);
+            let unavailable = AppError::Unavailable { dependency: Dependency::IdentityProvider };
+            return if still_count { Ok(Some(current)) } else { Err(unavailable) };
         }
         // Another request may have read them, and used up the refresh token, since this one began.
         session.load().await.map_err(unavailable)?;
@@ -103,11 +110,16 @@ impl Authenticate {
     }
 
     fn is_fresh(&self, current: &Current) -> bool {
-        let has_token = match self.state.policy.identity {
+        let has_token_for_long = match self.state.policy.identity {
             IdentityMode::Token => now() + TOKEN_MARGIN < current.signed_in.expires_at,
             IdentityMode::Impersonation => true,
         };
-        has_token && now() < self.limits.groups_fresh_until(current.groups_read_at)
+        has_token_for_long && now() < self.limits.groups_fresh_until(current.groups_read_at)
+    }
+
+    /// Whether they can act. The API server would refuse whoever cannot, and signing in again helps.
+    fn has_token(&self, current: &Current) -> bool {
+        self.state.policy.identity == IdentityMode::Impersonation || now() < current.signed_in.expires_at
     }
 
     async fn is_still_admitted(&self, profile: &Profile) -> Result<bool, AppError> {

@@ -146,13 +146,13 @@ fn request_id(headers: &HeaderMap) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum SignInError {
     #[error(
-        "Your user name cannot be one in the cluster, so you are not signed in: it must be plain ASCII and must not \
-         begin with system:. Ask whoever keeps your account at the identity provider."
+        "Your user name cannot be used in the cluster, so you are not signed in. It must be plain ASCII and must not \
+         begin with system:. Ask whoever manages your account at the identity provider."
     )]
     NameNotUsable,
     #[error(
         "Another account at the identity provider has the same user name, so you are not signed in: in the cluster you \
-         would be one person. If that account was yours and is gone, ask an administrator to release the name."
+         would be one person. If that account was yours and is gone, ask an administrator to free the name."
     )]
     NameTaken,
     #[error(

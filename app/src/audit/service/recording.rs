@@ -296,6 +296,9 @@ pub fn without_name(who: &Profile, message: &str) -> String {
     if *who == Profile::fairway() {
         return message.to_owned();
     }
-    let details = [&who.email, &who.name].into_iter().filter(|detail| !detail.is_empty());
-    details.fold(message.to_owned(), |message, detail| message.replace(detail.as_str(), "(the actor)"))
+    let mut details = [&who.email, &who.user_name, &who.name];
+    // One may be a part of another.
+    details.sort_by_key(|detail| std::cmp::Reverse(detail.len()));
+    let given = details.into_iter().filter(|detail| !detail.is_empty());
+    given.fold(message.to_owned(), |message, detail| message.replace(detail.as_str(), "(the actor)"))
 }

@@ -13,6 +13,7 @@ use crate::preview::summary::Viewer;
 use crate::state::AppState;
 use record::{Event, OptInStep};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The longest comment, in characters: it is kept for good, with each decision.
@@ -64,6 +65,9 @@ pub async fn take_step(
     settle(&state.database, transaction, actor, &event, taken).await
 }
 
+/// The most that are decided at once: more than a page shows.
+const MOST_DECIDED: usize = 200;
+
 /// What an administrator has chosen to decide on, by the ids that a form sends.
 ///
 /// # Errors
@@ -73,10 +77,11 @@ pub async fn load_acceptances(
     _: Administrator<'_>,
     ids: &[String],
 ) -> Result<Vec<Acceptance>, AppError> {
+    let ids: Result<BTreeSet<Uuid>, _> = ids.iter().map(|id| id.parse()).collect();
+    let ids = ids.ok().filter(|ids| ids.len() <= MOST_DECIDED).ok_or(AppError::NotFound)?;
     let mut connection = state.database.acquire().await?;
     let mut found = Vec::new();
     for id in ids {
-        let id = id.parse().map_err(|_| AppError::NotFound)?;
         found.push(store::find_acceptance(&mut connection, id).await?);
     }
     Ok(found)

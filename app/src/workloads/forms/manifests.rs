@@ -64,10 +64,11 @@ impl ManifestsForm {
     pub fn holds_secret(&self) -> bool {
         match decode("text", &self.text) {
             Ok(found) => found.iter().any(is_secret_with_values),
-            Err(_) => {
-                let kind = |line: &str| line.trim_start_matches(['-', ' ', '{', '"']).starts_with("kind");
-                self.text.lines().any(|line| kind(line) && line.contains("Secret"))
-            }
+            Err(_) => self.text.match_indices("kind").any(|(at, word)| {
+                let rest =
+                    self.text[at + word.len()..].trim_start_matches(|c: char| c.is_whitespace() || "\"':".contains(c));
+                rest.strip_prefix("Secret").is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+            }),
         }
     }
 
@@ -85,6 +86,11 @@ impl ManifestsForm {
                      out of the text. Create it with kubectl create secret generic {name}, and refer to it by its name."
                 ),
             );
+            return None;
+        }
+        // Postgres keeps no text with it.
+        if found.iter().any(|manifest| manifest.value().to_string().contains("\\u0000")) {
+            errors.add("text", "There is a NUL character in a text. Take it out.");
             return None;
         }
         if found.len() > MOST_OBJECTS {
@@ -147,7 +153,8 @@ mod tests {
         let secret = "{apiVersion: v1, kind: Secret, metadata: {name: db}, stringData: {password: hunter2}}";
         let refusal = checked(&format!("{POD}\n---\n{secret}")).unwrap_err();
         assert!(refusal.contains("kubectl create secret generic db") && !refusal.contains("hunter2"), "{refusal}");
-        assert!(holds(secret) && holds("kind: Secret\nstringData: {password: hunter2") && !holds(POD));
+        assert!(holds(secret) && holds("kind: Secret\nstringData: {password: hunter2"));
+        assert!(holds("{\"kind\":\"Secret\", \"data\"") && !holds(POD) && !holds("kind: SecretStore\nspec: {"));
         assert!(checked("{apiVersion: v1, kind: Secret, metadata: {name: db}}").is_ok());
     }
 

@@ -106,7 +106,7 @@ fn PodFields(place: StepForm, form: WorkloadForm, errors: FormErrors) -> impl In
                 label="Environment variables"
                 hint="A line each, as in an .env file: LEVEL=info, or PASSWORD from secret db/password, or LEVEL from \
                     configmap settings/level. What stands here is in the manifest for everyone to read: passwords \
-                    belong into a Secret."
+                    belong in a Secret."
                 value=form.environment
                 errors=errors.clone()
             />

@@ -230,11 +230,15 @@ async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest, doc
         futures::join!(state.cluster.read(who, object), state.cluster.apply(who, object, document, Run::Dry));
     let answer = match tried {
         Ok(applied) => {
-            let change = match now.ok().flatten() {
-                Some(now) => state.compute.run(move || change_of(now, applied.object)).await.ok(),
-                None => None,
-            };
-            DryRunAnswer::Admitted { warnings: applied.warnings, change }
+            let warnings = applied.warnings;
+            match now.ok().flatten() {
+                Some(now) => match state.compute.run(move || change_of(now, applied.object)).await {
+                    Ok(change) => DryRunAnswer::Admitted { warnings, change: Some(change) },
+                    // Without it, it would look like something new.
+                    Err(_) => DryRunAnswer::Unknown,
+                },
+                None => DryRunAnswer::Admitted { warnings, change: None },
+            }
         }
         Err(ClusterError::Refused(message)) => DryRunAnswer::Refused(message),
         Err(ClusterError::WebhookFailed { failure, cause }) => {

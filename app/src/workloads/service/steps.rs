@@ -107,6 +107,11 @@ impl<'a> SentStep<'a> {
             let filled = std::mem::take(rows).filled();
             *rows = filled;
         }
+        if self.form.manifests.holds_secret() && self.step == Step::Manifests {
+            let mut errors = FormErrors::default();
+            errors.add("text", WorkloadError::HoldsSecret);
+            return Ok(FormOutcome::again(self.form, errors));
+        }
         if !self.store().await? {
             return self.overtaken().await;
         }
