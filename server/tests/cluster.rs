@@ -267,7 +267,7 @@ async fn a_subnamespace_is_asked_for_as_the_person() {
 #[tokio::test]
 async fn an_api_server_that_is_not_there_is_away_even_for_a_write() {
     let nowhere = kube::Config::new("https://127.0.0.1:1".parse().unwrap());
-    let cluster = KubeCluster::start(kube::Client::try_from(nowhere).unwrap());
+    let cluster = KubeCluster::start(Clients::new(nowhere).unwrap());
     assert!(matches!(cluster.check().await, Err(ClusterError::Unavailable(_))));
     let write = apply(&cluster, &dana(), &policy("x"), Run::Real).await;
     assert!(matches!(write, Err(ClusterError::Unavailable(_))), "{write:?}");

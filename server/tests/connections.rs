@@ -5,7 +5,7 @@
 mod parts;
 
 use app::policy::Policy;
-use parts::{client, portal_role, state, told};
+use parts::{clients, portal_role, state, told};
 use server::cluster::KubeCluster;
 use server::config::Config;
 use server::connections::{ConnectionLimits, serve_connections};
@@ -43,7 +43,7 @@ async fn portal(options: PgPoolOptions, connect: PgConnectOptions, limits: Conne
         _ => None,
     };
     let config = Config { connections: limits.clone(), ..Config::read(&variable).unwrap() };
-    let cluster = KubeCluster::start(client(&told("FAIRWAY_TEST_KUBECONFIG")).await);
+    let cluster = KubeCluster::start(clients(&told("FAIRWAY_TEST_KUBECONFIG")).await);
     let state = state(portal_role(options, connect).await, cluster, Policy::default());
     let writes = TaskTracker::new();
     let routers = routers(&config, state, RateLimits::new(config.rates), writes.clone());

@@ -17,12 +17,11 @@ use app::preview::store_in_tests::insert_acceptance;
 use app::state::{AppState, Dependencies};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use kube::Client;
 use parts::fixture::{Fixture, bindings_path, filled, mismatches_of, policy, read, request, succeeded};
 use parts::{cluster, portal_role, state};
 use record::{Action, StatusKind};
 use serde_json::{Value, json};
-use server::cluster::KubeCluster;
+use server::cluster::{Clients, KubeCluster};
 use sqlx::Executor;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::collections::BTreeSet;
@@ -123,7 +122,7 @@ async fn what_is_approved_while_the_cluster_is_unavailable_becomes_effective_onc
     fixture.approve(second).await;
     let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
     let away = AppState::from(Dependencies {
-        cluster: std::sync::Arc::new(KubeCluster::start(Client::try_from(nowhere).unwrap())),
+        cluster: std::sync::Arc::new(KubeCluster::start(Clients::new(nowhere).unwrap())),
         ..(*fixture.portal).clone()
     });
     reconcile(&away, fixture.now).await.unwrap();
@@ -823,7 +822,7 @@ async fn whoever_comes_too_late_to_revoke_is_told_so(options: PgPoolOptions, con
     }
     // While the cluster cannot say what is theirs, administrators alone may end it.
     let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
-    let cluster = std::sync::Arc::new(KubeCluster::start(Client::try_from(nowhere).unwrap()));
+    let cluster = std::sync::Arc::new(KubeCluster::start(Clients::new(nowhere).unwrap()));
     let again = fixture.accept(&fixture.dana, "namespace").await;
     let early = fixture.act(&fixture.ada, again, "revoke").await;
     assert_eq!(early.status, StatusCode::CONFLICT, "what waits is refused, not revoked: {}", early.text());

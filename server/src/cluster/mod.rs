@@ -80,8 +80,7 @@ impl KubeCluster {
     /// Connects, and starts the watches. They go on as long as the process; while the API server is
     /// away they retry with growing pauses and keep what they know.
     #[must_use]
-    pub fn start(clients: impl Into<Clients>) -> Self {
-        let clients = clients.into();
+    pub fn start(clients: Clients) -> Self {
         let client = clients.portal.clone();
         let (namespaces, writer) = reflector::store();
         let namespaces_ready = Arc::new(AtomicBool::new(false));
@@ -135,6 +134,11 @@ fn watch_bindings<K: BindingSource>(client: Client, index: Arc<BindingIndex>) {
     });
 }
 
+/// A right as the API server is asked for it (authorization.k8s.io/v1, ResourceAttributes).
+fn resource_attributes(right: &Right) -> Value {
+    json!({ "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace })
+}
+
 fn not_yet() -> ClusterError {
     ClusterError::Unavailable("the watch caches have not been filled yet".to_owned())
 }
@@ -152,11 +156,7 @@ impl ClusterAccess for KubeCluster {
         }
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-            "spec": {
-                "resourceAttributes": {
-                    "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace
-                }
-            },
+            "spec": { "resourceAttributes": resource_attributes(right) },
         });
         let sent = self
             .send(
@@ -175,10 +175,7 @@ impl ClusterAccess for KubeCluster {
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
             "spec": {
-                "user": NOBODY, "groups": [group.as_ref()],
-                "resourceAttributes": {
-                    "verb": right.verb, "group": right.group, "resource": right.resource, "namespace": right.namespace
-                }
+                "user": NOBODY, "groups": [group.as_ref()], "resourceAttributes": resource_attributes(right),
             },
         });
         let request = ApiRequest::post("/apis/authorization.k8s.io/v1/subjectaccessreviews", &review);

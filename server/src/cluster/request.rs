@@ -32,9 +32,9 @@ pub(super) enum As<'a> {
 #[derive(Clone)]
 pub struct Clients {
     /// With the portal's own account.
-    pub portal: Client,
+    pub(super) portal: Client,
     /// Without any account, for requests that carry a person's own token: the portal's would take its place.
-    pub people: Option<Client>,
+    people: Client,
 }
 
 impl Clients {
@@ -45,13 +45,7 @@ impl Clients {
     pub fn new(config: kube::Config) -> kube::Result<Self> {
         let mut nobody = config.clone();
         nobody.auth_info = kube::config::AuthInfo::default();
-        Ok(Self { portal: Client::try_from(config)?, people: Some(Client::try_from(nobody)?) })
-    }
-}
-
-impl From<Client> for Clients {
-    fn from(portal: Client) -> Self {
-        Self { portal, people: None }
+        Ok(Self { portal: Client::try_from(config)?, people: Client::try_from(nobody)? })
     }
 }
 
@@ -135,11 +129,7 @@ impl ApiRequest {
     }
 
     async fn answer(self, clients: &Clients) -> Result<Answer, ClusterError> {
-        let client = match (self.is_persons, &clients.people) {
-            (false, _) => &clients.portal,
-            (true, Some(client)) => client,
-            (true, None) => return Err(ClusterError::Unavailable("there is no client without an account".to_owned())),
-        };
+        let client = if self.is_persons { &clients.people } else { &clients.portal };
         let is_persons = self.is_persons;
         let writes = self.writes;
         let patience = if self.is_seen_by_webhooks { WRITE_TIMEOUT } else { TIMEOUT };
