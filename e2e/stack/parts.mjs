@@ -2,12 +2,13 @@
 
 import { Refusal } from './say.mjs';
 
-const full = { dex: true, mailbox: true, hnc: true, gatekeeper: true, nodes: true, demo: false, tokens: false };
+const full = { dex: true, mailbox: true, hnc: true, gatekeeper: true, nodes: true, demo: false, tokens: false, identity: 'impersonation' };
 const minimal = { ...full, dex: false, mailbox: false, hnc: false, gatekeeper: false, nodes: false };
 
 /**
  * The parts by name. `demo` fills the stack with teams at work; `tokens` lets the API server accept the provider's
- * ID tokens, for which Dex serves https.
+ * ID tokens, for which Dex serves https; `identity` says in whose name the portal acts, and with `token` its account may act
+ * as nobody.
  */
 export function chosenParts(defaults = {}) {
   const name = process.env.PARTS ?? 'full';

@@ -8,8 +8,8 @@ const root = join(import.meta.dirname, '../..');
 const manifest = (name) => join(import.meta.dirname, 'manifests', name);
 
 /** Who may do what, before anything enforces policies. `hnc` false lets the portal make namespaces itself. */
-export async function setUpPlatform(folder, { kube, server, ca }, { hnc, gatekeeper }) {
-  const rights = ['rbac.yaml', 'rbac-impersonation.yaml', 'rbac-opt-ins.yaml', 'rbac-record.yaml', ...(hnc ? [] : ['rbac-direct-mode.yaml'])];
+export async function setUpPlatform(folder, { kube, server, ca }, { hnc, gatekeeper, identity }) {
+  const rights = ['rbac.yaml', ...(identity === 'impersonation' ? ['rbac-impersonation.yaml'] : []), 'rbac-opt-ins.yaml', 'rbac-record.yaml', ...(hnc ? [] : ['rbac-direct-mode.yaml'])];
   for (const file of rights) await kube.applyFile(join(root, 'deploy', file));
   await kube.applyFile(manifest('teams.yaml'));
   const config = join(folder, 'portal.kubeconfig');

@@ -1,7 +1,7 @@
 // The whole local stack: starts its parts, replaces those the environment names, stops them all.
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Authority } from './certificates.mjs';
@@ -62,7 +62,7 @@ async function startParts({ processes, folder, binary, site, port, parts, settin
     DATABASE_URL: database.portal, ...provider.env, ...mailbox.env, KUBECONFIG: cluster.config,
     // The demo people are shared by all tests that run at once, and everybody has one address.
     FAIRWAY_SIGN_INS_PER_MINUTE: '6000', FAIRWAY_WRITES_PER_MINUTE: '6000', FAIRWAY_LIVE_REVIEWS_PER_MINUTE: '60000',
-    FAIRWAY_LISTEN: `127.0.0.1:${port}`, FAIRWAY_PUBLIC_URL: url, FAIRWAY_SITE_ROOT: site, FAIRWAY_CONFIG: process.env.FAIRWAY_CONFIG ?? here('fairway.toml'),
+    FAIRWAY_LISTEN: `127.0.0.1:${port}`, FAIRWAY_PUBLIC_URL: url, FAIRWAY_SITE_ROOT: site, FAIRWAY_CONFIG: process.env.FAIRWAY_CONFIG ?? settingsFile(folder, parts),
     ...settings,
   };
   const startPortal = async (more = {}) => {
@@ -79,6 +79,13 @@ async function startParts({ processes, folder, binary, site, port, parts, settin
   const takesDemo = Boolean(parts.demo && isOurs && cluster.kube);
   if (isOurs && !takesDemo) await publishFeatures(url, authority.certificate);
   return { url, database, provider, mailbox, cluster, env, portal, startPortal, takesDemo, authority: authority.certificate };
+}
+
+/** The settings file of the stack, changed where a part says so. */
+function settingsFile(folder, { identity }) {
+  const file = join(folder, 'fairway.toml');
+  writeFileSync(file, `identity = "${identity}"\n${readFileSync(here('fairway.toml'), 'utf8')}`);
+  return file;
 }
 
 async function startDatabase(processes, folder, parts, onLost) {
