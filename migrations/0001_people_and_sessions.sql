@@ -45,10 +45,17 @@ $$;
 create table sessions (
   -- SHA-256 of the cookie's value: who reads this table cannot take over a session.
   id_hash bytea primary key check (octet_length(id_hash) = 32),
+  -- What it is called on pages. Derived from the cookie's value as well, and leads back to it no more than the hash does.
+  id uuid not null unique,
   -- Null until sign-in is complete.
   person_id uuid references people on delete cascade,
   -- Sealed with a key derived from the cookie's value, which is stored nowhere.
   sealed_data bytea not null,
+  -- What the provider calls its own session (sid), for when it ends there.
+  provider_session text,
+  -- Where it was begun, so that people know their sessions apart. Null until sign-in is complete.
+  browser text,
+  address text,
   created_at timestamptz not null default now(),
   last_used_at timestamptz not null default now(),
   -- When one request last set out to read the groups again: refresh tokens may be used only once, so
@@ -58,3 +65,12 @@ create table sessions (
 create index sessions_by_person on sessions (person_id);
 create index sessions_by_use on sessions (last_used_at);
 grant select, insert, update, delete on sessions to fairway_app;
+
+-- Sign-ins that failed, by day and reason: a row for each reason, whoever tries and however often.
+create table sign_in_failures (
+  day date not null,
+  code text not null,
+  count bigint not null check (count > 0),
+  primary key (day, code)
+);
+grant select, insert, update on sign_in_failures to fairway_app;

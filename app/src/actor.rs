@@ -3,6 +3,7 @@
 
 use crate::access::KubeIdentity;
 use crate::error::AppError;
+use crate::ports::GroupsClaim;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -54,6 +55,10 @@ pub struct Actor {
     pub(crate) auditor: bool,
     /// Ties log lines, audit rows and what the person sees together.
     pub request_id: String,
+    /// What their session is called, where they have one.
+    pub session: Option<Uuid>,
+    /// Whether the provider said anything of groups.
+    pub groups_claim: GroupsClaim,
     /// Where the provider does not answer: when the session ends, unless it answers before.
     pub ends_at: Option<Timestamp>,
 }
@@ -78,8 +83,16 @@ impl Actor {
             profile,
             kube,
             request_id,
+            session: None,
+            groups_claim: GroupsClaim::Sent,
             ends_at: None,
         }
+    }
+
+    /// The same person, in a session, with what the provider said of groups.
+    #[must_use]
+    pub fn in_session(self, session: Option<Uuid>, groups_claim: GroupsClaim) -> Self {
+        Self { session, groups_claim, ..self }
     }
 
     /// The same person, whose session ends then unless the provider answers before.

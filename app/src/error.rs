@@ -218,6 +218,25 @@ impl AppError {
         }
     }
 
+    /// Whether the same form may be taken later: nothing was changed, and nothing in it is wrong.
+    #[must_use]
+    pub fn may_be_sent_again(&self) -> bool {
+        match self {
+            Self::SignInRequired
+            | Self::TooManyRequests
+            | Self::Unavailable { .. }
+            | Self::Busy
+            | Self::WebhookFailed(_) => true,
+            Self::NotFound
+            | Self::Refused(_)
+            | Self::ClusterRefused { .. }
+            | Self::TooLarge
+            | Self::TooSlow
+            | Self::OutcomeUnknown { .. }
+            | Self::Internal => false,
+        }
+    }
+
     /// The FAQ article that explains it.
     #[must_use]
     pub fn faq(&self) -> Option<&'static str> {

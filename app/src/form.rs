@@ -3,6 +3,7 @@
 //! errors.
 
 use crate::error::AppError;
+use crate::sent_form::SentForm;
 use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
@@ -186,8 +187,11 @@ pub fn ticked(body: &str, name: &str) -> String {
 /// it.
 pub async fn show_failures(State(state): State<AppState>, request: Request<Body>, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let (request_parts, kept) = (parts.clone(), parts);
+    let (request_parts, mut kept) = (parts.clone(), parts);
     let response = next.run(Request::from_parts(request_parts, body)).await;
+    if let Some(sent) = response.extensions().get::<SentForm>() {
+        kept.extensions.insert(sent.clone());
+    }
     match response.extensions().get::<AppError>().cloned() {
         Some(error) => page_again(state, kept, response.status(), move || provide_context(error.clone())).await,
         None => response,

@@ -16,6 +16,8 @@ pub mod policy;
 pub mod ports;
 pub mod preview;
 pub mod routes;
+pub mod sent_form;
+pub mod sessions;
 pub mod state;
 mod text_diff;
 pub mod ui;

@@ -7,6 +7,7 @@ use crate::faq::pages::{ArticlePage, FaqPage};
 use crate::namespaces::pages::{NamespacePage, NamespacesPage, NewNamespacePage};
 use crate::preview::pages::{AcceptancePage, ApprovalsPage, CataloguePage, EditFeaturePage, FeaturePage, FeaturesPage};
 use crate::preview::service::queue::count_needing_action;
+use crate::sessions::pages::{AllSessionsPage, SessionsPage, SignOutPage};
 use crate::state::AppState;
 use crate::ui::styleguide::StyleguidePage;
 use crate::ui::{Page, Section, failure_page, page};
@@ -14,7 +15,7 @@ use crate::view_as::pages::ViewAsPage;
 use crate::workloads::pages::{
     ConnectionsPage, DeleteDraftPage, DraftPage, ImportPage, NewWorkloadPage, SubmissionPage, WorkloadsPage,
 };
-use crate::{audit, namespaces, preview, view_as, workloads};
+use crate::{audit, namespaces, preview, sessions, view_as, workloads};
 use axum::Router;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::request::Parts;
@@ -32,6 +33,7 @@ pub fn form_routes() -> Router<AppState> {
         .merge(audit::handlers::routes())
         .merge(namespaces::handlers::routes())
         .merge(preview::handlers::routes())
+        .merge(sessions::handlers::routes())
         .merge(view_as::handlers::routes())
         .merge(workloads::handlers::routes())
 }
@@ -69,6 +71,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/admin/features/:slug") view=EditFeaturePage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/audit") view=AuditPage ssr=SsrMode::Async/>
                 <Route path=path!("/admin/view-as") view=ViewAsPage ssr=SsrMode::Async/>
+                <Route path=path!("/admin/sessions") view=AllSessionsPage ssr=SsrMode::Async/>
+                <Route path=path!("/sessions") view=SessionsPage ssr=SsrMode::Async/>
+                <Route path=path!("/sign-out") view=SignOutPage ssr=SsrMode::Async/>
                 <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
             </FlatRoutes>
         </PageRouter>
@@ -87,8 +92,7 @@ pub fn shell(state: &AppState) -> impl IntoView + use<> {
     let path = use_context::<Parts>().map(|parts| parts.uri.path().to_owned()).unwrap_or_default();
     let island = has_island(&path);
     if let Some(response) = use_context::<ResponseOptions>() {
-        response
-            .insert_header(CONTENT_SECURITY_POLICY, content_security_policy(island, &state.identity_provider_origin));
+        response.insert_header(CONTENT_SECURITY_POLICY, content_security_policy(island));
         response.insert_header(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
     }
     let scripts = island.then(|| view! { <HydrationScripts options=state.leptos.clone() islands=true/> });
@@ -110,7 +114,7 @@ pub fn shell(state: &AppState) -> impl IntoView + use<> {
 }
 
 /// Scripts only from here, by nonce; WebAssembly only where an island is.
-fn content_security_policy(island: bool, identity_provider: &str) -> HeaderValue {
+fn content_security_policy(island: bool) -> HeaderValue {
     // leptos ends every document with two small scripts of its own, hence the nonce on every page.
     let scripts = match use_nonce() {
         Some(nonce) if island => format!("'self' 'nonce-{nonce}' 'wasm-unsafe-eval'"),
@@ -119,7 +123,7 @@ fn content_security_policy(island: bool, identity_provider: &str) -> HeaderValue
     };
     let policy = format!(
         "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self'; connect-src 'self'; \
-         form-action 'self' {identity_provider}; base-uri 'none'; frame-ancestors 'none'"
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
@@ -186,6 +190,10 @@ fn AdminPage() -> impl IntoView {
                 <li class="card">
                     <h2><a href="/admin/features">"Preview feature catalogue"</a></h2>
                     <p>"Publish features and their risks."</p>
+                </li>
+                <li class="card">
+                    <h2><a href="/admin/sessions">"Sessions"</a></h2>
+                    <p>"Who is signed in. End the sessions of a lost device."</p>
                 </li>
                 <li class="card">
                     <h2><a href="/admin/view-as">"View as somebody"</a></h2>

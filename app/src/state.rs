@@ -5,6 +5,7 @@ use crate::compute_pool::ComputePool;
 use crate::error::AppError;
 use crate::policy::Policy;
 use crate::ports::{Cluster, HeadPublisher, IdentityProvider, Mailer};
+use crate::sessions::SignInFailures;
 use crate::workloads::service::Listings;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
@@ -41,8 +42,6 @@ pub struct Dependencies {
     pub database: PgPool,
     pub cluster: Arc<dyn Cluster>,
     pub identity_provider: Arc<dyn IdentityProvider>,
-    /// Origin of the provider: signing out is a form that ends there.
-    pub identity_provider_origin: String,
     /// Where heads of the record are sent, if anywhere.
     pub head_publisher: Option<Arc<dyn HeadPublisher>>,
     /// What sends mails, if anything does.
@@ -54,6 +53,8 @@ pub struct Dependencies {
     pub rego: Arc<dyn Rego>,
     /// What was found about workloads that run, while nothing has changed.
     pub listings: Listings,
+    /// Sign-ins that failed.
+    pub sign_in_failures: SignInFailures,
     /// Where reviews and other long computations run.
     pub compute: ComputePool,
     /// Where leptos finds what it serves.

@@ -1,5 +1,7 @@
 use crate::object::{ObjectKind, ObjectRef, ObjectScope};
-use crate::values::{EndReason, Occasion, Recipient, Renewal, ReviewVerdict, Scope, ScopeKind, Stage};
+use crate::values::{
+    EndReason, Occasion, Recipient, Renewal, ReviewVerdict, Scope, ScopeKind, SessionEndReason, Stage,
+};
 use crate::{Digest, Head};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -53,8 +55,10 @@ macro_rules! events {
 events! {
     SignIn {} = "session.sign_in", "signed in";
     SignOut {} = "session.sign_out", "signed out";
-    /// The provider no longer vouches for the person, or could not be asked for too long.
-    SessionEnd {} = "session.end", "was signed out, as the provider did not renew the session";
+    /// One's own session ended, but not by signing out in it.
+    SessionEnd { reason: SessionEndReason } = "session.end", "was signed out";
+    /// An administrator ended all sessions of somebody; `whose` are the commitments of whoever has their address.
+    SessionsRevoke { whose: Vec<Digest>, count: u64 } = "session.revoke", "ended somebody's sessions";
     /// Refused by the portal itself, without an event of its own: one of its routes, the ids in the address, and how often
     /// the person was refused this within an hour. The first ten are recorded, then the hundredth, the thousandth and so
     /// on.
@@ -204,7 +208,9 @@ impl Event {
     #[must_use]
     pub fn object(&self) -> ObjectRef {
         match self {
-            Self::SignIn {} | Self::SignOut {} | Self::SessionEnd {} => ObjectRef::of(ObjectKind::Session),
+            Self::SignIn {} | Self::SignOut {} | Self::SessionEnd { .. } | Self::SessionsRevoke { .. } => {
+                ObjectRef::of(ObjectKind::Session)
+            }
             Self::RequestRefuse { .. } => ObjectRef::of(ObjectKind::Request),
             Self::NamespaceCreate { name, .. } => ObjectRef::of(ObjectKind::Namespace).named(name),
             Self::DraftDelete { draft, namespace, .. } => {

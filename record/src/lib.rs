@@ -21,7 +21,8 @@ pub use export::ExportedRow;
 pub use identity::Identity;
 pub use object::{ObjectKind, ObjectRef, ObjectScope};
 pub use values::{
-    EndReason, Occasion, Recipient, Renewal, ReviewVerdict, Scope, ScopeKind, Stage, StatusKind, StepKind, UnknownValue,
+    EndReason, Occasion, Recipient, Renewal, ReviewVerdict, Scope, ScopeKind, SessionEndReason, Stage, StatusKind,
+    StepKind, UnknownValue,
 };
 pub use verification::{ChainError, ChainVerifier, ErasedPeople, ExportError, ExportVerifier};
 pub use write::{SucceededWrite, succeeded_writes};

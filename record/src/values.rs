@@ -65,6 +65,22 @@ named_values! {
         Replaced = "replaced",
     }
 
+    /// Why a session ended without its person signing out in it.
+    SessionEndReason {
+        /// The person ended it from another session.
+        EndedByPerson = "ended_by_person",
+        /// The provider says that its own session ended (OpenID Connect Back-Channel Logout 1.0).
+        EndedAtProvider = "ended_at_provider",
+        /// The provider no longer lets the person sign in.
+        RefusedByProvider = "refused_by_provider",
+        /// The provider could not be asked for too long.
+        ProviderAway = "provider_away",
+        /// What the provider says of the person can be nobody's name in the cluster any more.
+        NameNotUsable = "name_not_usable",
+        /// Somebody else signed in in the same browser.
+        Replaced = "replaced",
+    }
+
     /// How an opt-in stands.
     StatusKind {
         /// Accepted, and not decided by as many as must.

@@ -10,10 +10,11 @@ use crate::sessions::{self, PgSessionStore};
 use app::actor::Actor;
 use app::error::AppError;
 use app::point_of_no_return::PointOfNoReturn;
+use app::sent_form::SentForm;
 use app::state::AppState;
 use app::{App, form_routes, shell, show_failures};
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -163,17 +164,26 @@ async fn not_found() -> AppError {
 }
 
 /// Reads all of a body before anything waits for it: whoever sends slowly takes no place among the requests that are
-/// handled.
+/// handled. A form goes along with the failure that kept it from being taken.
 async fn read_body(State(deadline): State<Duration>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    let (parts, body) = request.into_parts();
-    match tokio::time::timeout(deadline, whole(body)).await {
-        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, bytes.into())).await,
-        Ok(Err(refused)) => refused,
-        Err(_) => AppError::TooSlow.into_response(),
+    let (mut parts, body) = request.into_parts();
+    let bytes = match tokio::time::timeout(deadline, whole(body)).await {
+        Ok(Ok(bytes)) => Bytes::from(bytes),
+        Ok(Err(refused)) => return refused,
+        Err(_) => return AppError::TooSlow.into_response(),
+    };
+    let sent = SentForm::of(&parts.headers, &bytes);
+    if let Some(sent) = &sent {
+        parts.extensions.insert(sent.clone());
     }
+    let mut response = next.run(Request::from_parts(parts, bytes.into())).await;
+    if let (Some(sent), true) = (sent, response.extensions().get::<AppError>().is_some()) {
+        response.extensions_mut().insert(sent);
+    }
+    response
 }
 
 /// All of a body in one piece: kept as it came, each byte could have a buffer of its own.
@@ -285,6 +295,7 @@ fn is_public(path: &str) -> bool {
     path == "/"
         || path == "/styleguide"
         || path == "/sign-out"
+        || path == "/back-channel-logout"
         || ["/faq", "/sign-in"].iter().any(|root| path == *root || path.starts_with(&format!("{root}/")))
 }
 

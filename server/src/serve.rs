@@ -17,6 +17,7 @@ use app::compute_pool::ComputePool;
 use app::error::AppError;
 use app::ports::{HeadPublisher, Mailer};
 use app::preview::service::{notify, reconcile};
+use app::sessions::SignInFailures;
 use app::state::{AppState, Dependencies};
 use app::workloads::service::Listings;
 use futures::FutureExt;
@@ -57,8 +58,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let rates = RateLimits::new(config.rates);
     tokio::spawn(rates.clone().forget_idle());
+    tokio::spawn(tidy_sessions(store, state.clone()));
     let routers = routers(&config, state, rates, writes.clone());
-    tokio::spawn(delete_expired_sessions(store));
     tracing::info!(listen = %config.listen, "ready");
     let stop = told_to_stop().map(|_| ());
     serve_connections(listener, routers, config.connections, writes, stop).await;
@@ -83,13 +84,13 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
         database,
         cluster: Arc::new(KubeCluster::start(clients)),
         identity_provider: Arc::new(identity_provider),
-        identity_provider_origin: config.identity_provider.issuer.origin().ascii_serialization(),
         head_publisher: head_publisher(config)?,
         mailer: mailer(config)?,
         public_url: config.public_url.clone(),
         policy: Arc::new(config.policy.clone()),
         rego: Arc::new(start_rego_workers()?),
         listings: Listings::default(),
+        sign_in_failures: SignInFailures::default(),
         compute: ComputePool::default(),
         leptos: leptos_options(config),
     }))
@@ -124,13 +125,17 @@ pub fn leptos_options(config: &Config) -> LeptosOptions {
         .build()
 }
 
-async fn delete_expired_sessions(store: PgSessionStore) {
+/// Deletes sessions that are over, and stores how many sign-ins have failed.
+async fn tidy_sessions(store: PgSessionStore, state: AppState) {
     let mut tick = tokio::time::interval(Duration::from_secs(60));
     loop {
         tick.tick().await;
         match store.delete_expired().await {
             Ok(deleted) => tracing::debug!(deleted, "expired sessions deleted"),
             Err(error) => tracing::warn!(%error, "expired sessions could not be deleted"),
+        }
+        if let Err(error) = state.sign_in_failures.store(&state.database).await {
+            tracing::warn!(%error, "the number of sign-ins that failed could not be stored");
         }
     }
 }

@@ -27,7 +27,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 /// Where the browser sends no more than an empty form, a handler that lets somebody in says what is missing.
-const ROUTES: [(Method, &str); 68] = [
+const ROUTES: [(Method, &str); 74] = [
     (Method::GET, "/"),
     (Method::GET, "/access"),
     (Method::GET, "/namespaces"),
@@ -55,6 +55,8 @@ const ROUTES: [(Method, &str); 68] = [
     (Method::GET, "/admin/features/:slug"),
     (Method::GET, "/admin/audit"),
     (Method::GET, "/admin/view-as"),
+    (Method::GET, "/admin/sessions"),
+    (Method::GET, "/sessions"),
     (Method::GET, "/styleguide"),
     (Method::GET, "/no-such-page"),
     (Method::POST, "/namespaces/new"),
@@ -89,6 +91,10 @@ const ROUTES: [(Method, &str); 68] = [
     (Method::POST, "/admin/features/catalogue.yaml"),
     (Method::POST, "/admin/audit/export"),
     (Method::POST, "/admin/view-as"),
+    (Method::POST, "/admin/sessions/:id/end"),
+    (Method::POST, "/sessions/:id/end"),
+    (Method::POST, "/sessions/end-others"),
+    (Method::POST, "/back-channel-logout"),
     // Last, as they leave nothing behind for the routes above.
     (Method::POST, "/preview-features/acceptances/:id/withdraw"),
     (Method::POST, "/workloads/drafts/:id/delete"),

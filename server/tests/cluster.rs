@@ -4,14 +4,17 @@
 
 mod parts;
 
-use app::access::{KubeIdentity, KubeToken, Subject};
-use app::ports::{ClusterAccess, ClusterApply, ClusterError, ClusterInventory, Finished, IdentityProvider, Right, Run};
+use app::access::{IdentityMode, KubeIdentity, KubeToken, Subject};
+use app::policy::{GroupMapping, Policy};
+use app::ports::{
+    ClusterAccess, ClusterApply, ClusterError, ClusterInventory, Finished, IdentityProvider, Prompt, Right, Run,
+};
 use kube::config::AuthInfo;
 use parts::browser::Browser;
-use parts::{client, cluster, dex, identity, kube_config, told};
+use parts::{client, clients, cluster, dex, identity, kube_config, told};
 use review::Manifest;
 use serde_json::{Value, json};
-use server::cluster::{Clients, KubeCluster};
+use server::cluster::{Clients, KubeCluster, account_mistakes};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -89,7 +92,7 @@ async fn rights_are_those_of_the_person_and_not_of_the_portal() {
 async fn with_token(subject: &str, groups: &[&str]) -> KubeIdentity {
     let provider = dex();
     for _ in 0..2 {
-        let (url, pending) = provider.begin().await.unwrap();
+        let (url, pending) = provider.begin(Prompt::AsNeeded).await.unwrap();
         let answer = Browser::default().sign_in(url, subject).await;
         if let Finished::SignedIn(signed_in) = provider.finish(answer["code"].clone(), pending).await.unwrap() {
             return identity(subject, groups).with_token(KubeToken::new(signed_in.id_token));
@@ -237,7 +240,7 @@ async fn the_portals_account_cannot_act_as_a_group_it_was_not_given() {
     let intruder = identity("dana", &["cluster-operators"]);
     let refused = apply(&cluster, &intruder, &policy(&unique("x")), Run::Dry).await;
     let Err(ClusterError::Refused(message)) = refused else { panic!("{refused:?}") };
-    assert!(message.contains("cannot impersonate resource \"groups\""), "{message}");
+    assert!(message.contains("cannot impersonate:user-info resource \"groups\""), "{message}");
 }
 
 #[tokio::test]
@@ -330,4 +333,82 @@ async fn a_workload_is_found_with_all_that_was_made_for_it_and_what_was_said() {
 async fn the_api_server_says_where_it_is() {
     let (addresses, port) = cluster().await.api_server().await.unwrap().unwrap();
     assert!(!addresses.is_empty() && port.number > 0);
+}
+
+#[tokio::test]
+async fn groups_with_spaces_and_letters_of_any_language_give_what_they_are_bound_to() {
+    let admin = client(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await;
+    let name = unique("letters");
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": name },
+        "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view" },
+        "subjects": [{ "apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "Büro Süd 東京" }],
+    });
+    let path = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop/rolebindings";
+    let request = http::Request::post(path).header("content-type", "application/json");
+    admin.request_text(request.body(binding.to_string().into_bytes()).unwrap()).await.unwrap();
+    // The portal's account of the stack may act as none of these groups.
+    let cluster = KubeCluster::start(clients(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await);
+    let right = Right::within("shop".to_owned(), "list", "apps", "deployments");
+    let named = identity("nico", &["Büro Süd 東京"]);
+    shown(async || (cluster.allows(&named, &right).await == Ok(true)).then_some(())).await;
+    assert_eq!(cluster.allows(&identity("nico", &["Büro Süd"]), &right).await, Ok(false));
+    let request = http::Request::delete(format!("{path}/{name}")).body(Vec::new()).unwrap();
+    admin.request_text(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_portals_account_lacks_or_has_too_much_of_is_named() {
+    let impersonating = Policy {
+        groups: GroupMapping {
+            impersonated: vec!["team-shop".into(), "team-unlisted".into()],
+            ..GroupMapping::default()
+        },
+        ..Policy::default()
+    };
+    let own = clients(&told("FAIRWAY_TEST_KUBECONFIG")).await;
+    let mistakes = account_mistakes(&own, &impersonating).await.unwrap();
+    assert!(
+        matches!(mistakes.as_slice(), [one] if one.contains("may not act as the group team-unlisted")),
+        "{mistakes:?}"
+    );
+    let with_tokens = Policy { identity: IdentityMode::Token, ..Policy::default() };
+    let mistakes = account_mistakes(&own, &with_tokens).await.unwrap();
+    assert!(matches!(mistakes.as_slice(), [one] if one.contains("take that right from it")), "{mistakes:?}");
+    let admins = clients(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await;
+    let mistakes = account_mistakes(&admins, &Policy::default()).await.unwrap();
+    assert!(mistakes.iter().any(|mistake| mistake.contains("system:masters")), "{mistakes:?}");
+}
+
+#[tokio::test]
+async fn a_stolen_token_of_the_portals_account_reads_no_secret_and_is_no_part_of_the_cluster() {
+    let portal = client(&told("FAIRWAY_TEST_KUBECONFIG")).await;
+    let status = async |method: &str, path: &str, as_whom: &[(&str, &str)]| {
+        let request =
+            as_whom.iter().fold(http::Request::builder().method(method).uri(path), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        let answer = portal.clone().send(request.body(kube::client::Body::empty()).unwrap()).await.unwrap();
+        answer.status().as_u16()
+    };
+    let user = |name| ("Impersonate-User", name);
+    let group = |name| ("Impersonate-Group", name);
+    let namespaces = "/api/v1/namespaces";
+    for as_whom in [
+        &[user("dana@example.com"), group("system:masters")][..],
+        &[user("dana@example.com"), group("an-unlisted-group")],
+        &[user("system:serviceaccount:kube-system:clusterrole-aggregation-controller")],
+        &[user("system:node:node-1"), group("system:nodes")],
+    ] {
+        assert_eq!(status("GET", namespaces, as_whom).await, 403, "{as_whom:?}");
+    }
+    // It may act as users of any name, but only to do what people do in the portal.
+    let controller = [user("system:kube-controller-manager")];
+    assert_eq!(status("GET", "/api/v1/namespaces/kube-system/secrets", &controller).await, 403);
+    assert_eq!(status("GET", "/api/v1/secrets", &controller).await, 403);
+    let token = "/api/v1/namespaces/kube-system/serviceaccounts/clusterrole-aggregation-controller/token";
+    assert_eq!(status("POST", token, &controller).await, 403);
+    let dana = [user("dana@example.com"), group("team-shop")];
+    assert_eq!(status("GET", "/api/v1/namespaces/shop/events", &dana).await, 200);
+    assert_eq!(status("GET", "/api/v1/namespaces/shop/secrets", &dana).await, 403);
 }

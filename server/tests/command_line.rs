@@ -77,6 +77,21 @@ fn wrong_settings_are_all_named_by_config_check_and_by_serve() {
 }
 
 #[test]
+fn what_does_not_answer_is_named_by_the_live_check_with_its_part() {
+    let away = [
+        ("DATABASE_URL", "postgres://127.0.0.1:1/none"),
+        ("OIDC_ISSUER_URL", "http://127.0.0.1:1"),
+        ("KUBECONFIG", "/nowhere"),
+    ];
+    let output = fairway(&["config", "check", "--live"], &away, "");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in ["- database: ", "- cluster: ", "- identity provider: unavailable: "] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
 fn right_settings_pass() {
     let right = [("DATABASE_URL", "postgres://x"), ("OIDC_ISSUER_URL", "https://idp.example.com")];
     assert_eq!(fairway(&["config", "check"], &right, "").status.code(), Some(0));

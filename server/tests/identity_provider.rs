@@ -4,7 +4,7 @@
 
 mod parts;
 
-use app::ports::{Finished, IdentityProvider, PendingSignIn, ProviderError, SignedIn};
+use app::ports::{Finished, IdentityProvider, Misconfiguration, PendingSignIn, Prompt, ProviderError, SignedIn};
 use parts::browser::Browser;
 use parts::{dex, provider, settings, told};
 use reqwest::Client;
@@ -14,7 +14,7 @@ use url::Url;
 
 /// Signs in up to the point where the portal gets the code.
 async fn code_for(provider: &OpenIdProvider, person: &str) -> (String, PendingSignIn) {
-    let (url, pending) = provider.begin().await.unwrap();
+    let (url, pending) = provider.begin(Prompt::AsNeeded).await.unwrap();
     let answer = Browser::default().sign_in(url, person).await;
     assert_eq!(answer["state"], pending.state);
     (answer["code"].clone(), pending)
@@ -106,10 +106,10 @@ async fn offline_access_is_asked_for_only_where_no_refresh_token_comes_without_i
     let asks = |url: &Url| url.query_pairs().any(|(name, value)| name == "scope" && value.contains("offline_access"));
     let (provider, dex) = (provider(), dex());
     signed_in(&provider, "dana").await;
-    assert!(!asks(&provider.begin().await.unwrap().0));
-    assert!(!asks(&dex.begin().await.unwrap().0));
+    assert!(!asks(&provider.begin(Prompt::AsNeeded).await.unwrap().0));
+    assert!(!asks(&dex.begin(Prompt::AsNeeded).await.unwrap().0));
     signed_in(&dex, "dana").await;
-    assert!(asks(&dex.begin().await.unwrap().0));
+    assert!(asks(&dex.begin(Prompt::AsNeeded).await.unwrap().0));
 }
 
 #[tokio::test]
@@ -118,8 +118,11 @@ async fn scopes_that_the_provider_does_not_have_are_not_asked_for() {
         scopes: ["openid", "email", "team-membership"].map(str::to_owned).to_vec(),
         ..settings("FAIRWAY_TEST_ISSUER")
     };
-    let (url, _) =
-        OpenIdProvider::new(settings, &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap().begin().await.unwrap();
+    let (url, _) = OpenIdProvider::new(settings, &told("FAIRWAY_TEST_PORTAL").parse().unwrap())
+        .unwrap()
+        .begin(Prompt::AsNeeded)
+        .await
+        .unwrap();
     let scope = url.query_pairs().find(|(name, _)| name == "scope").unwrap().1.into_owned();
     assert_eq!(scope, "openid email");
 }
@@ -130,7 +133,9 @@ async fn a_client_that_the_provider_does_not_accept_is_told_from_a_provider_that
         let settings = IdentityProviderSettings { client_secret: Some("wrong".to_owned().into()), ..settings(issuer) };
         let provider = OpenIdProvider::new(settings, &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap();
         let (code, pending) = code_for(&provider, "dana").await;
-        assert_eq!(refusal(&provider, code, pending).await, ProviderError::NotAccepted("invalid_client".to_owned()));
+        let refused = refusal(&provider, code, pending).await;
+        let ProviderError::Misconfigured(Misconfiguration { setting, cause }) = refused else { panic!("{refused}") };
+        assert!(setting.contains("OIDC_CLIENT_SECRET") && cause.contains("invalid_client"), "{setting}: {cause}");
     }
 }
 
@@ -138,14 +143,9 @@ async fn a_client_that_the_provider_does_not_accept_is_told_from_a_provider_that
 async fn a_provider_that_is_not_there_is_away() {
     let settings = IdentityProviderSettings {
         issuer: "http://127.0.0.1:1".parse().unwrap(),
-        client_id: "fairway".into(),
-        client_secret: None,
         authorities: None,
-        scopes: Vec::new(),
-        groups_claim: "groups".into(),
-        username_claim: "email".into(),
-        email_is_verified: false,
+        ..settings("FAIRWAY_TEST_ISSUER")
     };
     let provider = OpenIdProvider::new(settings, &"http://localhost:3000".parse().unwrap()).unwrap();
-    assert!(matches!(provider.begin().await, Err(ProviderError::Unavailable(_))));
+    assert!(matches!(provider.begin(Prompt::AsNeeded).await, Err(ProviderError::Unavailable(_))));
 }

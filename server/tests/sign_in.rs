@@ -6,62 +6,25 @@
 mod parts;
 
 use app::access::IdentityMode;
+use app::actor::RoleGroups;
 use app::policy::Policy;
-use app::ports::{Finished, IdentityProvider, PendingSignIn, ProviderError, SignedIn};
-use app::state::{AppState, Dependencies};
+use app::ports::{Finished, IdentityProvider, LoggedOut, PendingSignIn, Prompt, ProviderError, SignedIn};
 use async_trait::async_trait;
-use axum::Router;
 use axum::body::Body;
-use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use http::header::COOKIE;
 use http::{Request, StatusCode};
-use http_body_util::BodyExt;
-use parts::browser::Browser;
-use parts::{clients, portal_role, state, told};
+use parts::portal::{ask, get, portal, portal_with, sign_in};
+use parts::{portal_role, told};
 use serde_json::json;
 use server::client_address::PeerAddress;
-use server::cluster::KubeCluster;
-use server::config::Config;
 use server::identity_provider::OpenIdProvider;
-use server::rate_limits::RateLimits;
-use server::router::routers;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use url::Url;
 use uuid::Uuid;
-
-/// The whole site, as it is served.
-async fn portal(database: PgPool) -> Router {
-    portal_with(database, Arc::new(parts::provider()), Duration::from_secs(3_600), Policy::default()).await
-}
-
-/// The same with a provider, how long it may be away, and a policy.
-async fn portal_with(
-    database: PgPool,
-    provider: Arc<dyn IdentityProvider>,
-    provider_away: Duration,
-    policy: Policy,
-) -> Router {
-    let variable = |name: &str| match name {
-        "DATABASE_URL" => Some("postgres://none".to_owned()),
-        "OIDC_ISSUER_URL" => Some("https://idp.example.com".to_owned()),
-        "FAIRWAY_SIGN_INS_PER_MINUTE" => Some("20".to_owned()),
-        "FAIRWAY_WRITES_PER_MINUTE" => Some("20".to_owned()),
-        _ => None,
-    };
-    let mut config = Config::read(&variable).unwrap();
-    // The next request reads them again.
-    config.sessions.groups_max_age = Duration::ZERO;
-    config.sessions.provider_away = provider_away;
-    let cluster = KubeCluster::start(clients(&told("FAIRWAY_TEST_KUBECONFIG")).await);
-    let dependencies = Dependencies::clone(&state(database, cluster, policy));
-    let state = AppState::from(Dependencies { identity_provider: provider, ..dependencies });
-    routers(&config, state, RateLimits::new(config.rates), TaskTracker::new()).site
-}
 
 /// A real provider that stops answering once people are signed in, and may give tokens that are over at once.
 struct AwayAfterwards {
@@ -71,8 +34,8 @@ struct AwayAfterwards {
 
 #[async_trait]
 impl IdentityProvider for AwayAfterwards {
-    async fn begin(&self) -> Result<(Url, PendingSignIn), ProviderError> {
-        self.provider.begin().await
+    async fn begin(&self, prompt: Prompt) -> Result<(Url, PendingSignIn), ProviderError> {
+        self.provider.begin(prompt).await
     }
 
     async fn finish(&self, code: String, pending: PendingSignIn) -> Result<Finished, ProviderError> {
@@ -93,42 +56,13 @@ impl IdentityProvider for AwayAfterwards {
         self.provider.sign_out_url(signed_in).await
     }
 
+    async fn logged_out(&self, logout_token: &str) -> Result<LoggedOut, ProviderError> {
+        self.provider.logged_out(logout_token).await
+    }
+
     async fn check(&self) -> Result<(), ProviderError> {
         self.provider.check().await
     }
-}
-
-/// What a browser with this session gets.
-struct Answer {
-    status: StatusCode,
-    location: String,
-    cookie: Option<String>,
-    text: String,
-}
-
-async fn ask(portal: &Router, address: &str, request: http::request::Builder) -> Answer {
-    let mut request = request.body(Body::empty()).unwrap();
-    request.extensions_mut().insert(PeerAddress(address.parse::<IpAddr>().unwrap()));
-    let response = portal.clone().oneshot(request).await.unwrap();
-    let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-    let cookie = header(SET_COOKIE).map(|cookie| cookie.split(';').next().unwrap().to_owned());
-    let (status, location) = (response.status(), header(LOCATION).unwrap_or_default());
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    Answer { status, location, cookie, text: String::from_utf8_lossy(&body).into_owned() }
-}
-
-async fn get(portal: &Router, cookie: &str, path: &str) -> Answer {
-    ask(portal, "192.0.2.1", Request::get(path).header(COOKIE, cookie)).await
-}
-
-/// Goes to the provider and back as somebody.
-async fn sign_in(portal: &Router, person: &str) -> Answer {
-    let begun = get(portal, "", "/sign-in").await;
-    let cookie = begun.cookie.unwrap();
-    let mut browser = Browser::default();
-    let answer = browser.sign_in(begun.location.parse().unwrap(), person).await;
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(answer).finish();
-    get(portal, &cookie, &format!("/sign-in/callback?{query}")).await
 }
 
 /// Somebody whom the provider knows and no other test does; gives their subject.
@@ -325,4 +259,28 @@ async fn a_nul_is_no_part_of_an_address_or_a_form(options: PgPoolOptions, connec
     request.extensions_mut().insert(PeerAddress("192.0.2.1".parse().unwrap()));
     let response = portal.clone().oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn sign_ins_that_fail_are_counted_by_day_and_reason_and_administrators_see_them(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let database = portal_role(options, connect).await;
+    let roles = RoleGroups { administrators: vec!["platform-admins".into()], auditors: Vec::new() };
+    let policy = Policy { roles, ..Policy::default() };
+    let provider = Arc::new(parts::provider());
+    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), policy).await;
+    for number in 0..300 {
+        get(&portal, "", &format!("/sign-in/callback?state=guess-{number}&code=x")).await;
+    }
+    let unverified = new_person(&new_address(), json!({ "emailVerified": false })).await;
+    sign_in(&portal, &unverified).await;
+    let ada = sign_in(&portal, "ada").await.cookie.unwrap();
+    let page = get(&portal, &ada, "/admin/sessions").await.text;
+    assert!(page.contains("used already, too old, or begun in another browser"), "{page}");
+    assert!(page.contains("the e-mail address is not verified"), "{page}");
+    let counted: Vec<(String, i64)> =
+        sqlx::query_as("select code, count from sign_in_failures order by code").fetch_all(&database).await.unwrap();
+    assert_eq!(counted, [("email_not_verified".to_owned(), 1), ("sign_in_stale".to_owned(), 300)]);
 }

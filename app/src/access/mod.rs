@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A name that may be used for impersonation: not empty, visible ASCII, not one of the cluster's own
-/// (`system:`).
+/// A name that may be used for impersonation: not empty, not one of the cluster's own (`system:`), and such that a header
+/// carries it unchanged. Spaces and letters of any language may be in it: groups of real providers have them, and the API
+/// server takes the bytes of a header as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KubeName(String);
@@ -23,9 +24,9 @@ pub enum KubeNameError {
     /// Begins with `system:`, which the cluster keeps for itself.
     #[error("names that begin with `system:` belong to the cluster")]
     Reserved,
-    /// Spaces, control characters, or anything that a header would carry differently.
-    #[error("the name holds a character that is not visible ASCII")]
-    NotVisibleAscii,
+    /// Servers take spaces at the ends of a header away, and line breaks end it.
+    #[error("the name begins or ends with a space, or holds a character that cannot be seen")]
+    NotVisible,
 }
 
 impl TryFrom<String> for KubeName {
@@ -34,14 +35,24 @@ impl TryFrom<String> for KubeName {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         if text.is_empty() {
             Err(KubeNameError::Empty)
-        } else if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            Err(KubeNameError::NotVisibleAscii)
+        } else if text.trim() != text || !text.chars().all(is_visible) {
+            Err(KubeNameError::NotVisible)
         } else if text.to_ascii_lowercase().starts_with("system:") {
             Err(KubeNameError::Reserved)
         } else {
             Ok(Self(text))
         }
     }
+}
+
+fn is_visible(c: char) -> bool {
+    c == ' ' || !(c.is_control() || c.is_whitespace() || is_format(c))
+}
+
+/// Characters that change how others are shown (Unicode general category Cf, as far as text has them): two names must not
+/// look the same.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 impl From<KubeName> for String {
@@ -257,11 +268,13 @@ mod tests {
             ("system:masters", KubeNameError::Reserved),
             ("SYSTEM:masters", KubeNameError::Reserved),
             ("system:serviceaccount:kube-system:default", KubeNameError::Reserved),
-            ("with space", KubeNameError::NotVisibleAscii),
-            ("line\nbreak", KubeNameError::NotVisibleAscii),
-            ("tab\t", KubeNameError::NotVisibleAscii),
-            ("grön", KubeNameError::NotVisibleAscii),
-            ("nul\0", KubeNameError::NotVisibleAscii),
+            (" system:masters", KubeNameError::NotVisible),
+            ("space at the end ", KubeNameError::NotVisible),
+            ("line\nbreak", KubeNameError::NotVisible),
+            ("tab\tinside", KubeNameError::NotVisible),
+            ("nul\0", KubeNameError::NotVisible),
+            ("right\u{202e}to left", KubeNameError::NotVisible),
+            ("wide\u{3000}space", KubeNameError::NotVisible),
         ] {
             assert_eq!(KubeName::try_from(text.to_owned()), Err(error), "{text:?}");
         }

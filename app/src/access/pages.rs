@@ -3,7 +3,8 @@
 use super::service::load_access;
 use super::{Access, Binding, NamespaceAccess, Subject, role_in_words};
 use crate::actor::Profile;
-use crate::ui::{Empty, Fact, MayBeOld, Page, Section, Table, page};
+use crate::ports::GroupsClaim;
+use crate::ui::{Empty, Fact, MayBeOld, Notice, Page, Section, Table, Tone, page};
 use leptos::prelude::*;
 
 #[component]
@@ -21,6 +22,7 @@ pub fn AccessPage() -> impl IntoView {
         let body = view! {
             <h1>"Your access"</h1>
             <MayBeOld unavailable=request.state.cluster_is_unavailable().await/>
+            <NoGroups claim=actor.groups_claim support=policy.platform.support.clone()/>
             <ProfileFacts profile=actor.profile.clone() role=role/>
             {if nothing {
                 view! {
@@ -36,6 +38,23 @@ pub fn AccessPage() -> impl IntoView {
         };
         Ok(Page::new("Your access", body))
     })
+}
+
+/// Says that nobody need look for a group of theirs, as the provider tells none.
+#[component]
+fn NoGroups(claim: GroupsClaim, support: String) -> impl IntoView {
+    let words = match claim {
+        GroupsClaim::Sent => return ().into_any(),
+        GroupsClaim::Missing => {
+            "The identity provider said nothing of your groups: either you are in none, or it is not set up to send them to \
+             Fairway."
+        }
+        GroupsClaim::TooMany => {
+            "You are in more groups than the identity provider sends, so it sent none, and what your groups would give you \
+             is missing here. It can be set up to send only the groups that are assigned to this application."
+        }
+    };
+    view! { <Notice tone=Tone::Warn><p>{words}" If you miss access, tell "{support}"."</p></Notice> }.into_any()
 }
 
 #[component]

@@ -12,7 +12,7 @@ pub trait IdentityProvider: Send + Sync {
     ///
     /// # Errors
     /// When the provider cannot be reached.
-    async fn begin(&self) -> Result<(Url, PendingSignIn), ProviderError>;
+    async fn begin(&self, prompt: Prompt) -> Result<(Url, PendingSignIn), ProviderError>;
 
     /// Takes the code that the browser brought back.
     ///
@@ -33,11 +33,38 @@ pub trait IdentityProvider: Send + Sync {
     /// When the provider cannot be reached.
     async fn sign_out_url(&self, signed_in: &SignedIn) -> Result<Option<Url>, ProviderError>;
 
+    /// Whose sessions a logout token says have ended (OpenID Connect Back-Channel Logout 1.0).
+    ///
+    /// # Errors
+    /// When the token is not the provider's, not for the portal, or says something else.
+    async fn logged_out(&self, logout_token: &str) -> Result<LoggedOut, ProviderError>;
+
     /// Asks for the discovery document: is it there?
     ///
     /// # Errors
     /// When it is not.
     async fn check(&self) -> Result<(), ProviderError>;
+}
+
+/// Whether the provider may ask the person for anything (OpenID Connect Core 1.0, 3.1.2.1, `prompt`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    #[default]
+    AsNeeded,
+    /// Only whoever is signed in there comes back signed in.
+    Never,
+}
+
+/// Whose sessions have ended at the provider: all of a person's, or one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedOut {
+    pub issuer: String,
+    pub subject: Option<String>,
+    /// As the provider names it (`sid`).
+    pub session: Option<String>,
+    /// When, in seconds since the epoch: sessions that began later go on.
+    pub at: i64,
 }
 
 /// What is kept, server-side, between leaving for the provider and coming back.
@@ -50,8 +77,8 @@ pub struct PendingSignIn {
     /// PKCE verifier (RFC 7636).
     pub pkce_verifier: String,
     /// Whether the scope `offline_access` was asked for (OpenID Connect Core 1.0, 11).
-    #[serde(default)]
     pub offline_access: bool,
+    pub prompt: Prompt,
 }
 
 pub enum Finished {
@@ -66,12 +93,35 @@ pub enum Finished {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SignedIn {
     pub profile: Profile,
+    pub groups_claim: GroupsClaim,
+    /// What the provider calls its session (`sid`), where it says so.
+    pub provider_session: Option<String>,
     /// For signing out, and, where the settings say so, for the API server.
     pub id_token: String,
     /// When it is over, in seconds since the epoch.
     pub expires_at: i64,
-    /// For reading the groups again.
+    /// For reading the groups again. Without one, the browser goes to the provider and back for that.
     pub refresh_token: Option<String>,
+}
+
+/// Whether the provider said anything of groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupsClaim {
+    Sent,
+    /// There is no such claim.
+    Missing,
+    /// The person has more groups than the provider puts into a token.
+    TooMany,
+}
+
+/// What the operator has to set right, here or at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misconfiguration {
+    /// The setting that most likely does not fit.
+    pub setting: &'static str,
+    /// In the provider's words, as far as it has any: for the log.
+    pub cause: String,
 }
 
 /// What the provider may answer instead.
@@ -83,10 +133,9 @@ pub enum ProviderError {
     /// The user name is an e-mail address that the provider does not say is verified to be the person's own.
     #[error("the e-mail address is not verified")]
     EmailNotVerified,
-    /// The provider does not accept the portal as it is set up there: its client, its secret or a scope. Holds the code
-    /// of the error (RFC 6749, 4.1.2.1 and 5.2).
-    #[error("not accepted: {0}")]
-    NotAccepted(String),
+    /// The provider and the portal's settings do not fit together, so nobody can sign in.
+    #[error("{} does not fit: {}", .0.setting, .0.cause)]
+    Misconfigured(Misconfiguration),
     /// Not reachable, or not answering in time.
     #[error("unavailable: {0}")]
     Unavailable(String),

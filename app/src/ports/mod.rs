@@ -14,6 +14,9 @@ pub use apply::{Applied, ClusterApply, FieldConflict, Run};
 pub use cluster::{Cluster, ClusterError};
 pub use grants::{ClusterGrants, Drift, Grant, GrantContent, Leftover};
 pub use head_publisher::{HeadPublisher, HeadPublisherError};
-pub use identity_provider::{Finished, IdentityProvider, PendingSignIn, ProviderError, SignedIn};
+pub use identity_provider::{
+    Finished, GroupsClaim, IdentityProvider, LoggedOut, Misconfiguration, PendingSignIn, Prompt, ProviderError,
+    SignedIn,
+};
 pub use inventory::{ClusterEvent, ClusterInventory, Family, NamespaceSnapshot};
 pub use mailer::{Mail, MailError, Mailer};

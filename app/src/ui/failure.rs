@@ -6,11 +6,17 @@ use crate::error::AppError;
 use leptos::prelude::*;
 
 /// The body of a failure page.
-pub fn failure_body(error: &AppError, request_id: &str, support: &str) -> AnyView {
+pub fn failure_body(error: &AppError, request_id: &str, support: &str, sent: Option<SentAgain>) -> AnyView {
     let error = error.clone();
+    let needs_sign_in = error == AppError::SignInRequired;
+    let message = match &sent {
+        Some(_) if needs_sign_in => "You are signed out, so nothing was changed.".to_owned(),
+        _ => error.to_string(),
+    };
     let faq =
         error.faq().map(|slug| view! { <p><a href=format!("/faq/{slug}")>"What this means, and what to do"</a></p> });
     let way_out = match &error {
+        AppError::SignInRequired if sent.is_some() => ().into_any(),
         AppError::SignInRequired => view! { <p><a class="button" href="/sign-in">"Sign in"</a></p> }.into_any(),
         AppError::NotFound => view! {
             <p>
@@ -40,13 +46,50 @@ pub fn failure_body(error: &AppError, request_id: &str, support: &str) -> AnyVie
             else
             { Tone::Bad }
         >
-            <p>{error.to_string()}</p>
+            <p>{message}</p>
         </Notice>
         {faq}
+        {sent.map(|sent| view! { <SendAgain sent=sent needs_sign_in=needs_sign_in/> })}
         {way_out}
         {reference}
     }
     .into_any()
+}
+
+/// A form that could not be taken.
+pub struct SentAgain {
+    /// Where it was sent.
+    pub address: String,
+    /// Names and values.
+    pub fields: Vec<(String, String)>,
+}
+
+/// Offers the form again. Nobody need type anything twice.
+#[component]
+fn SendAgain(sent: SentAgain, needs_sign_in: bool) -> impl IntoView {
+    let fields = sent
+        .fields
+        .into_iter()
+        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
+        .collect_view();
+    let sign_in = needs_sign_in.then(|| {
+        view! {
+            <p>
+                <a class="button" href="/sign-in" target="_blank" rel="noopener">"Sign in in a new tab"</a>
+            </p>
+        }
+    });
+    let words = if needs_sign_in {
+        "What you entered is still here. Sign in in a new tab, then come back to this one and send it again. A file that you \
+         chose has to be chosen again."
+    } else {
+        "What you entered is still here. A file that you chose has to be chosen again."
+    };
+    view! {
+        <p>{words}</p>
+        {sign_in}
+        <form method="post" action=sent.address>{fields}<button class="button">"Send again"</button></form>
+    }
 }
 
 /// Says that a page shows what the cluster last said, where it does not answer now.

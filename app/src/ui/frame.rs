@@ -122,7 +122,9 @@ fn Account(visitor: Visitor, address: String) -> impl IntoView {
     match visitor {
         Visitor::Person(actor) => view! {
             <div class="account">
-                <span class="account__name" title=actor.profile.email.clone()>{actor.profile.name}</span>
+                <a class="account__name" href="/sessions" title=format!("{}: your sessions", actor.profile.email)>
+                    {actor.profile.name}
+                </a>
                 <form method="post" action="/sign-out"><button class="button button--quiet">"Sign out"</button></form>
             </div>
         }

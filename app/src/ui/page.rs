@@ -1,9 +1,10 @@
 //! How every page is made: load, then show; a failure becomes the page that explains it.
 
-use super::failure::failure_body;
+use super::failure::{SentAgain, failure_body};
 use super::frame::{Frame, Section, Visitor};
 use crate::actor::Actor;
 use crate::error::{AppError, Dependency};
+use crate::sent_form::SentForm;
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -82,6 +83,12 @@ impl PageRequest {
         self.parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default()
     }
 
+    /// What the browser sent, where this is the answer to a form.
+    async fn sent_again(&self) -> Option<SentAgain> {
+        let fields = self.parts.extensions.get::<SentForm>()?.fields().await?;
+        Some(SentAgain { address: self.address(), fields })
+    }
+
     /// Ties what the person sees to the log.
     #[must_use]
     pub fn request_id(&self) -> String {
@@ -112,14 +119,19 @@ where
     let loading = load(request.clone(), context);
     Suspend::new(async move {
         let mut visitor = request.visitor().map_or(Visitor::Anyone, |actor| Visitor::Person(Box::new(actor.clone())));
-        let page = loading.await.unwrap_or_else(|error| {
+        let loaded = loading.await;
+        let sent = match &loaded {
+            Err(error) if error.may_be_sent_again() => request.sent_again().await,
+            _ => None,
+        };
+        let page = loaded.unwrap_or_else(|error| {
             response.set_status(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
             // Somebody whose session cannot be looked up is not signed out.
             if request.visitor().is_none() && error == (AppError::Unavailable { dependency: Dependency::Database }) {
                 visitor = Visitor::NotKnown;
             }
             let support = &request.state.policy.platform.support;
-            Page::new(error.title(), failure_body(&error, &request.request_id(), support))
+            Page::new(error.title(), failure_body(&error, &request.request_id(), support, sent))
         });
         view! {
             // leptos writes titles as they are.

@@ -1,5 +1,6 @@
 //! The cluster adapter: watch caches for what exists, requests in the person's name for the rest.
 
+mod account_check;
 mod bindings;
 mod effects;
 mod events;
@@ -9,6 +10,7 @@ mod request;
 mod resource;
 mod served;
 
+pub use self::account_check::account_mistakes;
 use self::bindings::{BindingIndex, BindingSource};
 use self::objects::ObjectIndex;
 pub use self::request::Clients;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod connections;
+mod live_check;
 mod manifests;
 mod review;
 
@@ -9,6 +10,7 @@ use crate::config::Config;
 use crate::rego_workers::run_worker;
 use crate::serve::serve;
 use clap::Subcommand;
+use live_check::check_live;
 use sqlx::Connection;
 use std::future::Future;
 use std::process::ExitCode;
@@ -39,7 +41,11 @@ pub enum Command {
 #[derive(Subcommand)]
 pub enum ConfigCommand {
     /// Name every mistake in the settings.
-    Check,
+    Check {
+        /// Ask the database, the cluster and the identity provider as well.
+        #[arg(long)]
+        live: bool,
+    },
 }
 
 impl Command {
@@ -49,7 +55,10 @@ impl Command {
         match self {
             Self::Review(arguments) => arguments.run(),
             Self::Connections(arguments) => arguments.run(),
-            Self::Config(ConfigCommand::Check) => {
+            Self::Config(ConfigCommand::Check { live: true }) => {
+                block_on(async { check_live(Config::from_env()?).await })
+            }
+            Self::Config(ConfigCommand::Check { live: false }) => {
                 finish(Config::from_env().map(|_| say("The settings are right.")).map_err(Into::into))
             }
             Self::Serve => {

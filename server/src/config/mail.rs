@@ -2,7 +2,7 @@
 
 use super::reader::{Reader, is_local};
 use lettre::message::Mailbox;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 #[derive(Debug, Clone)]
@@ -17,8 +17,11 @@ pub struct MailServer {
 impl MailServer {
     /// Nothing where no server is named.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        reader.optional("FAIRWAY_SMTP_URL")?;
-        let url: Url = reader.parse("FAIRWAY_SMTP_URL", None, "an address that begins with smtps:// or smtp://")?;
+        let url = reader.secret("FAIRWAY_SMTP_URL")?;
+        let Ok(url) = url.expose_secret().parse::<Url>() else {
+            reader.mistake("FAIRWAY_SMTP_URL is not an address that begins with smtps:// or smtp://");
+            return None;
+        };
         let from = reader.parse("FAIRWAY_MAIL_FROM", None, "a sender, such as Fairway <fairway@example.com>");
         let tls: Vec<String> = url.query_pairs().map(|(name, value)| format!("{name}={value}")).collect();
         match (url.scheme(), tls.join("&").as_str()) {

@@ -76,7 +76,10 @@ impl Config {
             .and_then(|_| reader.parse("FAIRWAY_METRICS_LISTEN", None, "an address and port, such as 0.0.0.0:9090"));
         let public_url = reader.web_address("FAIRWAY_PUBLIC_URL", Some("http://localhost:3000"));
         let site_root = reader.text("FAIRWAY_SITE_ROOT", Some("target/site"));
-        let database_url = reader.text("DATABASE_URL", None);
+        let database_url = reader.secret("DATABASE_URL");
+        if database_url.is_none() {
+            reader.mistake("DATABASE_URL is not set");
+        }
         let identity_provider = IdentityProviderSettings::read(reader);
         let heads_webhook = HeadsWebhook::read(reader);
         let mail_server = MailServer::read(reader);
@@ -89,7 +92,7 @@ impl Config {
             metrics_listen,
             public_url: public_url?,
             site_root: PathBuf::from(site_root?),
-            database_url: database_url?.into(),
+            database_url: database_url?,
             identity_provider: identity_provider?,
             heads_webhook,
             mail_server,
@@ -118,6 +121,7 @@ fn from_env(name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret;
     use std::collections::HashMap;
     use std::time::Duration;
 
@@ -202,6 +206,38 @@ mod tests {
                 .is_err_and(|mistakes| mistakes.contains("FAIRWAY_MAIL_FROM is not a sender"))
         );
         assert_eq!(with("", ""), Ok(false));
+    }
+
+    #[test]
+    fn secrets_are_read_from_files_where_those_are_named() {
+        let path = std::env::temp_dir().join(format!("fairway-secret-{}", std::process::id()));
+        std::fs::write(&path, "p%ss: w+rd\n").unwrap();
+        let file = path.to_str().unwrap();
+        let with = |pairs: &[(&str, &str)]| {
+            let all = [&[("DATABASE_URL", "postgres://x"), ("OIDC_ISSUER_URL", "https://idp")], pairs].concat();
+            let secret = |config: Config| config.identity_provider.client_secret.unwrap().expose_secret().to_owned();
+            read(&all).map(secret).map_err(|mistakes| mistakes.0.join(" "))
+        };
+        assert_eq!(with(&[("OIDC_CLIENT_SECRET_FILE", file)]).unwrap(), "p%ss: w+rd");
+        let both = with(&[("OIDC_CLIENT_SECRET_FILE", file), ("OIDC_CLIENT_SECRET", "x")]).unwrap_err();
+        assert!(both.contains("are both set"), "{both}");
+        let missing = with(&[("OIDC_CLIENT_SECRET_FILE", "/nowhere/secret")]).unwrap_err();
+        assert!(missing.contains("/nowhere/secret, which cannot be read"), "{missing}");
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn what_a_sign_in_says_itself_cannot_be_said_otherwise() {
+        let with = |parameters: &str| {
+            let pairs =
+                [("DATABASE_URL", "x"), ("OIDC_ISSUER_URL", "https://idp"), ("OIDC_EXTRA_PARAMETERS", parameters)];
+            read(&pairs)
+                .map(|config| config.identity_provider.extra_parameters)
+                .map_err(|mistakes| mistakes.0.join(" "))
+        };
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(with("audience=a+b&hd=example.com").unwrap(), [pair("audience", "a b"), pair("hd", "example.com")]);
+        assert!(with("redirect_uri=https://evil").unwrap_err().contains("sets redirect_uri"));
     }
 
     #[test]

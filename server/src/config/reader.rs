@@ -55,8 +55,20 @@ impl<'a> Reader<'a> {
         text
     }
 
-    pub(super) fn secret(&self, name: &str) -> Option<SecretString> {
-        self.optional(name).map(SecretString::from)
+    /// A secret: the variable, or what the file holds that the variable with `_FILE` at its end names.
+    pub(super) fn secret(&mut self, name: &str) -> Option<SecretString> {
+        let by_file = format!("{name}_FILE");
+        match (self.optional(name), self.optional(&by_file)) {
+            (Some(_), Some(_)) => self.mistake(format!("{name} and {by_file} are both set: set one of them")),
+            (secret, None) => return secret.map(SecretString::from),
+            // Editors end a file with a line break, which belongs to no secret.
+            (None, Some(file)) => match std::fs::read_to_string(&file) {
+                Ok(secret) if !secret.trim().is_empty() => return Some(secret.trim_end_matches(['\r', '\n']).into()),
+                Ok(_) => self.mistake(format!("{by_file} names {file}, which is empty")),
+                Err(error) => self.mistake(format!("{by_file} names {file}, which cannot be read ({error})")),
+            },
+        }
+        None
     }
 
     pub(super) fn parse<T: std::str::FromStr>(

@@ -1,22 +1,21 @@
 //! Who is asking: from the session to an [`Actor`], groups no older than the settings allow.
 
-use super::person::{PersonError, upsert_person};
-use super::{CURRENT, Current, PgSessionStore};
+use super::device::is_navigation;
+use super::renewal::Renewal;
+use super::seal::public_id;
+use super::sign_in::leave_for_provider;
+use super::{CURRENT, Current, PgSessionStore, ReturnPath, request_id, unavailable};
 use crate::config::SessionLimits;
 use app::access::{IdentityMode, KubeIdentity, KubeName, KubeToken};
 use app::actor::{Actor, Profile};
-use app::audit::{Intent, RecordActor};
-use app::error::{AppError, Dependency};
+use app::error::AppError;
 use app::policy::Policy;
-use app::ports::{ProviderError, SignedIn};
+use app::ports::{Prompt, SignedIn};
 use app::state::AppState;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
-use record::Event;
 use std::sync::Arc;
-use time::OffsetDateTime;
 use tower_sessions::Session;
 
 /// What [`authenticate`] needs.
@@ -36,20 +35,44 @@ pub async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match authenticate.actor(&session, request_id(&request)).await {
-        Ok(Some(actor)) => drop(request.extensions_mut().insert(actor)),
-        Ok(None) => {}
+    let asked = Asked::of(&request);
+    match authenticate.who(&session, asked).await {
+        Ok(Who::Person(actor)) => drop(request.extensions_mut().insert(*actor)),
+        Ok(Who::MustRenew(return_path)) => {
+            let left = leave_for_provider(&authenticate.state, &session, return_path, Prompt::Never).await;
+            return left.unwrap_or_else(AppError::into_response);
+        }
+        Ok(Who::Nobody) => {}
         Err(error) => return error.into_response(),
     }
     next.run(request).await
 }
 
-fn request_id(request: &Request) -> String {
-    request.headers().get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+enum Who {
+    Person(Box<Actor>),
+    Nobody,
+    /// The browser must fetch today's groups from the provider, and then comes back here.
+    MustRenew(ReturnPath),
+}
+
+/// What of a request decides what becomes of its session.
+struct Asked {
+    /// Where the browser can come back to, where it can leave for the provider.
+    return_path: Option<ReturnPath>,
+    request_id: String,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let address = request.uri().path_and_query().map_or("/", |address| address.as_str());
+        // Signing in and out must work whatever has become of the session.
+        let may_leave = is_navigation(request) && !address.starts_with("/sign-");
+        Self { return_path: may_leave.then(|| ReturnPath::parse(address)), request_id: request_id(request.headers()) }
+    }
 }
 
 impl Authenticate {
-    async fn actor(&self, session: &Session, request_id: String) -> Result<Option<Actor>, AppError> {
+    async fn who(&self, session: &Session, asked: Asked) -> Result<Who, AppError> {
         let current: Option<Current> = match session.get(CURRENT).await {
             // Written by another version of Fairway: as good as none.
             Err(tracing_error @ tower_sessions::session::Error::SerdeJson(_)) => {
@@ -58,137 +81,29 @@ impl Authenticate {
             }
             other => other.map_err(unavailable)?,
         };
-        let Some(current) = current else { return Ok(None) };
-        let Some(current) = self.fresh(session, current).await? else { return Ok(None) };
-        if !self.has_token(&current) {
-            tracing::warn!(person_id = %current.person_id, "the ID token is over, and the provider has given no other");
-            return Ok(None);
-        }
-        let SignedIn { profile, id_token, .. } = current.signed_in;
+        let Some(current) = current else { return Ok(Who::Nobody) };
+        let current = match self.renewal(session, current, asked.return_path.is_some()).await? {
+            Renewal::Counts(current) => *current,
+            Renewal::AtProvider => return Ok(asked.return_path.map_or(Who::Nobody, Who::MustRenew)),
+            Renewal::Ended => return Ok(Who::Nobody),
+        };
+        let is_overdue = self.is_overdue(&current);
+        let ends_at = self.ends_at(&current);
+        let Current { person_id, signed_in: SignedIn { profile, id_token, groups_claim, .. }, .. } = current;
         let policy = &self.state.policy;
         let Some(kube) = kube_identity(&profile, policy) else {
-            tracing::warn!(person_id = %current.person_id, "a person whose name cannot be impersonated");
-            return Ok(None);
+            tracing::warn!(%person_id, "a person whose name cannot be impersonated");
+            return Ok(Who::Nobody);
         };
         let kube = match policy.identity {
             IdentityMode::Token => kube.with_token(KubeToken::new(id_token)),
             IdentityMode::Impersonation => kube,
         };
-        let actor = Actor::new(current.person_id, profile, kube, &policy.roles, request_id);
-        let is_overdue = now() >= self.limits.groups_fresh_until(current.groups_read_at) + OVERDUE;
-        let ends_at = || Timestamp::from_second(self.limits.groups_count_until(current.groups_read_at)).ok();
-        Ok(Some(actor.ending_at(is_overdue.then(ends_at).flatten())))
+        let actor = Actor::new(person_id, profile, kube, &policy.roles, asked.request_id)
+            .in_session(session.id().map(|id| public_id(&id)), groups_claim)
+            .ending_at(if is_overdue { ends_at } else { None });
+        Ok(Who::Person(Box::new(actor)))
     }
-
-    /// The session with its groups read again where they are too old; nothing where the provider says
-    /// that the person may no longer sign in.
-    async fn fresh(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
-        let Some(id) = session.id().filter(|_| !self.is_fresh(&current)) else { return Ok(Some(current)) };
-        if !self.store.claim_refresh(&id).await? {
-            // Another request is at it, or the provider was away a moment ago.
-            let still_count = now() < self.limits.groups_count_until(current.groups_read_at);
-            let unavailable = AppError::Unavailable { dependency: Dependency::IdentityProvider };
-            return if still_count { Ok(Some(current)) } else { Err(unavailable) };
-        }
-        // Another request may have read them, and used up the refresh token, since this one began.
-        session.load().await.map_err(unavailable)?;
-        let Some(current) = session.get::<Current>(CURRENT).await.map_err(unavailable)? else { return Ok(None) };
-        // A browser that goes away in between must not take the new refresh token with it.
-        let (authenticate, session) = (self.clone(), session.clone());
-        let reading = async move {
-            let current = if authenticate.is_fresh(&current) {
-                Some(current)
-            } else {
-                authenticate.read_again(&session, current).await?
-            };
-            if current.as_ref().is_some_and(|current| authenticate.is_fresh(current)) {
-                authenticate.store.release_refresh(&id).await?;
-            }
-            Ok(current)
-        };
-        tokio::spawn(reading).await.unwrap_or(Err(AppError::Internal))
-    }
-
-    fn is_fresh(&self, current: &Current) -> bool {
-        let has_token_for_long = match self.state.policy.identity {
-            IdentityMode::Token => now() + TOKEN_MARGIN < current.signed_in.expires_at,
-            IdentityMode::Impersonation => true,
-        };
-        has_token_for_long && now() < self.limits.groups_fresh_until(current.groups_read_at)
-    }
-
-    /// Whether they can act. The API server would refuse whoever cannot, and signing in again helps.
-    fn has_token(&self, current: &Current) -> bool {
-        self.state.policy.identity == IdentityMode::Impersonation || now() < current.signed_in.expires_at
-    }
-
-    async fn is_still_admitted(&self, profile: &Profile) -> Result<bool, AppError> {
-        let Some(identity) = kube_identity(profile, &self.state.policy) else { return Ok(false) };
-        match upsert_person(&self.state.database, profile, &identity.user).await {
-            Ok(_) => Ok(true),
-            Err(PersonError::NameTaken) => Ok(false),
-            Err(PersonError::Database(error)) => Err(error),
-        }
-    }
-
-    /// Ends a session that the provider no longer vouches for, and records it.
-    async fn end(&self, session: &Session, current: &Current) -> Result<(), AppError> {
-        let actor = RecordActor { profile: current.signed_in.profile.clone(), ..RecordActor::fairway() };
-        let intent = Intent::announce(&self.state.database, actor, Event::SessionEnd {}).await?;
-        let ended = session.flush().await.map_err(unavailable);
-        intent.conclude(&self.state.database, ended).await
-    }
-
-    async fn read_again(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
-        match self.state.identity_provider.refresh(&current.signed_in).await {
-            Ok(signed_in) => {
-                if !self.is_still_admitted(&signed_in.profile).await? {
-                    tracing::warn!(person_id = %current.person_id, "session ended: the name is not usable any more");
-                    self.end(session, &current).await?;
-                    return Ok(None);
-                }
-                let groups_read_at = now();
-                let fresh = Current { signed_in, groups_read_at, ..current };
-                session.insert(CURRENT, &fresh).await.map_err(unavailable)?;
-                // Saved at once: the old refresh token may be dead already.
-                session.save().await.map_err(unavailable)?;
-                Ok(Some(fresh))
-            }
-            Err(ProviderError::Unavailable(cause) | ProviderError::NotAccepted(cause))
-                if now() >= self.limits.groups_count_until(current.groups_read_at) =>
-            {
-                tracing::warn!(cause, "session ended: its groups could not be read for too long");
-                self.end(session, &current).await?;
-                Ok(None)
-            }
-            Err(error @ (ProviderError::Refused(_) | ProviderError::EmailNotVerified)) => {
-                tracing::info!(%error, "session ended: the provider no longer vouches for the person");
-                self.end(session, &current).await?;
-                Ok(None)
-            }
-            Err(ProviderError::Unavailable(cause) | ProviderError::NotAccepted(cause)) => {
-                tracing::warn!(cause, "groups could not be read again; going on with those known");
-                Ok(Some(current))
-            }
-        }
-    }
-}
-
-/// How long, in seconds, before a token is over the next one is asked for: longer than a request takes.
-const TOKEN_MARGIN: i64 = 45;
-
-/// How late, in seconds, reading the groups again may be before people are told. Another request may just be at it, and the
-/// provider has ten seconds to answer.
-const OVERDUE: i64 = 15;
-
-fn now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
-}
-
-/// A session that cannot be read is a database that cannot be reached.
-fn unavailable(error: tower_sessions::session::Error) -> AppError {
-    tracing::warn!(%error, "session");
-    AppError::Unavailable { dependency: Dependency::Database }
 }
 
 /// Who a person is to the cluster. Where the portal impersonates, groups outside the settings are left out, as its account
@@ -209,7 +124,6 @@ pub(super) fn kube_identity(profile: &Profile, policy: &Policy) -> Option<KubeId
 mod tests {
     use super::*;
     use app::policy::GroupMapping;
-    use std::time::Duration;
 
     fn profile(email: &str, groups: &[&str]) -> Profile {
         Profile {
@@ -234,17 +148,6 @@ mod tests {
         assert_eq!(groups(IdentityMode::Impersonation), ["team"]);
         // The API server reads the token itself; these are for showing bindings.
         assert_eq!(groups(IdentityMode::Token), ["team", "other"]);
-    }
-
-    #[test]
-    fn groups_that_cannot_be_read_again_count_for_as_long_as_the_settings_say() {
-        let limits = SessionLimits {
-            idle: Duration::from_secs(1),
-            absolute: Duration::from_secs(1),
-            groups_max_age: Duration::from_secs(900),
-            provider_away: Duration::from_secs(3_600),
-        };
-        assert_eq!(limits.groups_count_until(1_000), 1_000 + 900 + 3_600);
     }
 
     #[test]

@@ -1,20 +1,39 @@
 //! Sessions: kept in Postgres, ids hashed, data sealed; signing in and out; who is asking.
 
 mod authenticate;
+mod back_channel_logout;
+mod device;
 mod person;
+mod renewal;
 mod return_path;
 mod seal;
 mod sign_in;
+mod sign_in_error;
+mod sign_out;
 mod store;
 
 pub use authenticate::{Authenticate, authenticate};
 pub use return_path::ReturnPath;
-pub use sign_in::routes;
 pub use store::PgSessionStore;
 
+use self::device::Device;
+use app::error::{AppError, Dependency};
 use app::ports::{PendingSignIn, SignedIn};
+use app::state::AppState;
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+/// The addresses of signing in and out.
+pub fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/sign-in", get(sign_in::begin))
+        .route("/sign-in/callback", get(sign_in::finish))
+        .route("/sign-out", post(sign_out::post))
+        .route("/back-channel-logout", post(back_channel_logout::post))
+}
 
 /// Key of [`PendingSignIns`] in the session.
 const PENDING: &str = "pending";
@@ -57,4 +76,16 @@ struct Current {
     signed_in: SignedIn,
     /// When the groups were last read, seconds since the epoch.
     groups_read_at: i64,
+    device: Device,
+}
+
+/// A session that cannot be read is a database that cannot be reached.
+fn unavailable(error: tower_sessions::session::Error) -> AppError {
+    tracing::warn!(%error, "session");
+    AppError::Unavailable { dependency: Dependency::Database }
+}
+
+/// The id that the router gave the request.
+fn request_id(headers: &HeaderMap) -> String {
+    headers.get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }

@@ -5,6 +5,7 @@ use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use tower_sessions::session::Id;
+use uuid::Uuid;
 
 /// Length of the nonce before the sealed bytes (XChaCha20-Poly1305, draft-irtf-cfrg-xchacha-03).
 const NONCE: usize = 24;
@@ -14,7 +15,15 @@ pub(super) fn id_hash(id: &Id) -> [u8; 32] {
     derive(b"fairway session id", id)
 }
 
-/// Two keys from one 128-bit random id, kept apart by their labels; a slow derivation would add
+/// What a session is called on pages: tells nothing of the cookie, nor of the hash.
+pub(super) fn public_id(id: &Id) -> Uuid {
+    let digest = derive(b"fairway session name", id);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+/// Keys from one 128-bit random id, kept apart by their labels; a slow derivation would add
 /// nothing, as the id is not a password.
 fn derive(label: &[u8], id: &Id) -> [u8; 32] {
     let mut hasher = Sha256::new();

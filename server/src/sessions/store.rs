@@ -1,7 +1,7 @@
 //! The session store. The published one for Postgres keeps ids in the clear and brings a deleted session
 //! back when a slow request saves it; this one does neither.
 
-use super::seal::{id_hash, open, seal};
+use super::seal::{id_hash, open, public_id, seal};
 use super::{CURRENT, Current};
 use crate::config::SessionLimits;
 use async_trait::async_trait;
@@ -28,10 +28,25 @@ fn interval(duration: Duration) -> PgInterval {
     PgInterval { months: 0, days: 0, microseconds: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX) }
 }
 
-/// Whose session it is, once sign-in is complete.
-fn person_of(record: &Record) -> Option<Uuid> {
-    let current: Current = serde_json::from_value(record.data.get(CURRENT)?.clone()).ok()?;
-    Some(current.person_id)
+/// What pages and the provider know a session by, once sign-in is complete.
+#[derive(Default)]
+struct Facts {
+    person: Option<Uuid>,
+    provider_session: Option<String>,
+    browser: Option<String>,
+    address: Option<String>,
+}
+
+impl Facts {
+    fn of(record: &Record) -> Self {
+        let current = record.data.get(CURRENT).and_then(|current| serde_json::from_value(current.clone()).ok());
+        current.map_or_else(Self::default, |Current { person_id, signed_in, device, .. }| Self {
+            person: Some(person_id),
+            provider_session: signed_in.provider_session,
+            browser: Some(device.browser.to_owned()),
+            address: device.address,
+        })
+    }
 }
 
 fn sealed(record: &Record) -> Result<Vec<u8>> {
@@ -91,11 +106,17 @@ impl SessionStore for PgSessionStore {
     async fn create(&self, record: &mut Record) -> Result<()> {
         // 128 random bits do not collide; if they did, the primary key would refuse.
         let hash = id_hash(&record.id);
+        let facts = Facts::of(record);
         sqlx::query!(
-            "insert into sessions (id_hash, person_id, sealed_data) values ($1, $2, $3)",
+            "insert into sessions (id_hash, id, person_id, sealed_data, provider_session, browser, address)
+             values ($1, $2, $3, $4, $5, $6, $7)",
             &hash[..],
-            person_of(record),
-            sealed(record)?
+            public_id(&record.id),
+            facts.person,
+            sealed(record)?,
+            facts.provider_session,
+            facts.browser,
+            facts.address,
         )
         .execute(&self.database)
         .await
@@ -106,11 +127,16 @@ impl SessionStore for PgSessionStore {
     /// Changes a session that is there. One that was deleted meanwhile stays deleted.
     async fn save(&self, record: &Record) -> Result<()> {
         let hash = id_hash(&record.id);
+        let facts = Facts::of(record);
         sqlx::query!(
-            "update sessions set person_id = $2, sealed_data = $3 where id_hash = $1",
+            "update sessions set person_id = $2, sealed_data = $3, provider_session = $4, browser = $5, address = $6
+             where id_hash = $1",
             &hash[..],
-            person_of(record),
-            sealed(record)?
+            facts.person,
+            sealed(record)?,
+            facts.provider_session,
+            facts.browser,
+            facts.address,
         )
         .execute(&self.database)
         .await

@@ -4,24 +4,30 @@
 
 pub mod browser;
 pub mod fixture;
+pub mod portal;
+pub mod variant_provider;
 
 use app::access::{KubeIdentity, KubeName};
 use app::actor::{Actor, Profile, RoleGroups};
 use app::compute_pool::ComputePool;
 use app::policy::Policy;
+use app::ports::{Finished, IdentityProvider, Prompt, ProviderError, SignedIn};
+use app::sessions::SignInFailures;
 use app::state::{AppState, Dependencies};
 use app::workloads::service::Listings;
+use browser::Browser;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use leptos::prelude::LeptosOptions;
 use server::cluster::{Clients, KubeCluster};
 use server::config::IdentityProviderSettings;
-use server::identity_provider::OpenIdProvider;
+use server::identity_provider::{ClaimSettings, OpenIdProvider};
 use server::rego_workers::RegoWorkers;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use uuid::Uuid;
+use variant_provider::VariantProvider;
 
 /// What `make test` says under a name.
 pub fn told(name: &str) -> String {
@@ -101,21 +107,59 @@ pub fn settings(issuer: &str) -> IdentityProviderSettings {
         issuer: told(issuer).parse().unwrap(),
         client_id: "fairway".into(),
         client_secret: Some("demo-secret-of-the-local-stack".to_owned().into()),
+        client_authentication: None,
         authorities: Some(std::fs::read_to_string(told("FAIRWAY_TEST_AUTHORITY")).unwrap()),
         scopes: ["openid", "profile", "email", "groups", "offline_access"].map(str::to_owned).to_vec(),
-        groups_claim: "groups".into(),
-        username_claim: "email".into(),
-        email_is_verified: false,
+        claims: ClaimSettings {
+            groups: "groups".into(),
+            group_prefix: String::new(),
+            user_name: "email".into(),
+            email_is_verified: false,
+        },
+        other_audiences: Vec::new(),
+        extra_parameters: Vec::new(),
+        logout_url: None,
     }
 }
 
+pub fn provider_with(settings: IdentityProviderSettings) -> OpenIdProvider {
+    OpenIdProvider::new(settings, &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap()
+}
+
 pub fn provider() -> OpenIdProvider {
-    OpenIdProvider::new(settings("FAIRWAY_TEST_ISSUER"), &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap()
+    provider_with(settings("FAIRWAY_TEST_ISSUER"))
+}
+
+/// How the portal is registered at a provider that behaves as a test wants.
+pub fn settings_of(variant: &VariantProvider) -> IdentityProviderSettings {
+    IdentityProviderSettings { issuer: variant.issuer().parse().unwrap(), ..settings("FAIRWAY_TEST_ISSUER") }
+}
+
+/// Signs in there; again where the provider is asked for a refresh token first.
+pub async fn sign_in_at(
+    variant: &VariantProvider,
+    settings: IdentityProviderSettings,
+) -> (OpenIdProvider, Result<SignedIn, ProviderError>) {
+    let provider = provider_with(settings);
+    for _ in 0..2 {
+        let (url, pending) = match provider.begin(Prompt::AsNeeded).await {
+            Ok(begun) => begun,
+            Err(error) => return (provider, Err(error)),
+        };
+        assert!(url.as_str().starts_with(variant.issuer()));
+        let answer = Browser::default().sign_in(url, "nobody is asked").await;
+        match provider.finish(answer["code"].clone(), pending).await {
+            Ok(Finished::SignedIn(signed_in)) => return (provider, Ok(*signed_in)),
+            Ok(Finished::BeginAgain) => {}
+            Err(error) => return (provider, Err(error)),
+        }
+    }
+    panic!("sent to the provider twice and not signed in")
 }
 
 /// Dex in front of it, as the platform has it.
 pub fn dex() -> OpenIdProvider {
-    OpenIdProvider::new(settings("FAIRWAY_TEST_DEX"), &told("FAIRWAY_TEST_PORTAL").parse().unwrap()).unwrap()
+    provider_with(settings("FAIRWAY_TEST_DEX"))
 }
 
 /// The same for all tests of a process.
@@ -131,13 +175,13 @@ pub fn state(database: PgPool, cluster: KubeCluster, policy: Policy) -> AppState
         database,
         cluster: Arc::new(cluster),
         identity_provider: Arc::new(provider()),
-        identity_provider_origin: String::new(),
         head_publisher: None,
         mailer: None,
         public_url: told("FAIRWAY_TEST_PORTAL").parse().unwrap(),
         policy: Arc::new(policy),
         rego: Arc::new(rego_workers()),
         listings: Listings::default(),
+        sign_in_failures: SignInFailures::default(),
         compute: ComputePool::default(),
         leptos: LeptosOptions::builder().output_name("fairway").build(),
     })

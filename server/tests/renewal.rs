@@ -1,0 +1,142 @@
+//! Sessions that are renewed: ahead of time with a refresh token, and by way of the browser where the provider gives none.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod parts;
+
+use app::policy::Policy;
+use axum::Router;
+use http::StatusCode;
+use parts::portal::{Answer, get, go_to_provider, open, portal_with, send, session_events, sign_in_without_asking};
+use parts::variant_provider::VariantProvider;
+use parts::{portal_role, provider_with, settings_of};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A portal at a provider that gives no refresh tokens, and somebody's cookie.
+async fn without_refresh_tokens(database: &PgPool) -> (VariantProvider, Router, String) {
+    let variant = VariantProvider::start().await;
+    variant.behave(|provider| provider.sends_refresh_token = false);
+    let provider = Arc::new(provider_with(settings_of(&variant)));
+    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let cookie = sign_in_without_asking(&portal).await;
+    (variant, portal, cookie)
+}
+
+/// Opens a page until the session is due to be renewed, which it is at once but for a pause.
+async fn opened_when_due(portal: &Router, cookie: &str, path: &str) -> Answer {
+    let due = async {
+        loop {
+            let answer = open(portal, cookie, path).await;
+            if answer.status != StatusCode::OK {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), due).await.unwrap()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn without_refresh_tokens_the_browser_fetches_the_groups_and_comes_back_to_its_page(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let database = portal_role(options, connect).await;
+    let (variant, portal, cookie) = without_refresh_tokens(&database).await;
+    let left = opened_when_due(&portal, &cookie, "/access?from=here").await;
+    assert!(left.location.starts_with(variant.issuer()) && left.location.contains("prompt=none"), "{}", left.location);
+    variant.behave(|provider| provider.claims = serde_json::json!({ "groups": ["another"] }));
+    let (same, back) = go_to_provider(&portal, cookie.clone(), left.location).await;
+    assert_eq!((back.location.as_str(), &same), ("/access?from=here", &cookie));
+    assert!(open(&portal, &cookie, "/access").await.text.contains("<code>another</code>"));
+    assert_eq!(session_events(&database).await, ["session.sign_in"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn whom_the_provider_must_ask_something_is_asked(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let (variant, portal, cookie) = without_refresh_tokens(&database).await;
+    variant.behave(|provider| provider.redirect_error = |prompt| prompt.map(|_| "login_required"));
+    let left = opened_when_due(&portal, &cookie, "/namespaces").await;
+    let (_, back) = go_to_provider(&portal, cookie, left.location).await;
+    assert_eq!(back.location, "/namespaces");
+    assert_eq!(session_events(&database).await, ["session.sign_in", "session.sign_in"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn whom_the_provider_no_longer_lets_in_is_signed_out(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let (variant, portal, cookie) = without_refresh_tokens(&database).await;
+    variant.behave(|provider| provider.redirect_error = |_| Some("access_denied"));
+    let left = opened_when_due(&portal, &cookie, "/namespaces").await;
+    let (cookie, refused) = go_to_provider(&portal, cookie, left.location).await;
+    assert!(refused.text.contains("The identity provider did not let you in"), "{}", refused.text);
+    assert!(open(&portal, &cookie, "/namespaces").await.location.starts_with("/sign-in?"));
+    assert_eq!(session_events(&database).await, ["session.sign_in", "session.end refused_by_provider"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn what_was_typed_is_offered_again_where_the_session_is_over(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let (_variant, portal, cookie) = without_refresh_tokens(&database).await;
+    for cookie in [cookie.as_str(), ""] {
+        let answer = send(&portal, cookie, "/namespaces/new", "name=%22%3Cmy%3E&why=two%0D%0Alines").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        for part in [
+            "You are signed out, so nothing was changed.",
+            "<form method=\"post\" action=\"/namespaces/new\">",
+            "name=\"name\" value=\"&quot;&lt;my&gt;\"",
+            "name=\"why\" value=\"two\r\nlines\"",
+            "Send again",
+        ] {
+            assert!(answer.text.contains(part), "{part}: {}", answer.text);
+        }
+    }
+    // Nothing of it is kept here, and nobody was signed out for it.
+    assert_eq!(session_events(&database).await, ["session.sign_in"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_provider_that_is_away_sends_no_browser_to_an_error(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let (variant, portal, cookie) = without_refresh_tokens(&database).await;
+    variant.behave(|provider| provider.hangs = true);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(open(&portal, &cookie, "/namespaces").await.status, StatusCode::OK);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_provider_that_hangs_keeps_nobody_from_a_page(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let variant = VariantProvider::start().await;
+    let provider = Arc::new(provider_with(settings_of(&variant)));
+    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let cookie = sign_in_without_asking(&portal).await;
+    variant.behave(|provider| provider.hangs = true);
+    let pages = futures::future::join_all((0..8).map(|_| get(&portal, &cookie, "/namespaces"))).await;
+    assert!(pages.iter().all(|page| page.status == StatusCode::OK));
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn somebody_else_in_the_same_browser_gets_a_session_of_their_own(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let database = portal_role(options, connect).await;
+    let (variant, portal, cookie) = without_refresh_tokens(&database).await;
+    let left = opened_when_due(&portal, &cookie, "/namespaces").await;
+    let somebody_else = serde_json::json!({ "sub": "kim", "email": "kim@example.com" });
+    variant.behave(|provider| {
+        provider.claims = somebody_else;
+        provider.user_info = Some(serde_json::json!({ "sub": "kim" }));
+    });
+    let (other, _) = go_to_provider(&portal, cookie.clone(), left.location).await;
+    assert_ne!(other, cookie);
+    assert!(open(&portal, &cookie, "/access").await.location.starts_with("/sign-in?"));
+    assert!(open(&portal, &other, "/access").await.text.contains("kim@example.com"));
+    let events = session_events(&database).await;
+    assert_eq!(events, ["session.sign_in", "session.end replaced", "session.sign_in"]);
+}
