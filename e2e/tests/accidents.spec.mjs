@@ -18,6 +18,26 @@ test('signing in from several tabs at once works in every one of them', async ({
   await expect(second.getByRole('button', { name: 'Sign out' })).toBeVisible();
 });
 
+for (const javaScriptEnabled of [true, false]) {
+  test(`a session that was ended elsewhere loses nothing that was typed, ${javaScriptEnabled ? 'with' : 'without'} JavaScript`, async ({ open }) => {
+    const name = unique('typed');
+    const [page, other] = [await open('devin', { javaScriptEnabled }), await open('devin', { javaScriptEnabled })];
+    await page.goto('/namespaces/new');
+    await page.getByRole('textbox', { name: 'Name' }).fill(name);
+    await other.getByRole('link', { name: 'Devin Developer' }).click();
+    await other.getByRole('button', { name: 'End all other sessions' }).click();
+    await expect(other.getByRole('status')).toContainText('Ended');
+    await page.getByRole('button', { name: 'Create namespace' }).click();
+    await expect(page.locator('main')).toContainText('You are signed out, so nothing was changed.');
+    const [tab] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: 'Sign in in a new tab' }).click()]);
+    await tab.getByRole('button', { name: 'Devin Developer' }).click();
+    await expect(tab.getByRole('button', { name: 'Sign out' })).toBeVisible();
+    await page.getByRole('button', { name: 'Send again' }).click();
+    await expect(page).not.toHaveURL(/\/namespaces\/new/);
+    await expect(page.locator('main')).toContainText(name);
+  });
+}
+
 test('an answer of the provider is used once', async ({ open }) => {
   const page = await open(null);
   const callbacks = [];

@@ -13,8 +13,8 @@ const articles = readdirSync(join(import.meta.dirname, '../../app/src/faq/articl
 const pages = {
   '': ['/', '/faq', '/faq/why-cant-i-kubectl-run', '/faq/record', '/styleguide', '/faq?message=is+forbidden%3A+User'],
   nico: ['/access', '/namespaces', '/namespaces/new', '/workloads/new', '/preview-features/snippet-annotations'],
-  dana: ['/access', '/namespaces', '/namespaces/new', '/namespaces/shop', '/namespaces/shop/connections', '/workloads', '/workloads/new', '/workloads/import', '/preview-features', '/preview-features/snippet-annotations', '/preview-features/endpoints', '/nothing'],
-  ada: ['/access', '/admin', '/admin/approvals', '/admin/features', '/admin/features/new', '/admin/features/endpoints', '/admin/audit', '/admin/audit?control=ISO+27001+A.8.32', '/admin/view-as'],
+  dana: ['/access', '/namespaces', '/namespaces/new', '/namespaces/shop', '/namespaces/shop/connections', '/workloads', '/workloads/new', '/workloads/import', '/preview-features', '/preview-features/snippet-annotations', '/preview-features/endpoints', '/sessions', '/nothing'],
+  ada: ['/access', '/admin', '/admin/approvals', '/admin/features', '/admin/features/new', '/admin/features/endpoints', '/admin/audit', '/admin/audit?control=ISO+27001+A.8.32', '/admin/view-as', '/admin/sessions'],
 };
 
 // The longest of all files, and none of its tests needs another.

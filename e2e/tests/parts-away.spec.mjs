@@ -1,9 +1,12 @@
 // Parts that go away and come back, months that pass, and a cluster without HNC. On a stack of its own, as others would notice.
 
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { expect, stack, test as base, unique } from './portal.mjs';
 import { partsWith } from '../stack/parts.mjs';
 import { freePort } from '../stack/processes.mjs';
 import { startStack } from '../stack/stack.mjs';
+import { NAME, brokenWebhooks, rule } from './broken-webhooks.mjs';
 import { accepted, decided, published } from './opt-ins.mjs';
 import { forge, holdTable, mailsAbout, rows } from './db.mjs';
 import { reviewed } from './wizard.mjs';
@@ -68,6 +71,80 @@ for (const javaScriptEnabled of [true, false]) {
     await expect(page.getByRole('heading', { name: 'Choose a demo person' })).toBeVisible();
   });
 }
+
+/** An apply that the cluster has begun and not ended: a webhook keeps it waiting. Gives the name, and how to let go. */
+async function heldApply(page, own) {
+  const name = await reviewed(page, 'shop', { name: unique('held') });
+  const webhooks = await brokenWebhooks(own.cluster.kube);
+  const condition = `object.metadata.name == '${name}' && (!request.dryRun || request.userInfo.username == 'stack')`;
+  await webhooks.register('silent', { rule: rule('apps', 'v1', 'deployments'), condition, timeoutSeconds: 8 });
+  const probe = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'shop' }, spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'a', image: 'a:1' }] } } } };
+  await expect.poll(() => own.cluster.kube.request('POST', '/apis/apps/v1/namespaces/shop/deployments?dryRun=All', probe).then(() => '', (error) => error.message), { timeout: 30_000 }).toContain(NAME);
+  const pressed = page.getByRole('button', { name: 'Apply workload' }).click({ noWaitAfter: true }).catch(() => undefined);
+  const phases = () => rows(`select phase from audit_events where action = 'workload.apply' and object_name = '${name}'`, own.database.owner).map(({ phase }) => phase);
+  await expect.poll(phases, { intervals: [20] }).toEqual(['intent']);
+  return { name, pressed, outcomes: () => rows(`select o.phase from audit_events i join audit_events o on o.intent_id = i.id where i.action = 'workload.apply' and i.object_name = '${name}'`, own.database.owner).map(({ phase }) => phase), end: webhooks.end };
+}
+
+test('a portal that is killed in the middle of an apply says that the outcome is unknown, and applying again is safe', async ({ open, own }) => {
+  test.setTimeout(120_000);
+  const page = await open('dana');
+  const { name, pressed, outcomes, end } = await heldApply(page, own);
+  await own.processes.stop(own.portal, 'SIGKILL');
+  await pressed;
+  await end();
+  own.portal = await own.startPortal();
+  expect(outcomes()).toEqual([]);
+  const [{ id }] = rows(`select id from submissions where name = '${name}'`, own.database.owner);
+  await page.goto(`/workloads/${id}`);
+  await expect(page.locator('main')).toContainText('It is not known whether this was applied: Fairway was interrupted. Applying it again is safe.');
+  await page.getByRole('button', { name: /^Apply/ }).click();
+  await expect(page.locator('main')).toContainText('Applied exactly as reviewed.');
+  expect((await own.cluster.kube.get(`/apis/apps/v1/namespaces/shop/deployments/${name}`)).metadata.name).toBe(name);
+});
+
+test('a portal that is told to stop ends what it has begun, whoever holds connections open', async ({ open, own }) => {
+  test.setTimeout(120_000);
+  const page = await open('dana');
+  const { pressed, outcomes, end } = await heldApply(page, own);
+  const { port } = new URL(own.url);
+  const silent = await Promise.all(Array.from({ length: 20 }, () => new Promise((resolve) => {
+    const socket = connect(Number(port), '127.0.0.1', () => socket.write('GET /faq HTTP/1.1\r\nHost: local', () => resolve(socket)));
+    socket.on('error', () => {});
+  })));
+  const stopped = own.portal;
+  await own.processes.stop(stopped);
+  expect([stopped.child.exitCode, stopped.child.signalCode]).toEqual([0, null]);
+  expect(outcomes()).toEqual(['refused']);
+  silent.forEach((socket) => socket.destroy());
+  await pressed;
+  await end();
+  own.portal = await own.startPortal();
+});
+
+test('with a cluster that hangs pages show what was known, and say so', async ({ open, own }) => {
+  const page = await open('dana');
+  await page.goto('/namespaces');
+  process.kill(-own.cluster.entry.child.pid, 'SIGSTOP');
+  try {
+    expect((await page.goto('/namespaces')).status()).toBe(200);
+    await expect(page.locator('main')).toContainText('Fairway cannot reach the cluster at the moment.');
+    await expect(page.getByRole('link', { name: 'shop', exact: true })).toBeVisible();
+    expect((await page.request.get('/faq')).status()).toBe(200);
+  } finally {
+    process.kill(-own.cluster.entry.child.pid, 'SIGCONT');
+  }
+  await expect.poll(async () => { await page.goto('/namespaces'); return page.locator('main').innerText(); }).not.toContain('cannot reach the cluster');
+});
+
+test("the cluster's audit log shows the person and their groups, not the portal", async ({ open, own }) => {
+  const page = await open('dana');
+  const name = await reviewed(page, 'shop', { name: unique('logged') });
+  await page.getByRole('button', { name: 'Apply workload' }).click();
+  await expect(page.locator('main')).toContainText('Applied exactly as reviewed.');
+  const entries = () => readFileSync(own.cluster.auditLog, 'utf8').split('\n').filter((line) => line.includes(`"${name}"`) && line.includes('"patch"')).map((line) => JSON.parse(line));
+  await expect.poll(() => entries().map(({ impersonatedUser }) => impersonatedUser).at(-1)).toMatchObject({ username: 'dana@example.com', groups: expect.arrayContaining(['team-shop']) });
+});
 
 test('with the cluster away pages say so, nothing is applied, and the draft waits', async ({ open, own }) => {
   const page = await open('dana');

@@ -24,7 +24,7 @@ function fairway(args, env = {}) {
 async function leaveTrace(open, subject) {
   const page = await open(subject);
   await page.getByRole('button', { name: 'Sign out' }).click();
-  await expect(page).toHaveURL(`${stack.url}/`);
+  await expect(page.getByRole('heading', { name: 'You are signed out' })).toBeVisible();
 }
 
 for (const javaScriptEnabled of [true, false]) {

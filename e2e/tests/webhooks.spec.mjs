@@ -1,17 +1,12 @@
 // Webhooks of the cluster that fail: people are told which one and how, and that the cluster refused for that reason.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Authority } from '../stack/certificates.mjs';
 import { freePort } from '../stack/processes.mjs';
+import { NAME, brokenWebhooks, rule } from './broken-webhooks.mjs';
 import { accepted, decided, published } from './opt-ins.mjs';
 import { expect, test as base, unique } from './portal.mjs';
 import { kube, rows } from './db.mjs';
 import { reviewed } from './wizard.mjs';
 
-const NAME = 'broken.example.com';
 const team = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-shop' };
 
 /** What each kind of failure is called. */
@@ -22,38 +17,14 @@ const failures = {
 };
 
 const test = base.extend({
-  /** Registers a webhook that fails in one of these ways, for the objects that a rule and a condition (CEL) say. */
+  /** Registers a webhook that fails. */
   broken: async ({}, use) => {
-    const folder = mkdtempSync(join(tmpdir(), 'fairway-webhook-'));
-    const authority = new Authority(join(folder, 'certificates'));
-    const { certificate, key } = authority.issue('webhook');
-    const [closed, port] = [await freePort(), await freePort()];
-    const server = createServer({ cert: readFileSync(certificate), key: readFileSync(key), keepAliveTimeout: 120_000 }, (request, response) => {
-      if (request.url.startsWith('/nonsense')) response.end('<html>not a decision</html>');
-    });
-    await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
-    const configurations = [];
-    await use(async (how, { rule, condition }) => {
-      const name = unique('broken');
-      configurations.push(name);
-      const url = how === 'closed' ? `https://127.0.0.1:${closed}/` : `https://127.0.0.1:${port}/${how}`;
-      await kube.apply({
-        apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', metadata: { name },
-        webhooks: [{
-          name: NAME, admissionReviewVersions: ['v1'], sideEffects: 'None', failurePolicy: 'Fail', timeoutSeconds: 1, rules: [rule],
-          clientConfig: { url, caBundle: authority.bundle }, matchConditions: [{ name: 'only-these', expression: condition }],
-        }],
-      });
-      return () => kube.request('DELETE', `/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/${name}`);
-    });
-    for (const name of configurations) await kube.request('DELETE', `/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/${name}`).catch(() => undefined);
-    server.closeAllConnections();
-    server.close();
-    rmSync(folder, { recursive: true });
+    const webhooks = await brokenWebhooks(kube);
+    await use(webhooks.register);
+    await webhooks.end();
   },
 });
 
-const rule = (group, version, resource, operations = ['CREATE', 'UPDATE']) => ({ apiGroups: [group], apiVersions: [version], resources: [resource], operations });
 const named = (name) => `object.metadata.name == '${name}'`;
 
 /** A webhook takes a moment to be asked; until then the request goes through. */
@@ -121,20 +92,31 @@ test('a binding that a webhook stops is tried again, and the opt-in says why it 
   await expect.poll(() => rows(`select step from opt_in_steps where acceptance_id = '${id}'`).map(({ step }) => step), { timeout: 60_000 }).toContain('effective');
 });
 
-test('the API server names a conversion webhook that fails in the words that the portal recognises', async () => {
+test('a conversion webhook that fails is named on the page of a review', async ({ open }) => {
   const kind = unique('broken').replace('-', '');
   const plural = kind.toLowerCase();
+  const group = 'conversions.example.com';
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
   const version = (name, storage) => ({ name, served: true, storage, schema });
   const definition = {
-    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: `${plural}.conversions.example.com` },
-    spec: { group: 'conversions.example.com', scope: 'Cluster', names: { kind, plural, singular: plural, listKind: `${kind}List` }, versions: [version('v1', true), version('v2', false)], conversion: { strategy: 'Webhook', webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: `https://127.0.0.1:${await freePort()}/` } } } },
+    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: `${plural}.${group}` },
+    spec: { group, scope: 'Namespaced', names: { kind, plural, singular: plural, listKind: `${kind}List` }, versions: [version('v1', true), version('v2', false)], conversion: { strategy: 'Webhook', webhook: { conversionReviewVersions: ['v1'], clientConfig: { url: `https://127.0.0.1:${await freePort()}/` } } } },
   };
   await kube.apply(definition);
-  await expect.poll(() => kube.apply({ apiVersion: 'conversions.example.com/v1', kind, metadata: { name: 'one' } }).then(() => true, () => false)).toBe(true);
-  const answer = await kube.get(`/apis/conversions.example.com/v2/${plural}`).catch((error) => error);
-  // The words of the API server that the portal recognises.
-  expect(answer.message).toMatch(/conversion webhook for .* failed/);
+  const role = (name, verbs) => ({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: `${plural}-${name}` }, rules: [{ apiGroups: [group], resources: [plural], verbs }] });
+  const binding = (name, subject) => ({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: `${plural}-${name}` }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: `${plural}-${name}` }, subjects: [subject] });
+  // As an operator does for a kind that people may have: they get rights, and the portal may use these for them.
+  for (const object of [
+    role('people', ['get', 'create', 'patch']), binding('people', team),
+    role('portal', ['impersonate-on:user-info:get', 'impersonate-on:user-info:patch']), binding('portal', { kind: 'ServiceAccount', name: 'fairway', namespace: 'fairway' }),
+  ]) await kube.apply(object);
+  await expect.poll(() => kube.apply({ apiVersion: `${group}/v1`, kind, metadata: { name: 'one', namespace: 'shop' } }).then(() => true, () => false)).toBe(true);
+  const page = await open('dana');
+  await page.goto('/workloads/import');
+  await page.getByLabel('Namespace').selectOption('shop');
+  await page.getByLabel('Manifests').fill(`apiVersion: ${group}/v2\nkind: ${kind}\nmetadata:\n  name: one\n  namespace: shop\n`);
+  await page.getByRole('button', { name: 'Import manifests' }).click();
+  await expect(page.locator('main')).toContainText(/webhook .*conversions\.example\.com.* cannot be reached/, { timeout: 30_000 });
   await kube.request('DELETE', `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition.metadata.name}`);
 });
 
