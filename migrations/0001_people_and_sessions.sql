@@ -60,7 +60,9 @@ create table sessions (
   last_used_at timestamptz not null default now(),
   -- When one request last set out to read the groups again: refresh tokens may be used only once, so
   -- only one request at a time may try.
-  refresh_started_at timestamptz
+  refresh_started_at timestamptz,
+  -- Since when they could not be read, while the provider does not answer.
+  refresh_failing_since timestamptz
 );
 create index sessions_by_person on sessions (person_id);
 create index sessions_by_use on sessions (last_used_at);
@@ -73,4 +75,4 @@ create table sign_in_failures (
   count bigint not null check (count > 0),
   primary key (day, code)
 );
-grant select, insert, update on sign_in_failures to fairway_app;
+grant select, insert, update, delete on sign_in_failures to fairway_app;

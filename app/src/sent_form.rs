@@ -12,6 +12,15 @@ use url::form_urlencoded;
 /// The most fields that are offered again: more than any page has.
 const MOST_FIELDS: usize = 2_000;
 
+/// What was in a form.
+#[derive(Debug, Clone)]
+pub struct SentFields {
+    /// Names and values, in their order.
+    pub fields: Vec<(String, String)>,
+    /// Whether there were files, which are left out.
+    pub has_files: bool,
+}
+
 /// A form as it came.
 #[derive(Debug, Clone)]
 pub struct SentForm {
@@ -31,28 +40,33 @@ impl SentForm {
         (is_form && is_persons).then(|| Self { content_type: content_type.clone(), body: body.clone() })
     }
 
-    /// Names and values, in their order; files are left out. Nothing where it is none that a page of ours sends.
-    pub async fn fields(&self) -> Option<Vec<(String, String)>> {
-        let fields = match self.content_type.to_str().ok()?.starts_with("multipart/") {
+    /// What was in it. Nothing where it is none that a page of ours sends.
+    pub async fn fields(&self) -> Option<SentFields> {
+        let sent = match self.content_type.to_str().ok()?.starts_with("multipart/") {
             true => self.parts().await?,
-            false => form_urlencoded::parse(&self.body).into_owned().take(MOST_FIELDS + 1).collect(),
+            false => {
+                let fields = form_urlencoded::parse(&self.body).into_owned().take(MOST_FIELDS + 1).collect();
+                SentFields { fields, has_files: false }
+            }
         };
-        (fields.len() <= MOST_FIELDS).then_some(fields)
+        (sent.fields.len() <= MOST_FIELDS).then_some(sent)
     }
 
-    async fn parts(&self) -> Option<Vec<(String, String)>> {
+    async fn parts(&self) -> Option<SentFields> {
         let request = Request::builder().header(CONTENT_TYPE, &self.content_type).body(Body::from(self.body.clone()));
         let mut parts: Multipart = request.ok()?.extract().await.ok()?;
-        let mut fields = Vec::new();
+        let (mut fields, mut has_files) = (Vec::new(), false);
         while let Some(part) = parts.next_field().await.ok()? {
-            let name = part.name().map(str::to_owned);
-            if let (Some(name), None) = (name, part.file_name()) {
-                fields.push((name, part.text().await.ok()?));
+            match (part.name().map(str::to_owned), part.file_name()) {
+                (Some(name), None) => fields.push((name, part.text().await.ok()?)),
+                // A browser sends an empty name where no file was chosen.
+                (_, Some(file)) => has_files |= !file.is_empty(),
+                (None, None) => {}
             }
             if fields.len() > MOST_FIELDS {
                 return None;
             }
         }
-        Some(fields)
+        Some(SentFields { fields, has_files })
     }
 }

@@ -26,10 +26,10 @@ for (const javaScriptEnabled of [true, false]) {
     await page.getByRole('textbox', { name: 'Name' }).fill(name);
     await other.getByRole('link', { name: 'Devin Developer' }).click();
     await other.getByRole('button', { name: 'End all other sessions' }).click();
-    await expect(other.getByRole('status')).toContainText('Ended');
+    await expect(other.getByRole('status')).toContainText('Those sessions have ended.');
     await page.getByRole('button', { name: 'Create namespace' }).click();
     await expect(page.locator('main')).toContainText('You are signed out, so nothing was changed.');
-    const [tab] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: 'Sign in in a new tab' }).click()]);
+    const [tab] = await Promise.all([page.waitForEvent('popup'), page.getByRole('link', { name: 'Open sign-in in a new tab' }).click()]);
     await tab.getByRole('button', { name: 'Devin Developer' }).click();
     await expect(tab.getByRole('button', { name: 'Sign out' })).toBeVisible();
     await page.getByRole('button', { name: 'Send again' }).click();

@@ -113,7 +113,9 @@ test('a portal that is told to stop ends what it has begun, whoever holds connec
     socket.on('error', () => {});
   })));
   const stopped = own.portal;
-  await own.processes.stop(stopped);
+  stopped.expected = true;
+  process.kill(-stopped.child.pid, 'SIGTERM');
+  await stopped.done;
   expect([stopped.child.exitCode, stopped.child.signalCode]).toEqual([0, null]);
   expect(outcomes()).toEqual(['refused']);
   silent.forEach((socket) => socket.destroy());

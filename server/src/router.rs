@@ -53,8 +53,12 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// for them when it stops.
 pub fn routers(config: &Config, state: AppState, rates: Arc<RateLimits>, writes: TaskTracker) -> Routers {
     let store = PgSessionStore::new(state.database.clone(), config.sessions);
-    let authenticate =
-        sessions::Authenticate { state: state.clone(), store: Arc::new(store.clone()), limits: config.sessions };
+    let authenticate = sessions::Authenticate {
+        state: state.clone(),
+        store: Arc::new(store.clone()),
+        limits: config.sessions,
+        writes: writes.clone(),
+    };
     let session_layer = SessionManagerLayer::new(store)
         .with_name("__Host-fairway")
         .with_secure(true)

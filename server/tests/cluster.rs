@@ -7,7 +7,7 @@ mod parts;
 use app::access::{IdentityMode, KubeIdentity, KubeToken, Subject};
 use app::policy::{GroupMapping, Policy};
 use app::ports::{
-    ClusterAccess, ClusterApply, ClusterError, ClusterInventory, Finished, IdentityProvider, Prompt, Right, Run,
+    Beginning, ClusterAccess, ClusterApply, ClusterError, ClusterInventory, Finished, IdentityProvider, Right, Run,
 };
 use kube::config::AuthInfo;
 use parts::browser::Browser;
@@ -92,7 +92,7 @@ async fn rights_are_those_of_the_person_and_not_of_the_portal() {
 async fn with_token(subject: &str, groups: &[&str]) -> KubeIdentity {
     let provider = dex();
     for _ in 0..2 {
-        let (url, pending) = provider.begin(Prompt::AsNeeded).await.unwrap();
+        let (url, pending) = provider.begin(Beginning::default()).await.unwrap();
         let answer = Browser::default().sign_in(url, subject).await;
         if let Finished::SignedIn(signed_in) = provider.finish(answer["code"].clone(), pending).await.unwrap() {
             return identity(subject, groups).with_token(KubeToken::new(signed_in.id_token));
@@ -381,7 +381,7 @@ async fn what_the_portals_account_lacks_or_has_too_much_of_is_named() {
 }
 
 #[tokio::test]
-async fn a_stolen_token_of_the_portals_account_reads_no_secret_and_is_no_part_of_the_cluster() {
+async fn a_stolen_token_of_the_portals_account_reads_no_secret_directly_and_is_no_part_of_the_cluster() {
     let portal = client(&told("FAIRWAY_TEST_KUBECONFIG")).await;
     let status = async |method: &str, path: &str, as_whom: &[(&str, &str)]| {
         let request =

@@ -5,7 +5,7 @@
 
 mod parts;
 
-use app::ports::{IdentityProvider, Misconfiguration, Prompt, ProviderError};
+use app::ports::{Beginning, IdentityProvider, Misconfiguration, ProviderError};
 use parts::variant_provider::{Behaviour, Signing, VariantProvider, now};
 use parts::{settings_of, sign_in_at};
 use serde_json::json;
@@ -17,9 +17,9 @@ const REFUSED: [Case; 20] = [
     ("nonce-invalid", |provider| provider.claims = json!({ "nonce": "another" }), "nonce"),
     ("nonce-missing", |provider| provider.claims = json!({ "nonce": null }), "nonce"),
     ("invalid-iss", |provider| provider.claims = json!({ "iss": "https://idp.example.net" }), "Issuer"),
-    ("invalid-aud", |provider| provider.claims = json!({ "aud": "another" }), "Audience"),
+    ("invalid-aud", |provider| provider.claims = json!({ "aud": "another" }), "audience"),
     ("missing-aud", |provider| provider.claims = json!({ "aud": null }), ""),
-    ("several-aud", |provider| provider.claims = json!({ "aud": ["fairway", "another"] }), "Audience"),
+    ("several-aud", |provider| provider.claims = json!({ "aud": ["fairway", "another"] }), "audience"),
     ("invalid-azp", |provider| provider.claims = json!({ "azp": "another" }), "another client"),
     ("missing-sub", |provider| provider.claims = json!({ "sub": null }), ""),
     ("missing-iat", |provider| provider.claims = json!({ "iat": null }), ""),
@@ -49,7 +49,10 @@ async fn nothing_but_a_good_id_token_signs_anybody_in() {
         let variant = VariantProvider::start().await;
         variant.behave(misbehave);
         match sign_in_at(&variant, settings_of(&variant)).await.1.err() {
-            Some(ProviderError::Refused(told) | ProviderError::Unavailable(told)) => {
+            Some(ProviderError::Misconfigured(Misconfiguration { cause: told, setting })) => {
+                assert!(setting.contains("AUDIENCES") && told.contains(cause), "{name}: {told}");
+            }
+            Some(ProviderError::NotAcceptable(told) | ProviderError::Unavailable(told)) => {
                 assert!(told.contains(cause), "{name}: {told}");
             }
             other => panic!("{name}: {other:?}"),
@@ -65,7 +68,7 @@ async fn of_several_keys_the_one_that_signed_is_found_or_nobody_is_signed_in() {
     assert!(sign_in_at(&variant, settings_of(&variant)).await.1.is_ok());
     // kid-absent-multiple-jwks
     variant.behave(|provider| provider.key_names = vec!["first".to_owned(), "second".to_owned()]);
-    assert!(matches!(sign_in_at(&variant, settings_of(&variant)).await.1, Err(ProviderError::Refused(_))));
+    assert!(matches!(sign_in_at(&variant, settings_of(&variant)).await.1, Err(ProviderError::NotAcceptable(_))));
 }
 
 #[tokio::test]
@@ -87,7 +90,8 @@ async fn a_discovery_document_of_another_issuer_is_the_operators_mistake() {
     let variant = VariantProvider::start().await;
     variant.behave(|provider| provider.metadata = json!({ "issuer": "https://idp.example.net" }));
     let provider = parts::provider_with(settings_of(&variant));
-    let Err(ProviderError::Misconfigured(Misconfiguration { setting, .. })) = provider.begin(Prompt::AsNeeded).await
+    let Err(ProviderError::Misconfigured(Misconfiguration { setting, .. })) =
+        provider.begin(Beginning::default()).await
     else {
         panic!("discovery-issuer-mismatch")
     };
@@ -100,7 +104,7 @@ async fn a_provider_that_hangs_is_asked_once_and_everybody_gets_its_answer() {
     variant.behave(|provider| provider.hangs = true);
     let provider = parts::provider_with(settings_of(&variant));
     let began = std::time::Instant::now();
-    let asked = futures::future::join_all((0..20).map(|_| provider.begin(Prompt::AsNeeded))).await;
+    let asked = futures::future::join_all((0..20).map(|_| provider.begin(Beginning::default()))).await;
     assert!(asked.iter().all(|answer| matches!(answer, Err(ProviderError::Unavailable(_)))));
     // One after the other they would take minutes.
     assert!(began.elapsed() < std::time::Duration::from_secs(30));

@@ -4,7 +4,7 @@
 
 mod parts;
 
-use app::ports::{Finished, IdentityProvider, Misconfiguration, PendingSignIn, Prompt, ProviderError, SignedIn};
+use app::ports::{Beginning, Finished, IdentityProvider, Misconfiguration, PendingSignIn, ProviderError, SignedIn};
 use parts::browser::Browser;
 use parts::{dex, provider, settings, told};
 use reqwest::Client;
@@ -14,7 +14,7 @@ use url::Url;
 
 /// Signs in up to the point where the portal gets the code.
 async fn code_for(provider: &OpenIdProvider, person: &str) -> (String, PendingSignIn) {
-    let (url, pending) = provider.begin(Prompt::AsNeeded).await.unwrap();
+    let (url, pending) = provider.begin(Beginning::default()).await.unwrap();
     let answer = Browser::default().sign_in(url, person).await;
     assert_eq!(answer["state"], pending.state);
     (answer["code"].clone(), pending)
@@ -61,7 +61,7 @@ async fn a_code_without_its_verifier_or_with_another_nonce_is_refused() {
         assert!(matches!(refusal(&provider, code, stolen).await, ProviderError::Refused(_)));
         let (code, pending) = code_for(&provider, "dana").await;
         let replayed = PendingSignIn { nonce: "another".into(), ..pending };
-        assert!(matches!(refusal(&provider, code, replayed).await, ProviderError::Refused(_)));
+        assert!(matches!(refusal(&provider, code, replayed).await, ProviderError::NotAcceptable(_)));
     }
 }
 
@@ -106,10 +106,10 @@ async fn offline_access_is_asked_for_only_where_no_refresh_token_comes_without_i
     let asks = |url: &Url| url.query_pairs().any(|(name, value)| name == "scope" && value.contains("offline_access"));
     let (provider, dex) = (provider(), dex());
     signed_in(&provider, "dana").await;
-    assert!(!asks(&provider.begin(Prompt::AsNeeded).await.unwrap().0));
-    assert!(!asks(&dex.begin(Prompt::AsNeeded).await.unwrap().0));
+    assert!(!asks(&provider.begin(Beginning::default()).await.unwrap().0));
+    assert!(!asks(&dex.begin(Beginning::default()).await.unwrap().0));
     signed_in(&dex, "dana").await;
-    assert!(asks(&dex.begin(Prompt::AsNeeded).await.unwrap().0));
+    assert!(asks(&dex.begin(Beginning::default()).await.unwrap().0));
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn scopes_that_the_provider_does_not_have_are_not_asked_for() {
     };
     let (url, _) = OpenIdProvider::new(settings, &told("FAIRWAY_TEST_PORTAL").parse().unwrap())
         .unwrap()
-        .begin(Prompt::AsNeeded)
+        .begin(Beginning::default())
         .await
         .unwrap();
     let scope = url.query_pairs().find(|(name, _)| name == "scope").unwrap().1.into_owned();
@@ -147,5 +147,5 @@ async fn a_provider_that_is_not_there_is_away() {
         ..settings("FAIRWAY_TEST_ISSUER")
     };
     let provider = OpenIdProvider::new(settings, &"http://localhost:3000".parse().unwrap()).unwrap();
-    assert!(matches!(provider.begin(Prompt::AsNeeded).await, Err(ProviderError::Unavailable(_))));
+    assert!(matches!(provider.begin(Beginning::default()).await, Err(ProviderError::Unavailable(_))));
 }

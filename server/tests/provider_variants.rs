@@ -4,7 +4,7 @@
 
 mod parts;
 
-use app::ports::{GroupsClaim, IdentityProvider, Misconfiguration, Prompt, ProviderError, SignedIn};
+use app::ports::{Beginning, GroupsClaim, IdentityProvider, Misconfiguration, Prompt, ProviderError, SignedIn};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use parts::variant_provider::{Behaviour, VariantProvider, now};
@@ -116,7 +116,7 @@ async fn extra_parameters_go_along_and_signing_out_works_without_an_address_of_t
     settings.extra_parameters = vec![("audience".to_owned(), "https://api.example.com".to_owned())];
     settings.logout_url = Some("https://idp.example.com/v2/logout".parse().unwrap());
     let (provider, signed_in) = sign_in_at(&variant, settings).await;
-    let (url, _) = provider.begin(Prompt::Never).await.unwrap();
+    let (url, _) = provider.begin(Beginning { prompt: Prompt::Never, ..Beginning::default() }).await.unwrap();
     let sent: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     assert!(sent.contains(&("audience".to_owned(), "https://api.example.com".to_owned())));
     assert!(sent.contains(&("prompt".to_owned(), "none".to_owned())));
@@ -204,7 +204,7 @@ async fn what_the_provider_does_not_send_is_named_with_its_setting() {
 async fn before_anybody_signs_in_what_does_not_fit_is_named() {
     let variant = VariantProvider::start().await;
     variant.behave(|provider| {
-        provider.redirect_error = |prompt| prompt.map(|_| "login_required");
+        provider.redirect_error = |asked| asked.get("prompt").map(|_| "login_required");
         provider.token_answer = Some((400, json!({ "error": "invalid_grant" })));
     });
     assert_eq!(provider_with(settings_of(&variant)).live_findings().await, []);

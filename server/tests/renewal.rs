@@ -59,7 +59,7 @@ async fn without_refresh_tokens_the_browser_fetches_the_groups_and_comes_back_to
 async fn whom_the_provider_must_ask_something_is_asked(options: PgPoolOptions, connect: PgConnectOptions) {
     let database = portal_role(options, connect).await;
     let (variant, portal, cookie) = without_refresh_tokens(&database).await;
-    variant.behave(|provider| provider.redirect_error = |prompt| prompt.map(|_| "login_required"));
+    variant.behave(|provider| provider.redirect_error = |asked| asked.get("prompt").map(|_| "login_required"));
     let left = opened_when_due(&portal, &cookie, "/namespaces").await;
     let (_, back) = go_to_provider(&portal, cookie, left.location).await;
     assert_eq!(back.location, "/namespaces");
@@ -138,5 +138,92 @@ async fn somebody_else_in_the_same_browser_gets_a_session_of_their_own(
     assert!(open(&portal, &cookie, "/access").await.location.starts_with("/sign-in?"));
     assert!(open(&portal, &other, "/access").await.text.contains("kim@example.com"));
     let events = session_events(&database).await;
-    assert_eq!(events, ["session.sign_in", "session.end replaced", "session.sign_in"]);
+    assert_eq!(events, ["session.sign_in", "session.end ended_at_provider", "session.sign_in"]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn who_signs_out_while_groups_are_read_again_stays_signed_out(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let variant = VariantProvider::start().await;
+    let provider = Arc::new(provider_with(settings_of(&variant)));
+    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let cookie = sign_in_without_asking(&portal).await;
+    variant.behave(|provider| provider.hangs = true);
+    let claimed = "select count(*) from sessions where refresh_started_at is not null";
+    let signs_out = async {
+        while sqlx::query_scalar::<_, i64>(claimed).fetch_one(&database).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // It does not wait for the provider.
+        let answer = send(&portal, &cookie, "/sign-out", "").await;
+        variant.behave(|provider| provider.hangs = false);
+        answer
+    };
+    let (_, signed_out) = futures::future::join(get(&portal, &cookie, "/namespaces"), signs_out).await;
+    assert_eq!(signed_out.status, StatusCode::OK);
+    // What the provider then answered is written nowhere.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(open(&portal, &cookie, "/access").await.location.starts_with("/sign-in?"));
+    let left: i64 = sqlx::query_scalar("select count(*) from sessions where person_id is not null")
+        .fetch_one(&database)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_provider_that_does_not_allow_offline_access_signs_people_in_without_it(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let database = portal_role(options, connect).await;
+    let variant = VariantProvider::start().await;
+    let provider = Arc::new(provider_with(settings_of(&variant)));
+    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    variant.behave(|provider| {
+        provider.sends_refresh_token = false;
+        provider.redirect_error = |asked| asked["scope"].contains("offline_access").then_some("invalid_scope");
+    });
+    for _ in 0..2 {
+        sign_in_without_asking(&portal).await;
+    }
+    // At the token endpoint, too; and what anybody makes up in an address changes nothing for others.
+    let begun = get(&portal, "", "/sign-in").await;
+    let state = url::Url::parse(&begun.location).unwrap();
+    let state = state.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let nonsense = get(&portal, &begun.cookie.unwrap(), &format!("/sign-in/callback?state={state}&code=")).await;
+    assert!(nonsense.text.contains("You are not signed in"), "{}", nonsense.text);
+    variant.behave(|provider| provider.sends_refresh_token = true);
+    sign_in_without_asking(&portal).await;
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn where_a_refresh_brings_no_new_token_for_the_cluster_the_browser_fetches_one(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let database = portal_role(options, connect).await;
+    let variant = VariantProvider::start().await;
+    variant.behave(|provider| {
+        provider.sends_id_token_on_refresh = false;
+        provider.claims = serde_json::json!({ "exp": parts::variant_provider::now() + 30 });
+    });
+    let provider = Arc::new(provider_with(settings_of(&variant)));
+    let policy = Policy { identity: app::access::IdentityMode::Token, ..Policy::default() };
+    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), policy).await;
+    let cookie = sign_in_without_asking(&portal).await;
+    let left = opened_when_due(&portal, &cookie, "/namespaces").await;
+    assert!(left.location.starts_with(variant.issuer()) && left.location.contains("prompt=none"), "{}", left.location);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_provider_that_answers_wrongly_signs_nobody_out(options: PgPoolOptions, connect: PgConnectOptions) {
+    let database = portal_role(options, connect).await;
+    let variant = VariantProvider::start().await;
+    let provider = Arc::new(provider_with(settings_of(&variant)));
+    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let cookie = sign_in_without_asking(&portal).await;
+    variant.behave(|provider| provider.signing = parts::variant_provider::Signing::OtherKey);
+    assert_eq!(open(&portal, &cookie, "/namespaces").await.status, StatusCode::OK);
+    assert_eq!(session_events(&database).await, ["session.sign_in"]);
 }

@@ -8,7 +8,9 @@ mod parts;
 use app::access::IdentityMode;
 use app::actor::RoleGroups;
 use app::policy::Policy;
-use app::ports::{Finished, IdentityProvider, LoggedOut, PendingSignIn, Prompt, ProviderError, SignedIn};
+use app::ports::{
+    Beginning, Finished, IdentityProvider, LoggedOut, OfflineAccess, PendingSignIn, ProviderError, SignedIn,
+};
 use async_trait::async_trait;
 use axum::body::Body;
 use http::header::COOKIE;
@@ -34,8 +36,12 @@ struct AwayAfterwards {
 
 #[async_trait]
 impl IdentityProvider for AwayAfterwards {
-    async fn begin(&self, prompt: Prompt) -> Result<(Url, PendingSignIn), ProviderError> {
-        self.provider.begin(prompt).await
+    async fn begin(&self, beginning: Beginning<'_>) -> Result<(Url, PendingSignIn), ProviderError> {
+        self.provider.begin(beginning).await
+    }
+
+    fn begins_again(&self, error: &str, pending: &PendingSignIn) -> Option<OfflineAccess> {
+        self.provider.begins_again(error, pending)
     }
 
     async fn finish(&self, code: String, pending: PendingSignIn) -> Result<Finished, ProviderError> {
@@ -193,14 +199,15 @@ async fn with_their_own_tokens_people_see_their_namespaces_and_begin_what_they_m
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn whoever_has_a_token_that_is_over_is_sent_to_sign_in_again(options: PgPoolOptions, connect: PgConnectOptions) {
+async fn whoever_has_a_token_that_is_over_can_sign_in_again(options: PgPoolOptions, connect: PgConnectOptions) {
     let database = portal_role(options, connect).await;
     let policy = Policy { identity: IdentityMode::Token, ..Policy::default() };
     let provider = AwayAfterwards { provider: parts::provider(), tokens_are_over: true };
     let portal = portal_with(database, Arc::new(provider), Duration::from_secs(3_600), policy).await;
     let person = new_person(&new_address(), json!({})).await;
     let cookie = sign_in(&portal, &person).await.cookie.unwrap();
-    assert!(get(&portal, &cookie, "/namespaces").await.location.starts_with("/sign-in?"));
+    // Nobody knows whether they may still sign in, so they are not signed out, and can sign in again.
+    assert_eq!(get(&portal, &cookie, "/namespaces").await.status, StatusCode::SERVICE_UNAVAILABLE);
     let begun = get(&portal, &cookie, "/sign-in").await;
     assert!(begun.location.starts_with(&told("FAIRWAY_TEST_ISSUER")), "{}", begun.location);
 }

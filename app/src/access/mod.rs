@@ -27,6 +27,8 @@ pub enum KubeNameError {
     /// Servers take spaces at the ends of a header away, and line breaks end it.
     #[error("the name begins or ends with a space, or holds a character that cannot be seen")]
     NotVisible,
+    #[error("the name of a person can hold visible ASCII only")]
+    NotAscii,
 }
 
 impl TryFrom<String> for KubeName {
@@ -45,14 +47,33 @@ impl TryFrom<String> for KubeName {
     }
 }
 
+impl KubeName {
+    /// The name of a person. People are told apart by it on every page, so only visible ASCII can be in it: letters of other
+    /// scripts look the same.
+    ///
+    /// # Errors
+    /// [`KubeNameError`].
+    pub fn of_user(text: String) -> Result<Self, KubeNameError> {
+        if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Self::try_from(text)
+        } else {
+            Err(KubeNameError::NotAscii)
+        }
+    }
+}
+
 fn is_visible(c: char) -> bool {
     c == ' ' || !(c.is_control() || c.is_whitespace() || is_format(c))
 }
 
-/// Characters that change how others are shown (Unicode general category Cf, as far as text has them): two names must not
-/// look the same.
+/// Characters that show nothing, or change how others are shown (Unicode general category Cf, and fillers).
 fn is_format(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 impl From<KubeName> for String {
@@ -278,7 +299,9 @@ mod tests {
         ] {
             assert_eq!(KubeName::try_from(text.to_owned()), Err(error), "{text:?}");
         }
-        assert!(KubeName::try_from("dev@example.com".to_owned()).is_ok());
+        assert!(KubeName::try_from("Büro Süd 東京".to_owned()).is_ok());
+        assert!(KubeName::of_user("dev@example.com".to_owned()).is_ok());
+        assert_eq!(KubeName::of_user("\u{430}da@example.com".to_owned()), Err(KubeNameError::NotAscii));
     }
 
     fn binding(namespace: Option<&str>, name: &str) -> Binding {

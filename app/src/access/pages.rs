@@ -46,15 +46,15 @@ fn NoGroups(claim: GroupsClaim, support: String) -> impl IntoView {
     let words = match claim {
         GroupsClaim::Sent => return ().into_any(),
         GroupsClaim::Missing => {
-            "The identity provider said nothing of your groups: either you are in none, or it is not set up to send them to \
-             Fairway."
+            "The identity provider did not say which groups you are in: either you are in none, or it is not set up to send \
+             them to Fairway."
         }
         GroupsClaim::TooMany => {
             "You are in more groups than the identity provider sends, so it sent none, and what your groups would give you \
              is missing here. It can be set up to send only the groups that are assigned to this application."
         }
     };
-    view! { <Notice tone=Tone::Warn><p>{words}" If you miss access, tell "{support}"."</p></Notice> }.into_any()
+    view! { <Notice tone=Tone::Warn><p>{words}" If you are missing access, tell "{support}"."</p></Notice> }.into_any()
 }
 
 #[component]

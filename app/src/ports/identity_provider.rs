@@ -12,7 +12,11 @@ pub trait IdentityProvider: Send + Sync {
     ///
     /// # Errors
     /// When the provider cannot be reached.
-    async fn begin(&self, prompt: Prompt) -> Result<(Url, PendingSignIn), ProviderError>;
+    async fn begin(&self, beginning: Beginning<'_>) -> Result<(Url, PendingSignIn), ProviderError>;
+
+    /// How to begin again where the provider sent the browser back with an error that is about something that need not
+    /// be asked for; nothing where it is about the person or the settings.
+    fn begins_again(&self, error: &str, pending: &PendingSignIn) -> Option<OfflineAccess>;
 
     /// Takes the code that the browser brought back.
     ///
@@ -56,6 +60,26 @@ pub enum Prompt {
     Never,
 }
 
+/// Whether a sign-in asks for the scope `offline_access` (OpenID Connect Core 1.0, 11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfflineAccess {
+    /// Where no refresh token comes without it.
+    #[default]
+    AsNeeded,
+    /// Not this time: the provider refused a sign-in that did.
+    LeftOut,
+}
+
+/// How a sign-in begins.
+#[derive(Clone, Copy, Default)]
+pub struct Beginning<'a> {
+    pub prompt: Prompt,
+    /// Who is signed in here already, so that the provider need not ask which account is meant.
+    pub who: Option<&'a SignedIn>,
+    pub offline_access: OfflineAccess,
+}
+
 /// Whose sessions have ended at the provider: all of a person's, or one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedOut {
@@ -76,17 +100,18 @@ pub struct PendingSignIn {
     pub nonce: String,
     /// PKCE verifier (RFC 7636).
     pub pkce_verifier: String,
-    /// Whether the scope `offline_access` was asked for (OpenID Connect Core 1.0, 11).
-    pub offline_access: bool,
+    /// Whether the scope `offline_access` was asked for.
+    pub asks_offline_access: bool,
+    pub offline_access: OfflineAccess,
     pub prompt: Prompt,
 }
 
 pub enum Finished {
     /// Somebody is signed in.
     SignedIn(Box<SignedIn>),
-    /// Begin again: `offline_access` is asked for from now on, as no refresh token came without it, or no longer, as
-    /// the provider does not allow it.
-    BeginAgain,
+    /// Begin again: `offline_access` is asked for now, as no refresh token came without it, or no longer, as the provider
+    /// does not allow it.
+    BeginAgain(OfflineAccess),
 }
 
 /// The result of a sign-in. Holds secrets: never logged, kept only in the sealed session.
@@ -127,9 +152,12 @@ pub struct Misconfiguration {
 /// What the provider may answer instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
-    /// Refused, or the answer breaks a rule of the standard.
+    /// The provider refuses the person, or what they brought.
     #[error("refused: {0}")]
     Refused(String),
+    /// The answer breaks a rule of the standard, which says nothing of the person.
+    #[error("not acceptable: {0}")]
+    NotAcceptable(String),
     /// The user name is an e-mail address that the provider does not say is verified to be the person's own.
     #[error("the e-mail address is not verified")]
     EmailNotVerified,

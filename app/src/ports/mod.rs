@@ -15,8 +15,8 @@ pub use cluster::{Cluster, ClusterError};
 pub use grants::{ClusterGrants, Drift, Grant, GrantContent, Leftover};
 pub use head_publisher::{HeadPublisher, HeadPublisherError};
 pub use identity_provider::{
-    Finished, GroupsClaim, IdentityProvider, LoggedOut, Misconfiguration, PendingSignIn, Prompt, ProviderError,
-    SignedIn,
+    Beginning, Finished, GroupsClaim, IdentityProvider, LoggedOut, Misconfiguration, OfflineAccess, PendingSignIn,
+    Prompt, ProviderError, SignedIn,
 };
 pub use inventory::{ClusterEvent, ClusterInventory, Family, NamespaceSnapshot};
 pub use mailer::{Mail, MailError, Mailer};

@@ -24,8 +24,8 @@ impl AreaError for SessionError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignInError {
     #[error(
-        "Your user name cannot be used in the cluster, so you are not signed in. It must not begin with system: or hold \
-         characters that cannot be seen. Ask whoever manages your account at the identity provider."
+        "Your user name cannot be used in the cluster, so you are not signed in. It must be plain ASCII without spaces, and \
+         must not begin with system:. Ask whoever manages your account at the identity provider."
     )]
     NameNotUsable,
     #[error(
@@ -56,12 +56,12 @@ pub enum SignInError {
     /// A mistake of the operator's, here or at the provider.
     #[error(
         "Sign-in is set up wrongly, so nobody can sign in at the moment. Your account is fine, and trying again does \
-         not help. Tell an administrator: the log of Fairway names the setting and the cause."
+         not help. Tell an administrator: Fairway's log names the setting and the cause."
     )]
     Misconfigured,
     #[error(
-        "The identity provider's answer could not be accepted, so you are not signed in. Try once more; if it stays \
-         so, tell an administrator."
+        "The identity provider's answer could not be accepted, so you are not signed in. Try once more; if it keeps \
+         happening, tell an administrator."
     )]
     AnswerNotAccepted,
 }

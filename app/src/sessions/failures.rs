@@ -27,6 +27,6 @@ impl SignInFailures {
                 return Err(error);
             }
         }
-        Ok(())
+        store::delete_old_failures(database).await
     }
 }

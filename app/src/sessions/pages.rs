@@ -22,8 +22,8 @@ pub fn SessionsPage() -> impl IntoView {
             <h1>"Your sessions"</h1>
             {request.query("ended").map(|_| view! { <Ended/> })}
             <p>
-                "Every browser in which you are signed in. End those that you do not know or no longer use: whoever uses \
-                 one is signed out at once, and what they had saved stays."
+                "Every browser in which you are signed in. End any that you do not recognise or no longer use. Anyone \
+                 using them is signed out at once; saved work is kept."
             </p>
             <Table label="Your sessions" columns=&["Browser", "Address", "Signed in", "Last used", "End"]>{rows}</Table>
             {has_others.then(|| view! {
@@ -143,7 +143,7 @@ fn OthersSessions(person: SignedInPerson) -> impl IntoView {
 
 #[component]
 fn Ended() -> impl IntoView {
-    view! { <Notice tone=Tone::Good><p>"Ended. Whoever used it is signed out."</p></Notice> }
+    view! { <Notice tone=Tone::Good><p>"Done. Those sessions have ended."</p></Notice> }
 }
 
 /// Says that somebody is signed out, and takes them to the provider where that ends its own session. The form must not

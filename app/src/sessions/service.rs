@@ -1,4 +1,5 @@
-//! Ending sessions: what is ended and what is recorded stand or fall together.
+//! Ending sessions: what is ended and what is recorded stand or fall together. Sessions first and the record second,
+//! everywhere: in two orders two would wait for each other.
 
 use super::errors::SessionError;
 use super::{FailedSignIns, SessionSummary, SignedInPerson, store};
@@ -47,11 +48,11 @@ pub async fn load_failed_sign_ins(state: &AppState, _: Administrator<'_>) -> Res
 /// [`SessionError::AlreadyEnded`]; when the database is unavailable.
 pub async fn end_own_session(state: &AppState, actor: &Actor, id: Uuid) -> Result<(), AppError> {
     let mut transaction = state.database.begin().await?;
-    let event = Event::SessionEnd { reason: SessionEndReason::EndedByPerson };
-    record_event_in(&mut transaction, &actor.into(), &event).await?;
     if !store::delete_session(&mut transaction, actor.person_id, id).await? {
         return Err(SessionError::AlreadyEnded.into());
     }
+    let event = Event::SessionEnd { reason: SessionEndReason::EndedByPerson };
+    record_event_in(&mut transaction, &actor.into(), &event).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -62,11 +63,11 @@ pub async fn end_own_session(state: &AppState, actor: &Actor, id: Uuid) -> Resul
 /// [`SessionError::AlreadyEnded`]; when the database is unavailable.
 pub async fn end_other_sessions(state: &AppState, actor: &Actor) -> Result<(), AppError> {
     let mut transaction = state.database.begin().await?;
-    let event = Event::SessionEnd { reason: SessionEndReason::EndedByPerson };
-    record_event_in(&mut transaction, &actor.into(), &event).await?;
     if store::delete_others(&mut transaction, actor.person_id, actor.session).await? == 0 {
         return Err(SessionError::AlreadyEnded.into());
     }
+    let event = Event::SessionEnd { reason: SessionEndReason::EndedByPerson };
+    record_event_in(&mut transaction, &actor.into(), &event).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -95,13 +96,15 @@ pub async fn end_sessions_of(state: &AppState, administrator: Administrator<'_>,
 /// # Errors
 /// When the database is unavailable.
 pub async fn end_logged_out(state: &AppState, ended: &LoggedOut, request_id: &str) -> Result<(), AppError> {
-    let mut transaction = state.database.begin().await?;
-    let people = store::delete_logged_out(&mut transaction, ended).await?;
-    for profile in people {
-        let actor = RecordActor { profile, request_id: request_id.to_owned() };
-        let event = Event::SessionEnd { reason: SessionEndReason::EndedAtProvider };
-        record_event_in(&mut transaction, &actor, &event).await?;
+    // Each in a transaction of its own: whoever holds two people would wait for others who do.
+    for (person, profile) in store::list_logged_out(&state.database, ended).await? {
+        let mut transaction = state.database.begin().await?;
+        if store::delete_logged_out(&mut transaction, person, ended).await? > 0 {
+            let actor = RecordActor { profile, request_id: request_id.to_owned() };
+            let event = Event::SessionEnd { reason: SessionEndReason::EndedAtProvider };
+            record_event_in(&mut transaction, &actor, &event).await?;
+        }
+        transaction.commit().await?;
     }
-    transaction.commit().await?;
     Ok(())
 }

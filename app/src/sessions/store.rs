@@ -73,36 +73,49 @@ pub async fn find_email(database: &PgPool, person: Uuid) -> Result<String, AppEr
     Ok(sqlx::query_scalar!("select email from people where id = $1", person).fetch_one(database).await?)
 }
 
-/// Whose session ended at the provider, each with how many were ended here. Clocks may differ, so a session that began
-/// shortly after is ended as well.
-pub async fn delete_logged_out(
-    transaction: &mut PgConnection,
-    LoggedOut { issuer, subject, session, at }: &LoggedOut,
-) -> Result<Vec<Profile>, AppError> {
+/// Whose sessions may have ended at the provider.
+pub async fn list_logged_out(database: &PgPool, ended: &LoggedOut) -> Result<Vec<(Uuid, Profile)>, AppError> {
     let rows = sqlx::query!(
-        "with ended as (
-           delete from sessions s using people p
-           where p.id = s.person_id and p.issuer = $1 and ($2::text is null or p.subject = $2)
-             and ($3::text is null or s.provider_session = $3 or (s.provider_session is null and $2 is not null))
-             and s.created_at < to_timestamp($4) + interval '1 minute'
-           returning s.person_id)
-         select distinct p.issuer, p.subject, p.name, p.email from people p join ended on ended.person_id = p.id",
-        issuer,
-        subject.as_deref(),
-        session.as_deref(),
-        *at as f64,
+        "select distinct p.id, p.issuer, p.subject, p.name, p.email from people p join sessions s on s.person_id = p.id
+         where p.issuer = $1 and ($2::text is null or p.subject = $2) and ($3::text is null or s.provider_session = $3
+           or (s.provider_session is null and $2 is not null))",
+        ended.issuer,
+        ended.subject.as_deref(),
+        ended.session.as_deref(),
     )
-    .fetch_all(transaction)
+    .fetch_all(database)
     .await?;
-    let people = rows.into_iter().map(|row| Profile {
-        issuer: row.issuer,
-        subject: row.subject,
-        name: row.name,
-        user_name: row.email.clone(),
-        email: row.email,
-        groups: Vec::new(),
+    let people = rows.into_iter().map(|row| {
+        let profile = Profile {
+            issuer: row.issuer,
+            subject: row.subject,
+            name: row.name,
+            user_name: row.email.clone(),
+            email: row.email,
+            groups: Vec::new(),
+        };
+        (row.id, profile)
     });
     Ok(people.collect())
+}
+
+/// Ends a person's sessions that have ended at the provider; gives how many there were. Clocks may differ by some seconds.
+pub async fn delete_logged_out(
+    transaction: &mut PgConnection,
+    person: Uuid,
+    ended: &LoggedOut,
+) -> Result<u64, AppError> {
+    let done = sqlx::query!(
+        "delete from sessions where person_id = $1 and ($2::text is null or provider_session = $2
+           or (provider_session is null and $3)) and created_at < to_timestamp($4) + interval '5 seconds'",
+        person,
+        ended.session.as_deref(),
+        ended.subject.is_some(),
+        ended.at as f64,
+    )
+    .execute(transaction)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// Adds to today's count.
@@ -129,4 +142,10 @@ pub async fn list_failures(database: &PgPool) -> Result<Vec<FailedSignIns>, AppE
     let failures =
         rows.into_iter().map(|row| FailedSignIns { day: row.day.to_jiff(), code: row.code, count: row.count });
     Ok(failures.collect())
+}
+
+/// Deletes counts that no page shows any more.
+pub async fn delete_old_failures(database: &PgPool) -> Result<(), AppError> {
+    sqlx::query!("delete from sign_in_failures where day < current_date - 30").execute(database).await?;
+    Ok(())
 }

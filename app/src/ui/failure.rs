@@ -3,6 +3,7 @@
 use super::page::{Page, page_with};
 use super::{Notice, Section, Tone};
 use crate::error::AppError;
+use crate::sent_form::SentFields;
 use leptos::prelude::*;
 
 /// The body of a failure page.
@@ -60,35 +61,33 @@ pub fn failure_body(error: &AppError, request_id: &str, support: &str, sent: Opt
 pub struct SentAgain {
     /// Where it was sent.
     pub address: String,
-    /// Names and values.
-    pub fields: Vec<(String, String)>,
+    pub sent: SentFields,
 }
 
 /// Offers the form again. Nobody need type anything twice.
 #[component]
 fn SendAgain(sent: SentAgain, needs_sign_in: bool) -> impl IntoView {
-    let fields = sent
-        .fields
-        .into_iter()
-        .map(|(name, value)| view! { <input type="hidden" name=name value=value/> })
-        .collect_view();
+    let SentAgain { address, sent: SentFields { fields, has_files } } = sent;
+    let fields =
+        fields.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view();
     let sign_in = needs_sign_in.then(|| {
         view! {
             <p>
-                <a class="button" href="/sign-in" target="_blank" rel="noopener">"Sign in in a new tab"</a>
+                <a class="button" href="/sign-in" target="_blank" rel="noopener">"Open sign-in in a new tab"</a>
             </p>
         }
     });
-    let words = if needs_sign_in {
-        "What you entered is still here. Sign in in a new tab, then come back to this one and send it again. A file that you \
-         chose has to be chosen again."
-    } else {
-        "What you entered is still here. A file that you chose has to be chosen again."
+    let words = match needs_sign_in {
+        true => {
+            "What you entered is still here. Open sign-in in a new tab, then come back to this one and send it again."
+        }
+        false => "What you entered is still here.",
     };
+    let files = has_files.then_some(" Files are not kept; you will be asked for yours again.");
     view! {
-        <p>{words}</p>
+        <p>{words}{files}</p>
         {sign_in}
-        <form method="post" action=sent.address>{fields}<button class="button">"Send again"</button></form>
+        <form method="post" action=address>{fields}<button class="button">"Send again"</button></form>
     }
 }
 

@@ -85,8 +85,8 @@ impl PageRequest {
 
     /// What the browser sent, where this is the answer to a form.
     async fn sent_again(&self) -> Option<SentAgain> {
-        let fields = self.parts.extensions.get::<SentForm>()?.fields().await?;
-        Some(SentAgain { address: self.address(), fields })
+        let sent = self.parts.extensions.get::<SentForm>()?.fields().await?;
+        Some(SentAgain { address: self.address(), sent })
     }
 
     /// Ties what the person sees to the log.

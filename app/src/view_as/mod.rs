@@ -17,7 +17,7 @@ pub fn identity(address: &str, groups: &str, mapping: &GroupMapping) -> Result<K
     if address.is_empty() {
         return Err(("address", "Enter their address.".to_owned()));
     }
-    let user = KubeName::try_from(format!("{}{address}", mapping.user_prefix))
+    let user = KubeName::of_user(format!("{}{address}", mapping.user_prefix))
         .map_err(|error| ("address", format!("Enter the address that they sign in with: {error}.")))?;
     let groups = groups.lines().map(str::trim).filter(|group| !group.is_empty());
     let named = groups.map(|group| {

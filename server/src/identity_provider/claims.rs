@@ -143,7 +143,11 @@ fn text(value: &Value) -> Option<String> {
 /// At most 255 ASCII characters (OpenID Connect Core 1.0, 2).
 fn subject(subject: &SubjectIdentifier) -> Result<String, ProviderError> {
     let is_subject = subject.len() <= 255 && subject.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-    if is_subject { Ok(subject.to_string()) } else { Err(ProviderError::Refused("the subject is none".to_owned())) }
+    if is_subject {
+        Ok(subject.to_string())
+    } else {
+        Err(ProviderError::NotAcceptable("the subject is none".to_owned()))
+    }
 }
 
 /// A name as it can be stored and shown: the provider lets people choose it.

@@ -107,12 +107,25 @@ impl Discovery {
         match known {
             Some(known) if known.at.elapsed() < FRESH => Ok(known),
             Some(known) if known.at.elapsed() < OLDEST => {
-                let discovery = self.clone();
-                tokio::spawn(async move { discovery.look_again().await.map(drop) });
+                self.look_in_background();
                 Ok(known)
             }
             _ => self.look_again().await,
         }
+    }
+
+    /// Looks again, unless somebody is looking.
+    pub(super) fn look_in_background(self: &Arc<Self>) {
+        if self.last_look.try_lock().is_ok() {
+            let discovery = self.clone();
+            tokio::spawn(async move { discovery.look_again().await.map(drop) });
+        }
+    }
+
+    /// As [`Self::look_again`], for whoever anybody may be: nobody waits for another's look.
+    pub(super) async fn look_again_unless_busy(&self) -> Option<Arc<Discovered>> {
+        let is_busy = self.last_look.try_lock().is_err();
+        if is_busy { None } else { self.look_again().await.ok() }
     }
 
     /// Looks again, unless that has just been done: for keys that are not known, and addresses that do not answer.

@@ -1,7 +1,7 @@
 //! What an ID token must be (OpenID Connect Core 1.0, 3.1.3.7), with the checks that the library leaves to its caller.
 
 use super::openid_types::{Client, IdClaims, Tokens};
-use app::ports::ProviderError;
+use app::ports::{Misconfiguration, ProviderError};
 use chrono::{DateTime, Utc};
 use openidconnect::core::CoreJwsSigningAlgorithm;
 use openidconnect::{
@@ -35,6 +35,8 @@ pub(super) enum NonceCheck<'a> {
 pub(super) enum IdTokenError {
     /// No key that is known has signed it: the provider may have new ones, under new names or the same.
     UnknownKey(String),
+    /// It is not for this client, or for others beside.
+    Audience(String),
     Invalid(String),
 }
 
@@ -42,9 +44,12 @@ impl From<IdTokenError> for ProviderError {
     fn from(error: IdTokenError) -> Self {
         match error {
             IdTokenError::UnknownKey(cause) => {
-                Self::Refused(format!("no key that the provider publishes has signed the ID token ({cause})"))
+                Self::NotAcceptable(format!("no key that the provider publishes has signed the ID token ({cause})"))
             }
-            IdTokenError::Invalid(cause) => Self::Refused(cause),
+            IdTokenError::Audience(cause) => {
+                Self::Misconfigured(Misconfiguration { setting: "OIDC_CLIENT_ID or OIDC_OTHER_AUDIENCES", cause })
+            }
+            IdTokenError::Invalid(cause) => Self::NotAcceptable(cause),
         }
     }
 }
@@ -85,6 +90,7 @@ pub(super) fn verify_id_token(
             | SignatureVerificationError::AmbiguousKeyId(_)
             | SignatureVerificationError::CryptoError(_),
         ) => IdTokenError::UnknownKey(error.to_string()),
+        ClaimsVerificationError::InvalidAudience(cause) => IdTokenError::Audience(cause.clone()),
         error => invalid(format!("{error:?}")),
     })?;
     if let Some(expected) = claims.access_token_hash() {

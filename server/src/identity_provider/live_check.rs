@@ -3,8 +3,8 @@
 use super::OpenIdProvider;
 use super::discovery::Discovered;
 use super::id_token::ALGORITHMS;
-use super::refusals::{causes, code_error, setting_of};
-use app::ports::{IdentityProvider, Prompt, ProviderError};
+use super::refusals::{causes, code_error, needs_person, setting_of};
+use app::ports::{Beginning, IdentityProvider, Prompt, ProviderError};
 use openidconnect::{AuthorizationCode, PkceCodeVerifier};
 use reqwest::header::LOCATION;
 use url::Url;
@@ -61,35 +61,36 @@ impl OpenIdProvider {
 
     /// Begins a sign-in at which the provider may ask nobody: it must send the browser back, with an error.
     async fn redirect_finding(&self) -> Option<LiveFinding> {
-        let (url, _) = self.begin(Prompt::Never).await.ok()?;
+        let beginning = Beginning { prompt: Prompt::Never, ..Beginning::default() };
+        let (mut url, _) = self.begin(beginning).await.ok()?;
         let redirect = url.query_pairs().find(|(name, _)| name == "redirect_uri")?.1.into_owned();
-        let answer = match self.http.get(url.clone()).send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                return Some(LiveFinding::Mistake(format!(
-                    "identity provider: its sign-in page at {} does not answer ({})",
-                    url.origin().ascii_serialization(),
-                    causes(&error)
-                )));
+        // Some providers lead from one page of theirs to the next before they look at what is asked.
+        for _ in 0..MOST_REDIRECTS {
+            let answer = match self.http.get(url.clone()).send().await {
+                Ok(answer) => answer,
+                Err(error) => return Some(no_answer(&url, &causes(&error))),
+            };
+            let status = answer.status();
+            let leads_to = answer.headers().get(LOCATION).and_then(|address| url.join(address.to_str().ok()?).ok());
+            match leads_to {
+                Some(next) if next.as_str().starts_with(&redirect) => return refused_at_redirect(&next),
+                Some(next) if next.origin() == url.origin() => url = next,
+                _ if status.is_client_error() => return Some(self.not_registered(status.as_u16(), &redirect)),
+                _ => break,
             }
-        };
-        let leads_to = answer.headers().get(LOCATION).and_then(|address| address.to_str().ok()).unwrap_or_default();
-        if leads_to.starts_with(&redirect) {
-            return refused_at_redirect(leads_to);
-        }
-        let status = answer.status();
-        if status.is_client_error() {
-            return Some(LiveFinding::Mistake(format!(
-                "OIDC_CLIENT_ID, FAIRWAY_PUBLIC_URL: the provider refuses a sign-in (HTTP {}). Register {redirect} as the \
-                 redirect address of the client {}",
-                status.as_u16(),
-                self.settings.client_id
-            )));
         }
         Some(LiveFinding::Note(format!(
             "FAIRWAY_PUBLIC_URL: whether {redirect} is registered could not be found out, as the provider shows a page of \
              its own"
         )))
+    }
+
+    fn not_registered(&self, status: u16, redirect: &str) -> LiveFinding {
+        LiveFinding::Mistake(format!(
+            "OIDC_CLIENT_ID, FAIRWAY_PUBLIC_URL: the provider refuses a sign-in (HTTP {status}). Register {redirect} as the \
+             redirect address of the client {}",
+            self.settings.client_id
+        ))
     }
 
     /// Sends a code that the provider has not given out: it must refuse the code, not the client.
@@ -104,12 +105,19 @@ impl OpenIdProvider {
     }
 }
 
+/// The longest way through the provider's own pages that is followed.
+const MOST_REDIRECTS: usize = 5;
+
+fn no_answer(url: &Url, cause: &str) -> LiveFinding {
+    let origin = url.origin().ascii_serialization();
+    LiveFinding::Mistake(format!("identity provider: its sign-in page at {origin} does not answer ({cause})"))
+}
+
 /// That nobody is signed in is right; any other error is not.
-fn refused_at_redirect(address: &str) -> Option<LiveFinding> {
-    let url = Url::parse(address).ok()?;
+fn refused_at_redirect(url: &Url) -> Option<LiveFinding> {
     let value = |wanted: &str| url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned());
     let code = value("error")?;
-    if matches!(code.as_str(), "login_required" | "interaction_required" | "consent_required") {
+    if needs_person(&code) {
         return None;
     }
     let description = value("error_description").unwrap_or_default();

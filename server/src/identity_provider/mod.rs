@@ -11,29 +11,30 @@ mod refusals;
 pub use self::claims::ClaimSettings;
 pub use self::discovery::ClientAuthentication;
 pub use self::live_check::LiveFinding;
+pub use self::refusals::needs_person;
 
 use self::discovery::{Discovered, Discovery};
 use self::id_token::{IdTokenError, NonceCheck, verify_id_token};
 use self::logout_token::{LogoutTokenError, verify_logout_token};
 use self::openid_types::{IdClaims, InfoClaims, Tokens};
-use self::refusals::{causes, code_error, refresh_error};
+use self::refusals::{causes, code_error, may_be_about_offline_access, refresh_error};
 use crate::config::IdentityProviderSettings;
 use app::actor::Profile;
 use app::ports::{
-    Finished, GroupsClaim, IdentityProvider, LoggedOut, Misconfiguration, PendingSignIn, Prompt, ProviderError,
-    SignedIn,
+    Beginning, Finished, GroupsClaim, IdentityProvider, LoggedOut, Misconfiguration, OfflineAccess, PendingSignIn,
+    Prompt, ProviderError, SignedIn,
 };
 use async_trait::async_trait;
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow};
 use openidconnect::{
-    AccessToken, AuthorizationCode, ClientId, CsrfToken, EndSessionUrl, LogoutHint, LogoutRequest, Nonce,
-    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl, RedirectUrl, RefreshToken, Scope,
-    SubjectIdentifier, TokenResponse, UserInfoError,
+    AccessToken, AuthorizationCode, ClientId, CsrfToken, EndSessionUrl, LoginHint, LogoutHint, LogoutRequest, Nonce,
+    OAuth2TokenResponse, PkceCodeChallenge, PkceCodeVerifier, PostLogoutRedirectUrl, RedirectUrl, RefreshToken,
+    RequestTokenError, Scope, SubjectIdentifier, TokenResponse, UserInfoError,
 };
 use reqwest::Certificate;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use url::Url;
 
 /// The scope that some providers want before they give a refresh token (OpenID Connect Core 1.0, 11).
@@ -41,6 +42,9 @@ const OFFLINE_ACCESS: &str = "offline_access";
 
 /// The longest ID token that is sent along when somebody signs out: it stands in an address, and servers refuse long ones.
 const LONGEST_HINT: usize = 2_000;
+
+/// How long a provider that did not allow `offline_access` is not asked for it.
+const REFUSAL_COUNTS: Duration = Duration::from_secs(3_600);
 
 /// A provider found by discovery (OpenID Connect Discovery 1.0).
 pub struct OpenIdProvider {
@@ -50,8 +54,8 @@ pub struct OpenIdProvider {
     discovery: Arc<Discovery>,
     /// Whether a sign-in without `offline_access` has shown that no refresh token comes without it.
     needs_offline_access: AtomicBool,
-    /// Whether the provider has refused a sign-in that asked for it.
-    refuses_offline_access: AtomicBool,
+    /// When the provider has signed somebody in without it whom it had refused with it.
+    refused_offline_access: Mutex<Option<Instant>>,
     /// Whether the log has it that the provider sends no groups.
     missing_groups_logged: AtomicBool,
 }
@@ -83,7 +87,7 @@ impl OpenIdProvider {
             discovery: Arc::new(Discovery::new(settings.clone(), redirect, http.clone())),
             http,
             needs_offline_access: AtomicBool::new(false),
-            refuses_offline_access: AtomicBool::new(false),
+            refused_offline_access: Mutex::new(None),
             missing_groups_logged: AtomicBool::new(false),
             settings,
         })
@@ -108,7 +112,7 @@ impl OpenIdProvider {
         // The library refuses an answer about another subject.
         let Ok(request) = found.client.user_info(token.clone(), Some(subject.clone())) else { return Ok(None) };
         request.request_async(&self.http).await.map(Some).map_err(|error| match error {
-            UserInfoError::ClaimsVerification(cause) => ProviderError::Refused(cause.to_string()),
+            UserInfoError::ClaimsVerification(cause) => ProviderError::NotAcceptable(cause.to_string()),
             UserInfoError::Response(status, _, _) if matches!(status.as_u16(), 401 | 403) => {
                 let cause = format!("the userinfo endpoint refuses the provider's own access token (HTTP {status})");
                 ProviderError::Misconfigured(Misconfiguration { setting: "OIDC_SCOPES", cause })
@@ -146,7 +150,7 @@ impl OpenIdProvider {
     ) -> Result<SignedIn, ProviderError> {
         let subject = SubjectIdentifier::new(before.profile.subject.clone());
         let info = self.user_info(tokens.access_token(), &subject).await?.ok_or_else(|| {
-            ProviderError::Refused("a refresh brought no ID token, and there is no userinfo endpoint".to_owned())
+            ProviderError::NotAcceptable("a refresh brought no ID token, and there is no userinfo endpoint".to_owned())
         })?;
         // A claim that is gone is a person without groups: kept, the groups of somebody who lost them would stay.
         let (groups, groups_claim) = self.settings.claims.groups([Some(info.additional_claims())]);
@@ -174,9 +178,10 @@ impl OpenIdProvider {
     /// The scopes to ask for: of those in the settings, the ones that the provider has, as others are refused.
     /// `offline_access` only where no refresh token comes without it: providers may keep it from people who can sign
     /// in.
-    fn scopes_of(&self, found: &Discovered) -> Vec<String> {
-        let wants_offline_access =
-            self.needs_offline_access.load(Ordering::Relaxed) && !self.refuses_offline_access.load(Ordering::Relaxed);
+    fn scopes_of(&self, found: &Discovered, offline_access: OfflineAccess) -> Vec<String> {
+        let wants_offline_access = offline_access == OfflineAccess::AsNeeded
+            && self.needs_offline_access.load(Ordering::Relaxed)
+            && !self.refuses_offline_access();
         let is_needed = |scope: &str| scope != OFFLINE_ACCESS || wants_offline_access;
         self.settings.scopes.iter().filter(|scope| found.has_scope(scope) && is_needed(scope)).cloned().collect()
     }
@@ -184,29 +189,35 @@ impl OpenIdProvider {
     /// Whether asking for `offline_access` may still bring a refresh token.
     fn may_ask_for_offline_access(&self, found: &Discovered) -> bool {
         let is_set = self.settings.scopes.iter().any(|scope| scope == OFFLINE_ACCESS);
-        is_set && !self.refuses_offline_access.load(Ordering::Relaxed) && found.has_scope(OFFLINE_ACCESS)
+        is_set && !self.refuses_offline_access() && found.has_scope(OFFLINE_ACCESS)
+    }
+
+    /// Whether the provider is known not to allow it. It may have been set up otherwise since.
+    fn refuses_offline_access(&self) -> bool {
+        let refused = *self.refused_offline_access.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.is_some_and(|at| at.elapsed() < REFUSAL_COUNTS)
     }
 
     /// Addresses that do not answer may have moved: the next request finds out.
     fn look_for_moved_addresses(&self, error: &ProviderError) {
         if matches!(error, ProviderError::Unavailable(_)) {
-            let discovery = self.discovery.clone();
-            tokio::spawn(async move { discovery.look_again().await.map(drop) });
+            self.discovery.look_in_background();
         }
     }
 }
 
 #[async_trait]
 impl IdentityProvider for OpenIdProvider {
-    async fn begin(&self, prompt: Prompt) -> Result<(Url, PendingSignIn), ProviderError> {
+    async fn begin(&self, beginning: Beginning<'_>) -> Result<(Url, PendingSignIn), ProviderError> {
+        let Beginning { prompt, who, offline_access } = beginning;
         let found = self.discovery.current().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = found
             .client
             .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
             .set_pkce_challenge(challenge);
-        let scopes = self.scopes_of(&found);
-        let offline_access = scopes.iter().any(|scope| scope == OFFLINE_ACCESS);
+        let scopes = self.scopes_of(&found, offline_access);
+        let asks_offline_access = scopes.iter().any(|scope| scope == OFFLINE_ACCESS);
         // `openid` is always asked for by the library.
         for scope in scopes.into_iter().filter(|scope| scope != "openid") {
             request = request.add_scope(Scope::new(scope));
@@ -217,6 +228,13 @@ impl IdentityProvider for OpenIdProvider {
         if prompt == Prompt::Never {
             request = request.add_prompt(CoreAuthPrompt::None);
         }
+        // Providers at which somebody has several accounts would have to ask which one is meant.
+        if let Some(who) = who {
+            request = request.set_login_hint(LoginHint::new(who.profile.email.clone()));
+            if who.id_token.len() <= LONGEST_HINT {
+                request = request.add_extra_param("id_token_hint", who.id_token.clone());
+            }
+        }
         let (url, state, nonce) = request.url();
         Ok((
             url,
@@ -224,10 +242,15 @@ impl IdentityProvider for OpenIdProvider {
                 state: state.into_secret(),
                 nonce: nonce.secret().clone(),
                 pkce_verifier: verifier.into_secret(),
+                asks_offline_access,
                 offline_access,
                 prompt,
             },
         ))
+    }
+
+    fn begins_again(&self, error: &str, pending: &PendingSignIn) -> Option<OfflineAccess> {
+        (pending.asks_offline_access && may_be_about_offline_access(error)).then_some(OfflineAccess::LeftOut)
     }
 
     async fn finish(&self, code: String, pending: PendingSignIn) -> Result<Finished, ProviderError> {
@@ -236,23 +259,22 @@ impl IdentityProvider for OpenIdProvider {
             .client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|error| ProviderError::Refused(error.to_string()))?;
-        let tokens = request
-            .set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier))
-            .request_async(&self.http)
-            .await
-            .map_err(code_error)
-            .inspect_err(|error| self.look_for_moved_addresses(error));
-        if pending.offline_access && matches!(tokens, Err(ProviderError::Misconfigured(_))) {
-            self.refuses_offline_access.store(true, Ordering::Relaxed);
-            return Ok(Finished::BeginAgain);
+        let tokens =
+            request.set_pkce_verifier(PkceCodeVerifier::new(pending.pkce_verifier)).request_async(&self.http).await;
+        if let (true, Err(RequestTokenError::ServerResponse(answer))) = (pending.asks_offline_access, &tokens)
+            && may_be_about_offline_access(answer.error().as_ref())
+        {
+            return Ok(Finished::BeginAgain(OfflineAccess::LeftOut));
         }
-        let tokens = tokens?;
+        let tokens = tokens.map_err(code_error).inspect_err(|error| self.look_for_moved_addresses(error))?;
         let nonce = Nonce::new(pending.nonce);
         let claims = self.verify(&tokens, NonceCheck::Equals(&nonce)).await?;
         let refresh_token = tokens.refresh_token().map(|token| token.secret().clone());
-        if refresh_token.is_none() && !pending.offline_access && self.may_ask_for_offline_access(&found) {
+        if pending.offline_access == OfflineAccess::LeftOut {
+            *self.refused_offline_access.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        } else if refresh_token.is_none() && !pending.asks_offline_access && self.may_ask_for_offline_access(&found) {
             self.needs_offline_access.store(true, Ordering::Relaxed);
-            return Ok(Finished::BeginAgain);
+            return Ok(Finished::BeginAgain(OfflineAccess::AsNeeded));
         }
         self.signed_in(&tokens, &claims, refresh_token).await.map(Box::new).map(Finished::SignedIn)
     }
@@ -307,7 +329,10 @@ impl IdentityProvider for OpenIdProvider {
         };
         let known = self.discovery.current().await?;
         let verified = match verify(&known) {
-            Err(LogoutTokenError::UnknownKey) => verify(&*self.discovery.look_again().await?),
+            Err(LogoutTokenError::UnknownKey) => match self.discovery.look_again_unless_busy().await {
+                Some(fresh) => verify(&fresh),
+                None => Err(LogoutTokenError::UnknownKey),
+            },
             other => other,
         };
         verified.map_err(|error| {

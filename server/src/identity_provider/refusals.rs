@@ -21,11 +21,29 @@ pub(super) fn setting_of(code: &str) -> &'static str {
     }
 }
 
+/// Codes that are about the scope `offline_access`, where that was asked for (Okta, Keycloak and others).
+const ABOUT_OFFLINE_ACCESS: [&str; 4] = ["invalid_scope", "unauthorized_client", "not_allowed", "access_denied"];
+
+/// Whether a provider that answers with a code may not allow `offline_access`.
+pub(super) fn may_be_about_offline_access(code: &str) -> bool {
+    ABOUT_OFFLINE_ACCESS.contains(&code)
+}
+
+/// Whether the provider would have to ask the person something (OpenID Connect Core 1.0, 3.1.2.6).
+pub fn needs_person(code: &str) -> bool {
+    matches!(code, "login_required" | "interaction_required" | "account_selection_required" | "consent_required")
+}
+
 /// What a refused code means.
 pub(super) fn code_error<E: Error + 'static>(error: RequestTokenError<E, TokenRefusal>) -> ProviderError {
     match error {
-        // Only this says that the person or the code is no longer good (RFC 6749, 5.2).
-        RequestTokenError::ServerResponse(answer) if *answer.error() == CoreErrorResponseType::InvalidGrant => {
+        // The code is no longer good (RFC 6749, 5.2), or is none at all.
+        RequestTokenError::ServerResponse(answer)
+            if matches!(
+                answer.error(),
+                CoreErrorResponseType::InvalidGrant | CoreErrorResponseType::InvalidRequest
+            ) =>
+        {
             ProviderError::Refused(answer.to_string())
         }
         RequestTokenError::ServerResponse(answer) if BAD_MOMENT.contains(&answer.error().as_ref()) => {

@@ -4,18 +4,19 @@ use super::device::is_navigation;
 use super::renewal::Renewal;
 use super::seal::public_id;
 use super::sign_in::leave_for_provider;
-use super::{CURRENT, Current, PgSessionStore, ReturnPath, request_id, unavailable};
+use super::{CURRENT, Current, PgSessionStore, ReturnPath, read, request_id};
 use crate::config::SessionLimits;
 use app::access::{IdentityMode, KubeIdentity, KubeName, KubeToken};
 use app::actor::{Actor, Profile};
 use app::error::AppError;
 use app::policy::Policy;
-use app::ports::{Prompt, SignedIn};
+use app::ports::{Beginning, Prompt, SignedIn};
 use app::state::AppState;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use std::sync::Arc;
+use tokio_util::task::TaskTracker;
 use tower_sessions::Session;
 
 /// What [`authenticate`] needs.
@@ -25,6 +26,8 @@ pub struct Authenticate {
     pub store: Arc<PgSessionStore>,
     /// How old groups may be.
     pub limits: SessionLimits,
+    /// What must be ended before the process stops.
+    pub writes: TaskTracker,
 }
 
 /// Middleware: puts the [`Actor`] into the request, where somebody is signed in. A database that is unavailable
@@ -36,12 +39,12 @@ pub async fn authenticate(
     next: Next,
 ) -> Response {
     let asked = Asked::of(&request);
+    if !asked.renews {
+        request.extensions_mut().insert(authenticate.store.clone());
+    }
     match authenticate.who(&session, asked).await {
         Ok(Who::Person(actor)) => drop(request.extensions_mut().insert(*actor)),
-        Ok(Who::MustRenew(return_path)) => {
-            let left = leave_for_provider(&authenticate.state, &session, return_path, Prompt::Never).await;
-            return left.unwrap_or_else(AppError::into_response);
-        }
+        Ok(Who::MustRenew(current, return_path)) => return authenticate.leave(&session, *current, return_path).await,
         Ok(Who::Nobody) => {}
         Err(error) => return error.into_response(),
     }
@@ -52,11 +55,13 @@ enum Who {
     Person(Box<Actor>),
     Nobody,
     /// The browser must fetch today's groups from the provider, and then comes back here.
-    MustRenew(ReturnPath),
+    MustRenew(Box<Current>, ReturnPath),
 }
 
 /// What of a request decides what becomes of its session.
 struct Asked {
+    /// Signing in and out must work whatever has become of the session, and of the provider.
+    renews: bool,
     /// Where the browser can come back to, where it can leave for the provider.
     return_path: Option<ReturnPath>,
     request_id: String,
@@ -65,29 +70,32 @@ struct Asked {
 impl Asked {
     fn of(request: &Request) -> Self {
         let address = request.uri().path_and_query().map_or("/", |address| address.as_str());
-        // Signing in and out must work whatever has become of the session.
-        let may_leave = is_navigation(request) && !address.starts_with("/sign-");
-        Self { return_path: may_leave.then(|| ReturnPath::parse(address)), request_id: request_id(request.headers()) }
+        let renews = !address.starts_with("/sign-") && request.uri().path() != "/back-channel-logout";
+        Self {
+            renews,
+            return_path: (renews && is_navigation(request)).then(|| ReturnPath::parse(address)),
+            request_id: request_id(request.headers()),
+        }
     }
 }
 
 impl Authenticate {
     async fn who(&self, session: &Session, asked: Asked) -> Result<Who, AppError> {
-        let current: Option<Current> = match session.get(CURRENT).await {
-            // Written by another version of Fairway: as good as none.
-            Err(tracing_error @ tower_sessions::session::Error::SerdeJson(_)) => {
-                tracing::warn!(error = %tracing_error, "a session that cannot be read");
-                None
-            }
-            other => other.map_err(unavailable)?,
+        let (Some(current), Some(id)) = (read::<Current>(session, CURRENT).await?, session.id()) else {
+            return Ok(Who::Nobody);
         };
-        let Some(current) = current else { return Ok(Who::Nobody) };
-        let current = match self.renewal(session, current, asked.return_path.is_some()).await? {
+        let renewal = match asked.renews {
+            true => self.renewal(id, current, asked.return_path.is_some()).await?,
+            false if self.still_counts(&current) => Renewal::Counts(Box::new(current)),
+            false => return Ok(Who::Nobody),
+        };
+        let current = match renewal {
             Renewal::Counts(current) => *current,
-            Renewal::AtProvider => return Ok(asked.return_path.map_or(Who::Nobody, Who::MustRenew)),
+            Renewal::AtProvider(current) => {
+                return Ok(asked.return_path.map_or(Who::Nobody, |path| Who::MustRenew(current, path)));
+            }
             Renewal::Ended => return Ok(Who::Nobody),
         };
-        let is_overdue = self.is_overdue(&current);
         let ends_at = self.ends_at(&current);
         let Current { person_id, signed_in: SignedIn { profile, id_token, groups_claim, .. }, .. } = current;
         let policy = &self.state.policy;
@@ -100,9 +108,25 @@ impl Authenticate {
             IdentityMode::Impersonation => kube,
         };
         let actor = Actor::new(person_id, profile, kube, &policy.roles, asked.request_id)
-            .in_session(session.id().map(|id| public_id(&id)), groups_claim)
-            .ending_at(if is_overdue { ends_at } else { None });
+            .in_session(Some(public_id(&id)), groups_claim)
+            .ending_at(ends_at);
         Ok(Who::Person(Box::new(actor)))
+    }
+
+    /// Sends the browser to the provider. Where that is not possible, the same page is asked for once more, and shown with
+    /// what is known.
+    async fn leave(&self, session: &Session, current: Current, return_path: ReturnPath) -> Response {
+        let beginning = Beginning { prompt: Prompt::Never, who: Some(&current.signed_in), ..Beginning::default() };
+        let address = return_path.clone();
+        match leave_for_provider(&self.state, session, return_path, beginning).await {
+            Ok(response) => response,
+            Err(error) => match session.id() {
+                Some(id) if self.store.note_refresh_failed(&id).await.is_ok() => {
+                    Redirect::to(address.as_str()).into_response()
+                }
+                _ => error.into_response(),
+            },
+        }
     }
 }
 
@@ -110,7 +134,7 @@ impl Authenticate {
 /// may not; a user name that is the cluster's own gives nothing.
 pub(super) fn kube_identity(profile: &Profile, policy: &Policy) -> Option<KubeIdentity> {
     let mapping = &policy.groups;
-    let user = KubeName::try_from(format!("{}{}", mapping.user_prefix, profile.user_name)).ok()?;
+    let user = KubeName::of_user(format!("{}{}", mapping.user_prefix, profile.user_name)).ok()?;
     let groups = profile
         .groups
         .iter()

@@ -23,7 +23,9 @@ use app::state::AppState;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use tower_sessions::Session;
 use uuid::Uuid;
 
 /// The addresses of signing in and out.
@@ -55,10 +57,13 @@ impl PendingSignIns {
         self.0.push(pending);
     }
 
-    /// Takes out the one with that state, so that an answer can be used only once.
-    fn take(&mut self, state: &str) -> Option<Pending> {
+    /// Longest time, in seconds, that somebody may take at the provider.
+    const LONGEST: i64 = 15 * 60;
+
+    /// Takes out the one with that state, so that an answer can be used only once; nothing where it began too long ago.
+    fn take(&mut self, state: &str, now: i64) -> Option<Pending> {
         let place = self.0.iter().position(|pending| pending.sign_in.state == state)?;
-        Some(self.0.remove(place))
+        Some(self.0.remove(place)).filter(|pending| now - pending.begun_at <= Self::LONGEST)
     }
 }
 
@@ -67,6 +72,8 @@ impl PendingSignIns {
 struct Pending {
     sign_in: PendingSignIn,
     return_path: ReturnPath,
+    /// Seconds since the epoch.
+    begun_at: i64,
 }
 
 /// A completed sign-in.
@@ -77,6 +84,17 @@ struct Current {
     /// When the groups were last read, seconds since the epoch.
     groups_read_at: i64,
     device: Device,
+}
+
+/// What a session holds under a key. What another version of Fairway has written is as good as nothing.
+async fn read<T: DeserializeOwned>(session: &Session, key: &str) -> Result<Option<T>, AppError> {
+    match session.get(key).await {
+        Err(tracing_error @ tower_sessions::session::Error::SerdeJson(_)) => {
+            tracing::warn!(error = %tracing_error, key, "a session that cannot be read");
+            Ok(None)
+        }
+        other => other.map_err(unavailable),
+    }
 }
 
 /// A session that cannot be read is a database that cannot be reached.

@@ -3,6 +3,7 @@
 
 use super::authenticate::{Authenticate, kube_identity};
 use super::person::{PersonError, upsert_person};
+use super::store::{Claim, RefreshProgress};
 use super::{CURRENT, Current, unavailable};
 use app::access::IdentityMode;
 use app::actor::Profile;
@@ -20,32 +21,29 @@ use tower_sessions::session::Id;
 /// How long, in seconds, before a token is over the next one is asked for: longer than a request takes.
 const TOKEN_MARGIN: i64 = 45;
 
-/// How late, in seconds, reading the groups again may be before people are told. Another request may just be at it, and the
-/// provider has ten seconds to answer.
+/// How late, in seconds, reading the groups again may be before people are told. Another request may just be at it.
 const OVERDUE: i64 = 15;
 
-/// How long a request waits for groups to be read again while those that are known still count: a provider that hangs delays
-/// no page for longer.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a request waits for groups that are too old to be read again. A provider that has not answered before is not
+/// waited for at all.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The same where they count no longer.
-const LONG_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a request looks whether another has read them.
+const POLL: Duration = Duration::from_millis(50);
 
-/// Shortest time, in seconds, between two ways of a browser to the provider.
+/// Shortest time, in seconds, from one renewal by the browser to the next.
 const PAUSE: i64 = 2;
 
 /// What has become of a session.
 pub(super) enum Renewal {
     Counts(Box<Current>),
     /// Only the browser can bring today's groups.
-    AtProvider,
+    AtProvider(Box<Current>),
     Ended,
 }
 
-impl From<Option<Current>> for Renewal {
-    fn from(current: Option<Current>) -> Self {
-        current.map_or(Self::Ended, |current| Self::Counts(Box::new(current)))
-    }
+fn counts(current: Current) -> Renewal {
+    Renewal::Counts(Box::new(current))
 }
 
 fn now() -> i64 {
@@ -58,96 +56,135 @@ fn provider_away() -> AppError {
 
 impl Authenticate {
     /// The session with groups that count. `may_leave` says that the browser can be sent to the provider now.
-    pub(super) async fn renewal(
-        &self,
-        session: &Session,
-        current: Current,
-        may_leave: bool,
-    ) -> Result<Renewal, AppError> {
-        let is_due = match current.signed_in.refresh_token.is_some() {
-            true => now() >= self.limits.groups_due_at(current.groups_read_at) || self.ends_soon(&current),
-            // While somebody types, what they send must be taken: the browser leaves when it asks for a page.
-            false if may_leave => self.is_due_by_browser(&current),
-            false => !self.is_fresh(&current),
+    pub(super) async fn renewal(&self, id: Id, current: Current, may_leave: bool) -> Result<Renewal, AppError> {
+        if current.signed_in.refresh_token.is_some() {
+            let is_due = now() >= self.limits.groups_due_at(current.groups_read_at) || self.ends_soon(&current);
+            return if is_due { self.refresh(id, current).await } else { Ok(counts(current)) };
+        }
+        // While somebody types, what they send must be taken: the browser leaves when it asks for a page.
+        let is_due = if may_leave { self.is_due_by_browser(&current) } else { !self.is_fresh(&current) };
+        if is_due { self.renew_by_browser(id, current).await } else { Ok(counts(current)) }
+    }
+
+    /// Reads the groups again, and waits for it only where those that are known are too old.
+    async fn refresh(&self, id: Id, current: Current) -> Result<Renewal, AppError> {
+        let progress = self.store.refresh_progress(&id).await?;
+        let reading = match self.store.claim_refresh(&id).await? {
+            // A browser that goes away, or a portal that stops, must not take the new refresh token with it.
+            Claim::Ours => Some(self.writes.spawn(self.clone().read_in_turn(id))),
+            Claim::Others => None,
         };
-        match session.id() {
-            Some(id) if is_due && current.signed_in.refresh_token.is_some() => self.refresh(session, id, current).await,
-            Some(_) if is_due => self.renew_by_browser(session, current).await,
-            _ => Ok(Renewal::Counts(Box::new(current))),
-        }
-    }
-
-    async fn refresh(&self, session: &Session, id: Id, current: Current) -> Result<Renewal, AppError> {
-        if !self.store.claim_refresh(&id).await? {
-            // Another request is at it, or the provider was away a moment ago.
-            return if self.counts(&current) { Ok(Some(current).into()) } else { Err(provider_away()) };
-        }
-        // A browser that goes away in between must not take the new refresh token with it.
-        let reading = tokio::spawn(self.clone().read_in_turn(session.clone(), id));
         if self.is_fresh(&current) {
-            return Ok(Some(current).into());
+            return Ok(counts(current));
         }
-        let patience = if self.counts(&current) { PATIENCE } else { LONG_PATIENCE };
-        match tokio::time::timeout(patience, reading).await {
-            Ok(read) => read.unwrap_or(Err(AppError::Internal)).map(Into::into),
-            Err(_) if self.counts(&current) => Ok(Some(current).into()),
-            Err(_) => Err(provider_away()),
+        // It did not answer the last time, and is asked again in the background.
+        if progress.failing_for.is_some() && self.still_counts(&current) {
+            return Ok(counts(current));
+        }
+        let waited = async {
+            match reading {
+                Some(reading) => reading.await.unwrap_or(Err(AppError::Internal)),
+                None => self.wait_for_other(id).await,
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waited).await {
+            Ok(read) => self.after_reading(id, read?).await,
+            Err(_) => self.without_provider(id, current).await,
         }
     }
 
-    /// Only for whoever has claimed it.
-    async fn read_in_turn(self, session: Session, id: Id) -> Result<Option<Current>, AppError> {
+    /// Only for whoever has claimed it. With a session of its own: the request may sign out meanwhile, and what is deleted
+    /// must stay deleted.
+    async fn read_in_turn(self, id: Id) -> Result<Option<Current>, AppError> {
+        let session = Session::new(Some(id), self.store.clone(), None);
         // Another request may have read them, and used up the refresh token, since this one began.
-        session.load().await.map_err(unavailable)?;
         let Some(current) = session.get::<Current>(CURRENT).await.map_err(unavailable)? else { return Ok(None) };
-        let is_read = now() < self.limits.groups_due_at(current.groups_read_at) && !self.ends_soon(&current);
-        let current = if is_read { Some(current) } else { self.read_again(&session, current).await? };
-        if current.as_ref().is_some_and(|current| self.is_fresh(current)) {
+        if now() < self.limits.groups_due_at(current.groups_read_at) && !self.ends_soon(&current) {
             self.store.release_refresh(&id).await?;
+            return Ok(Some(current));
         }
-        Ok(current)
+        self.read_again(&session, id, current).await
     }
 
-    async fn read_again(&self, session: &Session, current: Current) -> Result<Option<Current>, AppError> {
-        match self.state.identity_provider.refresh(&current.signed_in).await {
-            Ok(signed_in) => {
-                if !self.is_still_admitted(&signed_in.profile).await? {
-                    self.end(session, current, SessionEndReason::NameNotUsable).await?;
-                    return Ok(None);
-                }
-                let fresh = Current { signed_in, groups_read_at: now(), ..current };
-                session.insert(CURRENT, &fresh).await.map_err(unavailable)?;
-                // Saved at once: the old refresh token may be dead already.
-                session.save().await.map_err(unavailable)?;
-                Ok(Some(fresh))
-            }
-            Err(error @ (ProviderError::Refused(_) | ProviderError::EmailNotVerified)) => {
-                tracing::info!(%error, "the provider no longer vouches for a person");
-                self.end(session, current, SessionEndReason::RefusedByProvider).await?;
-                Ok(None)
-            }
-            Err(error) if self.counts(&current) => {
-                tracing::warn!(%error, "groups could not be read again; going on with those known");
-                Ok(Some(current))
-            }
+    async fn read_again(&self, session: &Session, id: Id, current: Current) -> Result<Option<Current>, AppError> {
+        let mut signed_in = match self.state.identity_provider.refresh(&current.signed_in).await {
+            Ok(signed_in) => signed_in,
             Err(error) => {
-                tracing::warn!(%error, "groups could not be read again for too long");
-                self.end(session, current, SessionEndReason::ProviderAway).await?;
-                Ok(None)
+                return match refused_because(&error) {
+                    Some(reason) => self.end(session, current, reason).await,
+                    None => {
+                        tracing::warn!(%error, "groups could not be read again");
+                        self.store.note_refresh_failed(&id).await?;
+                        Ok(Some(current))
+                    }
+                };
             }
+        };
+        if !self.is_still_admitted(&signed_in.profile).await? {
+            return self.end(session, current, SessionEndReason::NameNotUsable).await;
+        }
+        // A provider that brings no new token on a refresh brings it by way of the browser.
+        if self.acts_with_tokens() && now() + TOKEN_MARGIN >= signed_in.expires_at {
+            signed_in.refresh_token = None;
+        }
+        let fresh = Current { signed_in, groups_read_at: now(), ..current };
+        session.insert(CURRENT, &fresh).await.map_err(unavailable)?;
+        // Saved at once: the old refresh token may be dead already.
+        session.save().await.map_err(unavailable)?;
+        self.store.release_refresh(&id).await?;
+        Ok(Some(fresh))
+    }
+
+    /// Until the request that has claimed it has read the groups, or could not.
+    async fn wait_for_other(&self, id: Id) -> Result<Option<Current>, AppError> {
+        loop {
+            let RefreshProgress { is_running, failing_for } = self.store.refresh_progress(&id).await?;
+            if !is_running || failing_for.is_some() {
+                return Session::new(Some(id), self.store.clone(), None).get(CURRENT).await.map_err(unavailable);
+            }
+            tokio::time::sleep(POLL).await;
         }
     }
 
-    /// Where there is no refresh token: the browser goes, unless the provider would leave it with an error page.
-    async fn renew_by_browser(&self, session: &Session, current: Current) -> Result<Renewal, AppError> {
-        let answer = tokio::time::timeout(PATIENCE, self.state.identity_provider.check()).await;
-        if matches!(answer, Ok(Ok(()))) {
-            return Ok(Renewal::AtProvider);
+    async fn after_reading(&self, id: Id, read: Option<Current>) -> Result<Renewal, AppError> {
+        match read {
+            None => Ok(Renewal::Ended),
+            Some(current) if self.has_token(&current) && self.groups_are_fresh(&current) => Ok(counts(current)),
+            Some(current) if current.signed_in.refresh_token.is_none() => Ok(Renewal::AtProvider(Box::new(current))),
+            Some(current) => self.without_provider(id, current).await,
         }
-        if self.counts(&current) {
-            return Ok(Some(current).into());
+    }
+
+    /// Where there is no refresh token. The browser goes, unless the provider would leave it with an error page.
+    async fn renew_by_browser(&self, id: Id, current: Current) -> Result<Renewal, AppError> {
+        let progress = self.store.refresh_progress(&id).await?;
+        if self.store.claim_refresh(&id).await? == Claim::Ours {
+            let answer = tokio::time::timeout(PATIENCE, self.state.identity_provider.check()).await;
+            if matches!(answer, Ok(Ok(()))) {
+                return Ok(Renewal::AtProvider(Box::new(current)));
+            }
+            self.store.note_refresh_failed(&id).await?;
+            return self.without_provider(id, current).await;
         }
-        self.end(session, current, SessionEndReason::ProviderAway).await?;
+        match progress.failing_for {
+            Some(_) => self.without_provider(id, current).await,
+            // Another tab is on its way.
+            None if self.is_fresh(&current) => Ok(counts(current)),
+            None => Ok(Renewal::AtProvider(Box::new(current))),
+        }
+    }
+
+    /// Goes on with what is known, for as long as the settings say.
+    async fn without_provider(&self, id: Id, current: Current) -> Result<Renewal, AppError> {
+        if self.still_counts(&current) {
+            return Ok(counts(current));
+        }
+        let failing_for = self.store.refresh_progress(&id).await?.failing_for;
+        if failing_for.is_none_or(|time| time < self.limits.provider_away) {
+            return Err(provider_away());
+        }
+        let session = Session::new(Some(id), self.store.clone(), None);
+        self.end(&session, current, SessionEndReason::ProviderAway).await?;
         Ok(Renewal::Ended)
     }
 
@@ -160,12 +197,22 @@ impl Authenticate {
         }
     }
 
-    async fn end(&self, session: &Session, current: Current, reason: SessionEndReason) -> Result<(), AppError> {
-        end_session(&self.state, session, Some(current), reason).await
+    async fn end(
+        &self,
+        session: &Session,
+        current: Current,
+        reason: SessionEndReason,
+    ) -> Result<Option<Current>, AppError> {
+        end_session(&self.state, session, Some(current), reason).await?;
+        Ok(None)
     }
 
     fn is_fresh(&self, current: &Current) -> bool {
-        !self.ends_soon(current) && now() < self.limits.groups_fresh_until(current.groups_read_at)
+        self.has_token(current) && self.groups_are_fresh(current)
+    }
+
+    fn groups_are_fresh(&self, current: &Current) -> bool {
+        now() < self.limits.groups_fresh_until(current.groups_read_at)
     }
 
     fn is_due_by_browser(&self, current: &Current) -> bool {
@@ -178,24 +225,41 @@ impl Authenticate {
         self.acts_with_tokens() && now() + TOKEN_MARGIN >= current.signed_in.expires_at
     }
 
-    /// Whether the person can act with what is known, although it should have been read again.
-    fn counts(&self, current: &Current) -> bool {
-        let has_token = !self.acts_with_tokens() || now() < current.signed_in.expires_at;
-        has_token && now() < self.limits.groups_count_until(current.groups_read_at)
+    /// Whether the person can act at all: the API server refuses a token that is over.
+    fn has_token(&self, current: &Current) -> bool {
+        !self.acts_with_tokens() || now() < current.signed_in.expires_at
+    }
+
+    /// Whether what is known counts while the provider does not answer.
+    pub(super) fn still_counts(&self, current: &Current) -> bool {
+        now() < self.counts_until(current)
+    }
+
+    fn counts_until(&self, current: &Current) -> i64 {
+        let groups = self.limits.groups_count_until(current.groups_read_at);
+        if self.acts_with_tokens() { groups.min(current.signed_in.expires_at) } else { groups }
     }
 
     fn acts_with_tokens(&self) -> bool {
         self.state.policy.identity == IdentityMode::Token
     }
 
-    /// Whether people must be told that the groups may be old.
-    pub(super) fn is_overdue(&self, current: &Current) -> bool {
-        now() >= self.limits.groups_fresh_until(current.groups_read_at) + OVERDUE
-    }
-
-    /// When the session ends if the provider stays away.
+    /// When the session ends if the provider stays away, where people must be told.
     pub(super) fn ends_at(&self, current: &Current) -> Option<Timestamp> {
-        Timestamp::from_second(self.limits.groups_count_until(current.groups_read_at)).ok()
+        let renewed_by = match self.acts_with_tokens() {
+            true => current.signed_in.expires_at - TOKEN_MARGIN,
+            false => i64::MAX - OVERDUE,
+        };
+        let due = self.limits.groups_fresh_until(current.groups_read_at).min(renewed_by);
+        (now() >= due + OVERDUE).then(|| Timestamp::from_second(self.counts_until(current)).ok()).flatten()
+    }
+}
+
+/// Why the provider's answer ends a session; nothing where it says nothing of the person.
+pub(super) fn refused_because(error: &ProviderError) -> Option<SessionEndReason> {
+    match error {
+        ProviderError::Refused(_) | ProviderError::EmailNotVerified => Some(SessionEndReason::RefusedByProvider),
+        ProviderError::NotAcceptable(_) | ProviderError::Misconfigured(_) | ProviderError::Unavailable(_) => None,
     }
 }
 

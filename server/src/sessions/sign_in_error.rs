@@ -1,5 +1,6 @@
 //! What the provider's errors mean for a person.
 
+use crate::identity_provider::needs_person;
 use app::error::{AppError, Dependency};
 use app::ports::{Misconfiguration, ProviderError};
 use app::sessions::errors::SignInError;
@@ -21,11 +22,6 @@ pub(super) fn refused_at_redirect(code: &str, description: &str) -> AppError {
     }
 }
 
-/// Whether the provider would have to ask the person something.
-pub(super) fn needs_person(code: &str) -> bool {
-    matches!(code, "login_required" | "interaction_required" | "account_selection_required" | "consent_required")
-}
-
 /// What the provider's answer to the portal means.
 pub(super) fn refused_by_provider(error: ProviderError) -> AppError {
     match error {
@@ -37,7 +33,7 @@ pub(super) fn refused_by_provider(error: ProviderError) -> AppError {
             tracing::warn!("sign-in refused: the e-mail address is not verified (OIDC_EMAIL_IS_VERIFIED)");
             SignInError::EmailNotVerified.into()
         }
-        ProviderError::Refused(cause) => {
+        ProviderError::Refused(cause) | ProviderError::NotAcceptable(cause) => {
             tracing::warn!(cause, "sign-in refused");
             SignInError::AnswerNotAccepted.into()
         }

@@ -1,6 +1,6 @@
 //! `/sign-out`.
 
-use super::{CURRENT, Current, request_id, unavailable};
+use super::{CURRENT, Current, read, request_id, unavailable};
 use app::actor::Actor;
 use app::audit::{Intent, RecordActor};
 use app::error::AppError;
@@ -19,7 +19,7 @@ pub(super) async fn post(
     session: Session,
     mut parts: Parts,
 ) -> Result<Response, AppError> {
-    let current: Option<Current> = session.get(CURRENT).await.map_err(unavailable)?;
+    let current: Option<Current> = read(&session, CURRENT).await?;
     let signed_out = match current {
         Some(current) => {
             let actor =

@@ -19,6 +19,22 @@ pub struct PgSessionStore {
     limits: SessionLimits,
 }
 
+/// Who reads the groups again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    Ours,
+    Others,
+}
+
+/// How reading the groups again has gone so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RefreshProgress {
+    /// Somebody is at it, or was within a minute and could not.
+    pub(super) is_running: bool,
+    /// For how long it could not be done, where it could not the last time.
+    pub(super) failing_for: Option<Duration>,
+}
+
 fn backend(error: sqlx::Error) -> Error {
     tracing::warn!(%error, "session store");
     Error::Backend(error.to_string())
@@ -63,7 +79,7 @@ impl PgSessionStore {
 
     /// Claims the right to read the groups again: refresh tokens may be used only once. A claim whose
     /// request died, or found the provider unavailable, lapses after a minute.
-    pub(super) async fn claim_refresh(&self, id: &Id) -> sqlx::Result<bool> {
+    pub(super) async fn claim_refresh(&self, id: &Id) -> sqlx::Result<Claim> {
         let hash = id_hash(id);
         let claimed = sqlx::query!(
             "update sessions set refresh_started_at = now()
@@ -72,15 +88,47 @@ impl PgSessionStore {
         )
         .execute(&self.database)
         .await?;
-        Ok(claimed.rows_affected() == 1)
+        Ok(if claimed.rows_affected() == 1 { Claim::Ours } else { Claim::Others })
+    }
+
+    /// How reading them again has gone so far.
+    pub(super) async fn refresh_progress(&self, id: &Id) -> sqlx::Result<RefreshProgress> {
+        let hash = id_hash(id);
+        let row = sqlx::query!(
+            r#"select refresh_started_at is not null as "is_running!",
+                 extract(epoch from now() - refresh_failing_since)::float8 as failing_for
+               from sessions where id_hash = $1"#,
+            &hash[..]
+        )
+        .fetch_optional(&self.database)
+        .await?;
+        Ok(row.map_or_else(RefreshProgress::default, |row| RefreshProgress {
+            is_running: row.is_running,
+            failing_for: row.failing_for.map(|seconds| Duration::from_secs_f64(seconds.max(0.0))),
+        }))
     }
 
     /// Gives the claim back once the groups have been read.
     pub(super) async fn release_refresh(&self, id: &Id) -> sqlx::Result<()> {
         let hash = id_hash(id);
-        sqlx::query!("update sessions set refresh_started_at = null where id_hash = $1", &hash[..])
-            .execute(&self.database)
-            .await?;
+        sqlx::query!(
+            "update sessions set refresh_started_at = null, refresh_failing_since = null where id_hash = $1",
+            &hash[..]
+        )
+        .execute(&self.database)
+        .await?;
+        Ok(())
+    }
+
+    /// Notes that they could not be read. The claim stays, so that nobody tries again at once.
+    pub(super) async fn note_refresh_failed(&self, id: &Id) -> sqlx::Result<()> {
+        let hash = id_hash(id);
+        sqlx::query!(
+            "update sessions set refresh_failing_since = coalesce(refresh_failing_since, now()) where id_hash = $1",
+            &hash[..]
+        )
+        .execute(&self.database)
+        .await?;
         Ok(())
     }
 

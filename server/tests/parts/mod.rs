@@ -11,7 +11,7 @@ use app::access::{KubeIdentity, KubeName};
 use app::actor::{Actor, Profile, RoleGroups};
 use app::compute_pool::ComputePool;
 use app::policy::Policy;
-use app::ports::{Finished, IdentityProvider, Prompt, ProviderError, SignedIn};
+use app::ports::{Beginning, Finished, IdentityProvider, ProviderError, SignedIn};
 use app::sessions::SignInFailures;
 use app::state::{AppState, Dependencies};
 use app::workloads::service::Listings;
@@ -142,7 +142,7 @@ pub async fn sign_in_at(
 ) -> (OpenIdProvider, Result<SignedIn, ProviderError>) {
     let provider = provider_with(settings);
     for _ in 0..2 {
-        let (url, pending) = match provider.begin(Prompt::AsNeeded).await {
+        let (url, pending) = match provider.begin(Beginning::default()).await {
             Ok(begun) => begun,
             Err(error) => return (provider, Err(error)),
         };
@@ -150,7 +150,7 @@ pub async fn sign_in_at(
         let answer = Browser::default().sign_in(url, "nobody is asked").await;
         match provider.finish(answer["code"].clone(), pending).await {
             Ok(Finished::SignedIn(signed_in)) => return (provider, Ok(*signed_in)),
-            Ok(Finished::BeginAgain) => {}
+            Ok(Finished::BeginAgain(_)) => {}
             Err(error) => return (provider, Err(error)),
         }
     }

@@ -48,8 +48,8 @@ pub struct Behaviour {
     pub signing: Signing,
     /// The status and body of the token endpoint instead.
     pub token_answer: Option<(u16, Value)>,
-    /// The `error` that the browser comes back with, by what was asked (`prompt`).
-    pub redirect_error: fn(prompt: Option<&str>) -> Option<&'static str>,
+    /// The `error` that the browser comes back with, by what was asked (`prompt`, `scope`).
+    pub redirect_error: fn(asked: &HashMap<String, String>) -> Option<&'static str>,
     pub sends_refresh_token: bool,
     pub sends_id_token_on_refresh: bool,
     pub hangs: bool,
@@ -229,7 +229,7 @@ async fn keys(State(provider): State<VariantProvider>) -> Json<Value> {
 }
 
 async fn authorize(State(provider): State<VariantProvider>, Query(query): Query<HashMap<String, String>>) -> Response {
-    let error = provider.read(|behaviour| (behaviour.redirect_error)(query.get("prompt").map(String::as_str)));
+    let error = provider.read(|behaviour| (behaviour.redirect_error)(&query));
     provider.behave(|behaviour| behaviour.nonce = query["nonce"].clone());
     let answer = error.map_or("code=c".to_owned(), |error| format!("error={error}"));
     Redirect::to(&format!("{}?{answer}&state={}", query["redirect_uri"], query["state"])).into_response()
