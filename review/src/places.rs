@@ -41,6 +41,14 @@ impl Places {
         places.place
     }
 
+    /// Says that all of it was read so many lines further up.
+    pub(crate) fn move_up(&mut self, lines: u64) {
+        if lines > 0 {
+            self.place.line = self.place.line.saturating_sub(lines);
+            self.inside.iter_mut().for_each(|inside| inside.move_up(lines));
+        }
+    }
+
     /// The places of what is in this value, in its order.
     pub(crate) fn into_inside(self) -> Vec<Self> {
         self.inside

@@ -21,24 +21,39 @@ pub enum RewriteError {
 /// # Errors
 /// [`RewriteError`], and then nothing of the text may be changed.
 pub fn rewrite(file: &str, text: &str, changes: &[(&Manifest, &[Patch])]) -> Result<String, RewriteError> {
-    let rewritten = match serde_json::from_str::<Value>(text) {
-        Ok(document) => as_json(document, changes),
-        Err(_) => as_yaml(text, changes).ok_or(RewriteError::NotInPlace)?,
+    let (mark, body) = match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(body) => (BYTE_ORDER_MARK, body),
+        None => ("", text),
     };
+    let written = match json_documents(body) {
+        Some(documents) => as_json(documents, changes, body),
+        None => as_yaml(body, changes).ok_or(RewriteError::NotInPlace)?,
+    };
+    let rewritten = format!("{mark}{written}");
     let read = decode(file, &rewritten).map_err(|_| RewriteError::NotInPlace)?;
     let same = read.len() == changes.len() && read.iter().zip(changes).all(|(read, (wanted, _))| read == *wanted);
     if same { Ok(rewritten) } else { Err(RewriteError::NotInPlace) }
 }
 
-/// JSON has no comments to keep; it is written with the usual layout.
-fn as_json(mut document: Value, changes: &[(&Manifest, &[Patch])]) -> String {
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// The objects of a text that is JSON: one, or several one after another.
+fn json_documents(text: &str) -> Option<Vec<Value>> {
+    let documents = serde_json::Deserializer::from_str(text).into_iter().collect::<Result<Vec<Value>, _>>().ok()?;
+    documents.iter().all(Value::is_object).then_some(documents).filter(|documents| !documents.is_empty())
+}
+
+/// JSON has no comments to keep; it is written with the usual layout, and the line ends that it has.
+fn as_json(mut documents: Vec<Value>, changes: &[(&Manifest, &[Patch])], before: &str) -> String {
     for (manifest, patches) in changes {
-        let Some((_, _, pointer)) = manifest.origin() else { continue };
-        if let Some(object) = document.pointer_mut(pointer) {
+        let Some((_, document, pointer)) = manifest.origin() else { continue };
+        let document = document.checked_sub(1).and_then(|index| documents.get_mut(index));
+        if let Some(object) = document.and_then(|document| document.pointer_mut(pointer)) {
             patches.iter().for_each(|patch| patch.apply(object));
         }
     }
-    format!("{document:#}\n")
+    let written: String = documents.iter().map(|document| format!("{document:#}\n")).collect();
+    if before.contains("\r\n") { written.replace('\n', "\r\n") } else { written }
 }
 
 fn as_yaml(text: &str, changes: &[(&Manifest, &[Patch])]) -> Option<String> {
@@ -137,7 +152,7 @@ spec:
         for comment in [
             "# The shop's front.",
             "name: web   # as in the address",
-            "replicas: 2 # for now",
+            "replicas: 1 # for now",
             "        # The one container.",
             "# to be looked at",
             "# The end.",
@@ -171,6 +186,25 @@ spec:
             rewritten(r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"hostPID": true}}"#)
                 .unwrap();
         assert!(rewritten.contains("\"hostPID\": false") && rewritten.starts_with("{\n"), "{rewritten}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_line_ends_and_objects_one_after_another_stay() {
+        let pod = |name: &str| {
+            format!(
+                "{{\"apiVersion\": \"v1\", \"kind\": \"Pod\", \"metadata\": {{\"name\": \"{name}\"}},\r\n\"spec\": {{\"hostPID\": true}}}}\r\n"
+            )
+        };
+        let json = rewritten(&format!("\u{feff}{}{}", pod("a"), pod("b"))).unwrap();
+        assert!(json.starts_with("\u{feff}{\r\n"), "{json:?}");
+        assert_eq!(json.matches("\"hostPID\": false,\r\n").count() + json.matches("\"hostPID\": false\r\n").count(), 2);
+        let yaml =
+            "\u{feff}apiVersion: v1\r\nkind: Pod\r\nmetadata:\r\n  name: a\r\nspec:\r\n  hostPID: true # why\r\n";
+        let rewritten = rewritten(yaml).unwrap();
+        assert!(
+            rewritten.starts_with("\u{feff}apiVersion: v1\r\n") && rewritten.contains("hostPID: false # why\r\n"),
+            "{rewritten:?}"
+        );
     }
 
     #[test]

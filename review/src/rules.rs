@@ -182,17 +182,32 @@ impl<'a> Scope<'a> {
         &self.objects[self.under_review..]
     }
 
-    /// Whether a HorizontalPodAutoscaler decides how often a workload runs.
-    pub(crate) fn is_autoscaled(&self, workload: &Workload<'_>) -> bool {
+    /// The HorizontalPodAutoscaler that decides how often a workload runs.
+    pub(crate) fn autoscaler_of(&self, workload: &Workload<'_>) -> Option<Autoscaler<'a>> {
         let object = workload.manifest.object();
-        self.objects.iter().any(|other| {
+        let scales = |other: &&&'a Manifest| {
             let target = &other.value()["spec"]["scaleTargetRef"];
             other.object().kind == "HorizontalPodAutoscaler"
                 && namespace_or_default(&other.object().namespace) == workload.namespace()
                 && target["kind"] == object.kind.as_str()
                 && target["name"] == object.name.as_str()
-        })
+        };
+        let found = self.objects.iter().find(scales)?;
+        let at_least = found.value()["spec"]["minReplicas"].as_u64().unwrap_or(1);
+        Some(Autoscaler { name: &found.object().name, at_least })
     }
+
+    /// How many pods a workload has at least.
+    pub(crate) fn least_replicas(&self, workload: &Workload<'_>) -> u64 {
+        self.autoscaler_of(workload).map_or_else(|| workload.replicas(), |autoscaler| autoscaler.at_least)
+    }
+}
+
+/// A HorizontalPodAutoscaler of a workload.
+pub(crate) struct Autoscaler<'a> {
+    pub(crate) name: &'a str,
+    /// Its `minReplicas`, 1 where it names none (autoscaling/v2).
+    pub(crate) at_least: u64,
 }
 
 /// A finding before the rule's id, the object and the FAQ article are added to it.

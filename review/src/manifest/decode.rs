@@ -1,5 +1,6 @@
 //! Decoding manifests the way kubectl does: YAML or JSON text to a JSON value, then typed.
 
+use super::legible::{Legible, without_long_runs_of_comments};
 use super::{Manifest, ObjectError, Source, object_of};
 use crate::places::{Place, Placed};
 use crate::schema::unknown_fields;
@@ -83,10 +84,14 @@ pub fn decode(file: &str, text: &str) -> Result<Vec<Manifest>, DecodeError> {
     if text.len() > MAX_BYTES {
         return Err(DecodeError::TooLarge { file: file.to_owned() });
     }
-    let documents = parse(text).map_err(|error| refusal(file, text, &error))?;
+    let legible = Legible::new(text);
+    let documents = parse(&legible.text).map_err(|error| refusal(file, &legible, &error))?;
     let mut manifests = Vec::new();
     for (index, document) in documents.into_iter().enumerate() {
-        for (pointer, Placed { value, places }) in items(String::new(), document.into()) {
+        let mut document = Placed::from(document);
+        document.places.move_up(legible.moved(index));
+        for (pointer, Placed { mut value, places }) in items(String::new(), document) {
+            read_nulls_as_text(&mut value);
             let refused = |error: ObjectError| {
                 let Place { line, column } = places.find(&value, &error.path);
                 let position = Position { file: file.to_owned(), document: index + 1, line, column };
@@ -105,7 +110,12 @@ pub fn decode(file: &str, text: &str) -> Result<Vec<Manifest>, DecodeError> {
 /// done on a thread whose stack has room for [`MAX_DEPTH`].
 fn parse(text: &str) -> Result<Vec<Spanned<Placed>>, Error> {
     const STACK: usize = 16 * 1024 * 1024;
-    let parse = || serde_saphyr::from_multiple_with_options(text, options());
+    let parse = || match serde_saphyr::from_multiple_with_options(text, options()) {
+        Err(error) if error.to_string().contains("too many buffered comments") => {
+            serde_saphyr::from_multiple_with_options(&without_long_runs_of_comments(text), options())
+        }
+        other => other,
+    };
     std::thread::scope(|scope| {
         let parser = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parse);
         let parsed = parser.map(std::thread::ScopedJoinHandle::join);
@@ -138,15 +148,12 @@ fn options() -> Options {
     }
 }
 
-fn refusal(file: &str, text: &str, error: &Error) -> DecodeError {
+fn refusal(file: &str, legible: &Legible<'_>, error: &Error) -> DecodeError {
     let place =
         error.location().map_or(Place { line: 1, column: 1 }, |at| Place { line: at.line(), column: at.column() });
-    let position = Position {
-        file: file.to_owned(),
-        document: document_at(text, place.line),
-        line: place.line,
-        column: place.column,
-    };
+    let document = document_at(&legible.text, place.line);
+    let line = place.line.saturating_sub(legible.moved(document - 1)).max(1);
+    let position = Position { file: file.to_owned(), document, line, column: place.column };
     match cause(error) {
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
             DecodeError::TooComplex { position, message: "nested more than 64 levels deep; no manifest needs that" }
@@ -193,6 +200,41 @@ fn document_at(text: &str, line: u64) -> usize {
 fn without_place(message: &str) -> String {
     let end = message.rfind(" at line ").or_else(|| message.rfind(" (line ")).unwrap_or(message.len());
     message[..end].to_owned()
+}
+
+/// Maps of texts. The API server reads a null in them as the empty text (encoding/json, into `map[string]string`).
+const TEXT_MAPS: [&str; 4] = ["labels", "annotations", "matchLabels", "nodeSelector"];
+
+/// Reads what has no value as the API server does, wherever a map of texts is.
+fn read_nulls_as_text(object: &mut Value) {
+    fill_text_maps(object);
+    let own = match object["kind"].as_str() {
+        Some("ConfigMap" | "Secret") => ["/data", "/stringData"],
+        Some("Service" | "ReplicationController") => ["/spec/selector", ""],
+        _ => return,
+    };
+    for pointer in own.iter().filter(|pointer| !pointer.is_empty()) {
+        if let Some(map) = object.pointer_mut(pointer) {
+            fill(map);
+        }
+    }
+}
+
+fn fill_text_maps(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(fill_text_maps),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                if TEXT_MAPS.contains(&key.as_str()) { fill(value) } else { fill_text_maps(value) }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn fill(map: &mut Value) {
+    let values = map.as_object_mut().into_iter().flat_map(|map| map.values_mut());
+    values.filter(|value| value.is_null()).for_each(|value| *value = Value::from(""));
 }
 
 /// The object of a document, or the objects of its list, each with its place in the document.

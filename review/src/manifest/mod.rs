@@ -1,6 +1,7 @@
 //! Manifests: objects of Kubernetes as JSON values, with where they were read.
 
 mod decode;
+mod legible;
 
 pub use decode::{DecodeError, MAX_BYTES, Position, decode};
 

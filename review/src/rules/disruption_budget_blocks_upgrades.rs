@@ -1,11 +1,12 @@
 //! Budgets that never allow a disruption.
 
-use super::{Check, Problem, Rule, RuleSet, Scope};
+use super::{Autoscaler, Check, Problem, Rule, RuleSet, Scope};
 use crate::manifest::Manifest;
 use crate::patch::Edit;
 use crate::selector::Selector;
 use crate::workload::{Workload, namespace_or_default};
 use serde_json::Value;
+use std::fmt;
 
 pub(super) const RULE: Rule = Rule {
     id: "disruption-budget/blocks-upgrades",
@@ -49,13 +50,71 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     scope
         .workloads_in(namespace_or_default(&manifest.object().namespace))
         .filter(|workload| is_scaled(workload) && selector.matches(&workload.labels()))
-        .filter(|workload| demands_all(&spec["minAvailable"], workload.replicas()))
-        .map(|workload| {
-            let (replicas, name) = (workload.replicas(), &workload.manifest.object().name);
-            let message = format!("minAvailable demands all {replicas} pods of {name}, so no node can be upgraded.");
-            Problem::deny("spec.minAvailable", message, FIX).fixed_by(one_may_go())
+        .filter_map(|workload| demand(&spec["minAvailable"], workload, scope))
+        .map(|demand| {
+            let fix = demand.fix();
+            let problem = match demand {
+                Demand::All { .. } => Problem::deny("spec.minAvailable", demand.to_string(), fix),
+                Demand::AllButForAutoscaler { .. } => Problem::warn("spec.minAvailable", demand.to_string(), fix),
+            };
+            if matches!(demand, Demand::All { .. }) { problem.fixed_by(one_may_go()) } else { problem }
         })
         .collect()
+}
+
+/// How a budget stands against the pods of a workload.
+enum Demand<'a> {
+    All {
+        replicas: u64,
+        name: &'a str,
+    },
+    /// As the platform counts, which looks at spec.replicas alone.
+    AllButForAutoscaler {
+        replicas: u64,
+        autoscaler: Autoscaler<'a>,
+    },
+}
+
+fn demand<'a>(minimum: &Value, workload: &Workload<'a>, scope: &Scope<'a>) -> Option<Demand<'a>> {
+    let name = &workload.manifest.object().name;
+    match scope.autoscaler_of(workload) {
+        Some(autoscaler) if demands_all(minimum, autoscaler.at_least) => {
+            Some(Demand::All { replicas: autoscaler.at_least, name })
+        }
+        Some(autoscaler) => demands_all(minimum, workload.replicas())
+            .then(|| Demand::AllButForAutoscaler { replicas: workload.replicas(), autoscaler }),
+        None => demands_all(minimum, workload.replicas()).then(|| Demand::All { replicas: workload.replicas(), name }),
+    }
+}
+
+impl Demand<'_> {
+    fn fix(&self) -> String {
+        match self {
+            Self::All { .. } => FIX.to_owned(),
+            Self::AllButForAutoscaler { autoscaler, .. } => format!(
+                "Set spec.replicas to {}, the number that {} keeps, so that both count alike.",
+                autoscaler.at_least, autoscaler.name
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Demand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All { replicas: 1, name } => {
+                write!(f, "minAvailable demands the only pod of {name}, so no node can be upgraded.")
+            }
+            Self::All { replicas, name } => {
+                write!(f, "minAvailable demands all {replicas} pods of {name}, so no node can be upgraded.")
+            }
+            Self::AllButForAutoscaler { replicas, autoscaler: Autoscaler { name, at_least } } => write!(
+                f,
+                "The autoscaler {name} keeps at least {at_least} pods, so one may go. The platform's own check looks at \
+                 spec.replicas alone, which is {replicas} here, and may refuse the budget."
+            ),
+        }
+    }
 }
 
 fn is_budget(manifest: &Manifest) -> bool {
@@ -72,12 +131,17 @@ fn against_known_budgets(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Prob
         .existing()
         .iter()
         .filter(|other| is_budget(other) && namespace_or_default(&other.object().namespace) == workload.namespace())
-        .filter(|budget| demands_all(&budget.value()["spec"]["minAvailable"], workload.replicas()) && selects(budget))
+        .filter(|budget| {
+            demands_all(&budget.value()["spec"]["minAvailable"], scope.least_replicas(workload)) && selects(budget)
+        })
         .map(|budget| {
-            let (name, replicas) = (&budget.object().name, workload.replicas());
-            let message = format!(
-                "The budget {name} in the cluster demands all {replicas} of these pods, so no node can be upgraded."
-            );
+            let name = &budget.object().name;
+            let message = match scope.least_replicas(workload) {
+                1 => format!("The budget {name} in the cluster demands the only pod, so no node can be upgraded."),
+                replicas => format!(
+                    "The budget {name} in the cluster demands all {replicas} of these pods, so no node can be upgraded."
+                ),
+            };
             Problem::deny("spec.replicas", message, "Run more replicas, or let the budget allow one pod to be away.")
         })
         .collect()

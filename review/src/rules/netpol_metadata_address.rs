@@ -1,8 +1,10 @@
 //! Blocks that hold the metadata address without meaning to.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::network_policy::{Direction, NetworkPolicy};
+use crate::network_policy::{Direction, NetworkPolicy, Rule as PolicyRule};
 use crate::patch::Edit;
+use crate::port_set::{PortSet, Transport};
+use crate::world::ports_of;
 use std::net::Ipv4Addr;
 
 pub(super) const RULE: Rule = Rule {
@@ -20,7 +22,7 @@ const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
     policy
         .placed_rules()
-        .filter(|placed| placed.direction == Direction::Egress)
+        .filter(|placed| placed.direction == Direction::Egress && !is_for_dns(placed.rule))
         .flat_map(|placed| {
             placed.rule.peers.iter().enumerate().map(move |(index, peer)| (placed.peer_path(index), peer))
         })
@@ -38,9 +40,26 @@ fn check(policy: &NetworkPolicy, _: &Scope<'_>) -> Vec<Problem> {
         .collect()
 }
 
+/// A cloud answers DNS at the same address, and gives out credentials on TCP port 80 only.
+fn is_for_dns(rule: &PolicyRule) -> bool {
+    let dns = PortSet::range(Transport::Udp, 53, 53).union(&PortSet::range(Transport::Tcp, 53, 53));
+    ports_of(rule, None).difference(&dns).is_empty()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::rules::testing::{fixed, paths_of, policy};
+
+    #[test]
+    fn a_clouds_resolver_at_that_address_is_no_credential() {
+        let with_ports = |ports: &str| {
+            let block = "{ipBlock: {cidr: 169.254.169.254/32}}";
+            let spec = format!("{{podSelector: {{}}, egress: [{{to: [{block}], ports: [{ports}]}}]}}");
+            paths_of("netpol/metadata-address", &policy("p", &spec))
+        };
+        assert!(with_ports("{port: 53, protocol: UDP}, {port: 53}").is_empty());
+        assert_eq!(with_ports("{port: 53, protocol: UDP}, {port: 80}").len(), 1);
+    }
 
     fn egress(block: &str) -> String {
         policy("p", &format!("{{podSelector: {{}}, egress: [{{to: [{{ipBlock: {block}}}]}}]}}"))
