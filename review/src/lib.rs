@@ -5,6 +5,7 @@
 //! known of the cluster.
 
 mod address_block;
+mod api_versions;
 mod connections;
 mod coverage;
 mod effect;
@@ -22,6 +23,7 @@ mod network_policy;
 mod patch;
 mod picture;
 mod places;
+mod pod_labels;
 mod pod_security;
 mod port_set;
 mod reach;
@@ -32,6 +34,7 @@ mod schema;
 mod secret;
 mod selector;
 mod settings;
+mod uncounted;
 mod workload;
 mod world;
 
@@ -62,6 +65,7 @@ pub use rules::{Rule, Selection, rules};
 pub use secret::is_secret_with_values;
 pub use selector::Selector;
 pub use settings::{Level, Settings};
+pub use uncounted::Uncounted;
 pub use workload::Workload;
 pub use world::{Endpoint, World};
 

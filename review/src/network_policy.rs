@@ -2,7 +2,7 @@
 
 use crate::address_block::{AddressRanges, Block, FAMILIES, Family, count_less_one};
 use crate::manifest::Manifest;
-use crate::selector::{Labels, Selector};
+use crate::selector::{Labelled, Selector};
 use crate::workload::{Workload, namespace_or_default};
 use crate::world::{NAMESPACE_NAME, ports_of};
 use serde_json::Value;
@@ -163,14 +163,14 @@ impl NetworkPolicy {
 
     /// Whether it governs a pod with these labels in that namespace.
     #[must_use]
-    pub(crate) fn selects(&self, namespace: &str, labels: &Labels) -> bool {
+    pub(crate) fn selects(&self, namespace: &str, labels: &impl Labelled) -> bool {
         self.namespace == namespace && self.pod_selector.matches(labels)
     }
 
     /// Whether it governs the workload's pods. Pods on the host's network are never governed.
     #[must_use]
     pub fn selects_workload(&self, workload: &Workload<'_>) -> bool {
-        !workload.uses_host_network() && self.selects(workload.namespace(), &workload.labels())
+        !workload.uses_host_network() && self.selects(workload.namespace(), &workload.pod_labels())
     }
 }
 
@@ -200,6 +200,14 @@ impl Rule {
     /// Whether its blocks together hold every address of a family.
     pub(crate) fn holds_every_address(&self) -> bool {
         FAMILIES.into_iter().any(|family| self.held(family) == Some(family.last()))
+    }
+
+    /// Whether it lets through every address of a block.
+    pub(crate) fn holds_block(&self, cidr: &str) -> bool {
+        let Some(block) = Block::parse(cidr) else { return false };
+        let wanted = block.without(std::iter::empty());
+        let held: AddressRanges = self.peers.iter().flat_map(|peer| peer.ranges(block.family)).collect();
+        self.peers.is_empty() || wanted.iter().all(|range| held.gaps(range).next().is_none())
     }
 
     /// Whether its blocks together hold at least half of the addresses of a family.

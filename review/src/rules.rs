@@ -40,7 +40,9 @@ rules! {
     image_forbidden_tag,
     image_invalid_reference,
     image_untrusted_registry,
+    kind_not_served,
     netpol_allows_all,
+    netpol_except_allowed_again,
     netpol_ignored_rules,
     netpol_internet_egress,
     netpol_invalid,
@@ -49,6 +51,7 @@ rules! {
     netpol_not_selected,
     netpol_peer_selects_nothing,
     netpol_selects_nothing,
+    netpol_service_port,
     netpol_shadowed,
     netpol_unknown_namespace,
     netpol_unknown_port,
@@ -73,6 +76,8 @@ rules! {
     pss_windows_host_process,
     replicas_too_few,
     resources_missing_requests,
+    resources_unknown_name,
+    review_duplicate_object,
     review_exception,
     review_kind_not_reviewed,
     review_unknown_field,
@@ -140,6 +145,8 @@ pub(crate) struct Scope<'a> {
     /// Every workload that would be there afterwards, by namespace; made when it is first asked for.
     workloads: OnceCell<HashMap<&'a str, Vec<Workload<'a>>>>,
     objects: Vec<&'a Manifest>,
+    /// Where the last object under review of each kind, namespace and name stands.
+    last_of: HashMap<(&'a str, &'a str, &'a str, &'a str), usize>,
     /// How many of the objects are under review; they come first.
     under_review: usize,
     pub(crate) world: World,
@@ -177,9 +184,27 @@ impl<'a> Scope<'a> {
         Some(Problem::warn(path, message, fix))
     }
 
+    /// The later object under review of the same kind, namespace and name.
+    pub(crate) fn replaced_by(&self, manifest: &Manifest) -> Option<&'a Manifest> {
+        let under_review = &self.objects[..self.under_review];
+        let own = under_review.iter().position(|other| std::ptr::eq(*other, manifest))?;
+        // A name that the API server makes up is another each time.
+        if manifest.value()["metadata"]["name"].is_null() {
+            return None;
+        }
+        let last = self.last_of.get(&manifest.key()).copied()?;
+        (last > own).then(|| under_review[last])
+    }
+
     /// What is there already and stays.
     pub(crate) fn existing(&self) -> &[&Manifest] {
         &self.objects[self.under_review..]
+    }
+
+    /// Every Service that would be there afterwards.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &'a Manifest> {
+        let is_service = |object: &&&'a Manifest| object.api_version() == "v1" && object.object().kind == "Service";
+        self.objects.iter().filter(is_service).copied()
     }
 
     /// The HorizontalPodAutoscaler that decides how often a workload runs.
@@ -288,6 +313,7 @@ pub(crate) fn scope<'a>(
         world: World::new(objects.iter().copied()),
         workloads: OnceCell::new(),
         under_review: manifests.len(),
+        last_of: manifests.iter().enumerate().map(|(place, manifest)| (manifest.key(), place)).collect(),
         objects,
     }
 }

@@ -59,7 +59,7 @@ impl Selector {
     }
 
     /// What keeps labels from being selected, in words.
-    pub(crate) fn unmet(&self, labels: &Labels) -> Vec<String> {
+    pub(crate) fn unmet(&self, labels: &impl Labelled) -> Vec<String> {
         self.requirements.iter().filter(|requirement| !requirement.holds(labels)).map(ToString::to_string).collect()
     }
 
@@ -67,6 +67,14 @@ impl Selector {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requirements.is_empty()
+    }
+
+    /// Each label with a value that it asks for.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.requirements.iter().flat_map(|requirement| match requirement {
+            Requirement::In(key, values) => values.iter().map(|value| (key.as_str(), value.as_str())).collect(),
+            _ => Vec::new(),
+        })
     }
 
     /// Whether it asks for another label than this one.
@@ -88,22 +96,45 @@ impl Selector {
         }
     }
 
-    /// Whether an object with these labels is selected.
+    /// Whether an object with these labels is selected; for several pods, whether some of them are.
     #[must_use]
-    pub(crate) fn matches(&self, labels: &Labels) -> bool {
+    pub(crate) fn matches(&self, labels: &impl Labelled) -> bool {
         self.requirements.iter().all(|requirement| requirement.holds(labels))
     }
 }
 
 impl Requirement {
-    fn holds(&self, labels: &Labels) -> bool {
+    fn holds(&self, labels: &impl Labelled) -> bool {
         match self {
-            Self::In(key, values) => labels.get(key).is_some_and(|own| values.contains(own)),
+            Self::In(key, values) => labels.may_be_in(key, values),
             // An absent key satisfies NotIn (apimachinery, labels.Requirement.Matches).
-            Self::NotIn(key, values) => labels.get(key).is_none_or(|own| !values.contains(own)),
-            Self::Exists(key) => labels.contains_key(key),
-            Self::DoesNotExist(key) => !labels.contains_key(key),
+            Self::NotIn(key, values) => !labels.has(key) || labels.may_be_outside(key, values),
+            Self::Exists(key) => labels.has(key),
+            Self::DoesNotExist(key) => !labels.has(key),
         }
+    }
+}
+
+/// What has labels: an object, or the pods of a workload, which need not all have the same.
+pub(crate) trait Labelled {
+    fn has(&self, key: &str) -> bool;
+    /// Whether some have one of these values.
+    fn may_be_in(&self, key: &str, values: &[String]) -> bool;
+    /// Whether some have a value that is none of these.
+    fn may_be_outside(&self, key: &str, values: &[String]) -> bool;
+}
+
+impl Labelled for Labels {
+    fn has(&self, key: &str) -> bool {
+        self.contains_key(key)
+    }
+
+    fn may_be_in(&self, key: &str, values: &[String]) -> bool {
+        self.get(key).is_some_and(|own| values.contains(own))
+    }
+
+    fn may_be_outside(&self, key: &str, values: &[String]) -> bool {
+        self.get(key).is_some_and(|own| !values.contains(own))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::generate::{PodLabels, Port};
 use crate::image::ImageRef;
 use crate::manifest::Manifest;
 use crate::patch::Edit;
+use crate::pod_labels::WorkloadLabels;
 use crate::selector::{Labels, labels};
 use serde_json::Value;
 use std::fmt;
@@ -185,6 +186,11 @@ impl<'a> Workload<'a> {
     #[must_use]
     pub fn labels(&self) -> Labels {
         labels(&self.template["metadata"]["labels"])
+    }
+
+    /// The labels that its pods have, with those that its controller adds.
+    pub(crate) fn pod_labels(&self) -> WorkloadLabels {
+        WorkloadLabels::new(self.manifest, self.labels())
     }
 
     pub(crate) fn annotations(&self) -> Labels {

@@ -2,10 +2,13 @@
 
 use crate::manifest::Manifest;
 use crate::network_policy::{Direction, NetworkPolicy, Peer, PolicyPort, Rule};
+use crate::pod_labels::WorkloadLabels;
 use crate::port_set::{PortSet, Transport};
 use crate::selector::{Labels, Selector, labels};
+use crate::uncounted::Uncounted;
 use crate::workload::Workload;
 use std::borrow::Borrow;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
@@ -19,7 +22,7 @@ pub struct Endpoint {
     pub namespace: String,
     pub name: String,
     pub kind: String,
-    labels: Labels,
+    labels: WorkloadLabels,
     /// On the host's network: no policy governs it, and no selector matches it.
     host_network: bool,
     ports: Vec<ContainerPort>,
@@ -56,7 +59,7 @@ impl Endpoint {
             namespace: workload.namespace().to_owned(),
             name: object.name.clone(),
             kind: object.kind.clone(),
-            labels: workload.labels(),
+            labels: workload.pod_labels(),
             host_network: workload.uses_host_network(),
             ports,
         }
@@ -83,6 +86,11 @@ impl Endpoint {
         ports.fold(PortSet::default(), |all, port| all.union(&port))
     }
 
+    /// The number of a port that a container gives this name.
+    pub(crate) fn number_of(&self, transport: Transport, name: &str) -> Option<u16> {
+        self.ports.iter().find(|port| port.transport == transport && port.name == name).map(|port| port.number)
+    }
+
     /// The numbers behind a named port; containers of one pod may give a name to several protocols.
     fn named(&self, transport: Transport, name: &str) -> PortSet {
         self.ports
@@ -102,6 +110,10 @@ pub struct World {
     /// Namespaces of workloads of which nothing but the name is known.
     unlabelled: BTreeSet<String>,
     policies: HashMap<String, Vec<NetworkPolicy>>,
+    /// What governs traffic as well, and is not counted.
+    uncounted: Vec<Uncounted>,
+    /// Where each policy stands among those of its namespace.
+    policy_places: HashMap<(String, String), usize>,
 }
 
 impl World {
@@ -115,7 +127,18 @@ impl World {
             if let Some(workload) = Workload::of(manifest) {
                 world.endpoints.push(Endpoint::of(&workload));
             } else if let Some(policy) = NetworkPolicy::of(manifest) {
-                world.policies.entry(policy.namespace.clone()).or_default().push(policy);
+                // Of two of one name the later replaces the earlier, as kubectl apply does.
+                let policies = world.policies.entry(policy.namespace.clone()).or_default();
+                let known = world.policy_places.entry((policy.namespace.clone(), policy.name.clone()));
+                match known {
+                    Entry::Occupied(place) => policies[*place.get()] = policy,
+                    Entry::Vacant(place) => {
+                        place.insert(policies.len());
+                        policies.push(policy);
+                    }
+                }
+            } else if let Some(uncounted) = Uncounted::of(manifest) {
+                world.uncounted.push(uncounted);
             } else if manifest.object().kind == "Namespace" && manifest.api_version() == "v1" {
                 let own = labels(&manifest.value()["metadata"]["labels"]);
                 world.namespaces.insert(manifest.object().name.clone(), own);
@@ -134,6 +157,12 @@ impl World {
             labels.insert(NAMESPACE_NAME.to_owned(), name.clone());
         }
         world
+    }
+
+    /// Policies of kinds that are not modelled: what is said of connections is said without them.
+    #[must_use]
+    pub fn uncounted(&self) -> &[Uncounted] {
+        &self.uncounted
     }
 
     /// Every workload, sorted by how it is written.
@@ -155,6 +184,27 @@ impl World {
         self.unlabelled.iter().map(String::as_str).filter(move |_| by_labels)
     }
 
+    /// Whether a peer selects namespaces by labels, which are known of all that are known, and fits none of them.
+    pub(crate) fn fits_no_namespace(&self, peer: &Peer) -> bool {
+        let Peer::Pods { namespaces: Some(selector), .. } = peer else { return false };
+        selector.asks_beyond(NAMESPACE_NAME)
+            && !self.namespaces.is_empty()
+            && self.unlabelled.is_empty()
+            && !self.namespaces.values().any(|labels| selector.matches(labels))
+    }
+
+    /// The label of a namespace that is nearest to what a selector asks for: with the same value, or else with the same key.
+    pub(crate) fn nearest_namespace_label(&self, selector: &Selector) -> Option<String> {
+        let known = || self.namespaces.values().flatten();
+        let of = |(key, value): (&String, &String)| format!("{key}={value}");
+        selector.wanted().find_map(|(key, value)| {
+            let by_name = self.namespaces.contains_key(value).then(|| format!("{NAMESPACE_NAME}={value}"));
+            let by_value = || known().find(|(_, own)| *own == value).map(of);
+            let by_key = || known().find(|(own, _)| *own == key).map(of);
+            by_name.or_else(by_value).or_else(by_key)
+        })
+    }
+
     /// Namespaces about which some policy leaves undecided whether they are meant, as their labels are not known.
     #[must_use]
     pub fn undecided_namespaces(&self) -> BTreeSet<&str> {
@@ -169,7 +219,7 @@ impl World {
 
     /// The policies that select a workload's pods. Pods on the host's network are never governed.
     pub(crate) fn policies_of(&self, workload: &Workload<'_>) -> impl Iterator<Item = &NetworkPolicy> {
-        let labels = (!workload.uses_host_network()).then(|| workload.labels());
+        let labels = (!workload.uses_host_network()).then(|| workload.pod_labels());
         self.policies_in(workload.namespace())
             .iter()
             .filter(move |policy| labels.as_ref().is_some_and(|labels| policy.pod_selector.matches(labels)))

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 fuzz_target!(|bytes: &[u8]| {
     let mut bytes = Unstructured::new(bytes);
     if let Ok((pods, policies)) = world(&mut bytes) {
-        assert_eq!(review::plain::difference(pods, &policies), None, "{policies:#?}");
+        assert_eq!(review::plain::difference(pods, policies.clone()), None, "{policies:#?}");
     }
 });
 

@@ -33,11 +33,16 @@ struct Packet<'a> {
     port: u16,
 }
 
-/// The first packet about which the evaluator and the plain reading differ, in words. Pods are given names.
-pub fn difference(mut pods: Vec<Value>, policies: &[Value]) -> Option<String> {
+/// The first packet about which the evaluator and the plain reading differ, in words. Pods and policies are given names of
+/// their own: of two of one name the later would replace the earlier.
+pub fn difference(mut pods: Vec<Value>, mut policies: Vec<Value>) -> Option<String> {
     for (index, pod) in pods.iter_mut().enumerate() {
         pod["metadata"]["name"] = format!("pod-{index}").into();
     }
+    for (index, policy) in policies.iter_mut().enumerate() {
+        policy["metadata"]["name"] = format!("policy-{index}").into();
+    }
+    let policies = policies.as_slice();
     let manifests: Vec<Manifest> =
         pods.iter().chain(policies).filter_map(|value| Manifest::from_value(value.clone()).ok()).collect();
     let found = links(&World::new(&manifests), false);

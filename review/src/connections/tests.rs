@@ -199,7 +199,7 @@ proptest! {
         pods in prop::collection::vec(pod(), 2..5),
         policies in prop::collection::vec(policy(), 0..5),
     ) {
-        prop_assert_eq!(plain::difference(pods, &policies), None);
+        prop_assert_eq!(plain::difference(pods, policies), None);
     }
 }
 

@@ -49,7 +49,7 @@ fn check(manifest: &Manifest, scope: &Scope<'_>) -> Vec<Problem> {
     let selector = Selector::from_value(spec.get("selector"));
     scope
         .workloads_in(namespace_or_default(&manifest.object().namespace))
-        .filter(|workload| is_scaled(workload) && selector.matches(&workload.labels()))
+        .filter(|workload| is_scaled(workload) && selector.matches(&workload.pod_labels()))
         .filter_map(|workload| demand(&spec["minAvailable"], workload, scope))
         .map(|demand| {
             let fix = demand.fix();
@@ -125,7 +125,7 @@ fn is_budget(manifest: &Manifest) -> bool {
 fn against_known_budgets(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     let selects = |budget: &Manifest| {
         let selector = &budget.value()["spec"]["selector"];
-        !selector.is_null() && Selector::from_value(Some(selector)).matches(&workload.labels())
+        !selector.is_null() && Selector::from_value(Some(selector)).matches(&workload.pod_labels())
     };
     scope
         .existing()

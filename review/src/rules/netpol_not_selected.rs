@@ -28,7 +28,7 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
 
 /// Why none selects them: there is none, or this is what the nearest one asks for.
 fn reason(workload: &Workload<'_>, policies: &[NetworkPolicy]) -> String {
-    let labels = workload.labels();
+    let labels = workload.pod_labels();
     let unmet = policies.iter().map(|policy| (policy, policy.pod_selector.unmet(&labels)));
     match unmet.min_by_key(|(_, unmet)| unmet.len()) {
         None => format!("No NetworkPolicy is known in the namespace {}.", workload.namespace()),
@@ -36,7 +36,7 @@ fn reason(workload: &Workload<'_>, policies: &[NetworkPolicy]) -> String {
             "No NetworkPolicy selects these pods: the nearest, {}, asks for {}, and the pods have {}.",
             nearest.name,
             unmet.join(" and "),
-            in_words(&labels)
+            in_words(&workload.labels())
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! Peers that fit nobody.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
-use crate::network_policy::NetworkPolicy;
+use crate::network_policy::{NetworkPolicy, Peer};
 
 pub(super) const RULE: Rule = Rule {
     id: "netpol/peer-selects-nothing",
@@ -13,6 +13,33 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
+    let mut problems = without_namespace(policy, scope);
+    problems.extend(without_pods(policy, scope));
+    problems
+}
+
+/// Peers whose namespaces are none of those that are known.
+fn without_namespace(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
+    let peers = policy.placed_rules().flat_map(|placed| {
+        placed.rule.peers.iter().enumerate().map(move |(index, peer)| (placed.peer_path(index), peer))
+    });
+    peers
+        .filter(|(_, peer)| scope.world.fits_no_namespace(peer))
+        .filter_map(|(path, peer)| {
+            let Peer::Pods { namespaces: Some(selector), .. } = peer else { return None };
+            let message = format!(
+                "No namespace that was given or is known here has the labels {selector}, so the rule lets nobody through."
+            );
+            let fix = match scope.world.nearest_namespace_label(selector) {
+                Some(nearest) => format!("Perhaps {nearest} is meant."),
+                None => "Select by kubernetes.io/metadata.name, which every namespace has.".to_owned(),
+            };
+            Some(Problem::warn(format!("{path}.namespaceSelector"), message, fix))
+        })
+        .collect()
+}
+
+fn without_pods(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
     let world = &scope.world;
     if !scope.every_workload {
         return Vec::new();
@@ -41,6 +68,25 @@ fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
 #[cfg(test)]
 mod tests {
     use crate::rules::testing::{paths_of, pod, policy};
+
+    #[test]
+    fn a_selector_that_fits_no_namespace_names_the_label_that_is_nearest() {
+        use crate::rules::testing::reviewed;
+        let edge = "{apiVersion: v1, kind: Namespace, metadata: {name: edge, labels: {name: edge}}}\n---\n\
+                    {apiVersion: v1, kind: Namespace, metadata: {name: default}}\n---\n";
+        let fix = |label: &str| {
+            let spec = format!(
+                "{{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: {{matchLabels: {{{label}}}}}}}]}}]}}"
+            );
+            let findings = reviewed(&format!("{edge}{}{}", pod("", ""), policy("p", &spec))).findings;
+            let found = findings.into_iter().find(|finding| finding.path.ends_with("namespaceSelector"));
+            found.filter(|finding| finding.rule == "netpol/peer-selects-nothing").map(|finding| finding.fix)
+        };
+        let by_name = "Perhaps kubernetes.io/metadata.name=edge is meant.";
+        assert_eq!(fix("app.kubernetes.io/name: edge").as_deref(), Some(by_name));
+        assert_eq!(fix("name: egde").as_deref(), Some("Perhaps name=edge is meant."));
+        assert_eq!(fix("name: edge"), None);
+    }
 
     #[test]
     fn a_peer_that_fits_no_known_workload_is_named_and_one_of_an_unknown_namespace_is_not() {

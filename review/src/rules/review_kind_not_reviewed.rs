@@ -1,8 +1,10 @@
 //! What no rule looks at is said, so that silence always means that something was looked at.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
+use crate::api_versions::{Standing, standing};
 use crate::manifest::Manifest;
 use crate::network_policy::NetworkPolicy;
+use crate::uncounted::Uncounted;
 use crate::workload::Workload;
 
 pub(super) const RULE: Rule = Rule {
@@ -20,13 +22,22 @@ fn check(manifest: &Manifest, _: &Scope<'_>) -> Vec<Problem> {
         (manifest.api_version(), kind),
         ("v1", "Namespace" | "Service") | ("policy/v1", "PodDisruptionBudget")
     );
-    if known || Workload::of(manifest).is_some() || NetworkPolicy::is(manifest) {
+    let (group, version) = manifest.group_version();
+    let is_served = standing(group, version, kind).is_none_or(|standing| standing == Standing::Served);
+    if known || !is_served || Workload::of(manifest).is_some() || NetworkPolicy::is(manifest) {
         return Vec::new();
+    }
+    if Uncounted::of(manifest).is_some() {
+        let message = format!(
+            "{kind} of {} governs traffic as well, and is not counted: what is said of connections here is said without it.",
+            manifest.api_version()
+        );
+        return vec![Problem::warn("kind", message, "Read it beside what is said here.")];
     }
     vec![Problem::info(
         "kind",
         format!("No rule knows the kind {kind} of {}, so nothing is said about it.", manifest.api_version()),
-        "Review it by hand. If it is a workload, its apiVersion is one that no current cluster serves.",
+        "Review it by hand.",
     )]
 }
 
@@ -39,12 +50,13 @@ mod tests {
     }
 
     #[test]
-    fn other_kinds_and_versions_that_are_gone_are_named() {
+    fn other_kinds_are_named() {
         assert!(is_named("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}"));
         // A policy is a program: it is never run because somebody sends it.
         let template = "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: a}}";
         assert!(is_named(template));
-        assert!(is_named("{apiVersion: extensions/v1beta1, kind: Deployment, metadata: {name: a}}"));
+        // That it cannot be applied is another rule's finding.
+        assert!(!is_named("{apiVersion: extensions/v1beta1, kind: Deployment, metadata: {name: a}}"));
     }
 
     #[test]

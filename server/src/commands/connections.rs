@@ -51,6 +51,17 @@ impl ConnectionsArguments {
                 undecided.join(", ")
             );
         }
+        let uncounted: Vec<String> = after.uncounted().iter().map(ToString::to_string).collect();
+        if !uncounted.is_empty() {
+            eprintln!(
+                "fairway: {} not counted, because only NetworkPolicy of networking.k8s.io is modelled: what is listed may \
+                 not be what the cluster does.",
+                match uncounted.as_slice() {
+                    [one] => format!("{one} is"),
+                    several => format!("{} are", several.join(", ")),
+                }
+            );
+        }
         if !self.compared_with.is_empty() {
             return self.difference(&effect(&world(&self.compared_with)?, &after));
         }
