@@ -2,6 +2,7 @@
 
 use crate::patch::Patch;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// How serious a finding is.
@@ -28,7 +29,7 @@ pub enum Verdict {
     Deny,
 }
 
-/// An object's address, written `Kind/namespace/name`; the namespace is empty where none is given.
+/// An object's address, written `Kind/namespace/name`, or `Kind/name` where no namespace is given.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectRef {
     /// For example `Deployment`.
@@ -41,7 +42,8 @@ pub struct ObjectRef {
 
 impl fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.kind, self.namespace, self.name)
+        let Self { kind, namespace, name } = self;
+        if namespace.is_empty() { write!(f, "{kind}/{name}") } else { write!(f, "{kind}/{namespace}/{name}") }
     }
 }
 
@@ -57,7 +59,8 @@ impl<'de> Deserialize<'de> for ObjectRef {
         let mut parts = text.splitn(3, '/').map(str::to_owned);
         match (parts.next(), parts.next(), parts.next()) {
             (Some(kind), Some(namespace), Some(name)) => Ok(Self { kind, namespace, name }),
-            _ => Err(serde::de::Error::custom("expected Kind/namespace/name")),
+            (Some(kind), Some(name), None) => Ok(Self { kind, namespace: String::new(), name }),
+            _ => Err(serde::de::Error::custom("expected Kind/namespace/name or Kind/name")),
         }
     }
 }
@@ -99,9 +102,20 @@ pub struct Report {
     pub verdict: Verdict,
     /// Findings, the most serious first.
     pub findings: Vec<Finding>,
+    /// How many objects of each kind no rule looks at: nothing is said about them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub not_checked: BTreeMap<String, usize>,
     /// Which NetworkPolicies select each workload; empty where policies were not looked at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selected_by: Vec<SelectedBy>,
+}
+
+fn plural(kind: &str) -> String {
+    match kind.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
+        Some(stem) => format!("{stem}ies"),
+        None if kind.ends_with(['s', 'x']) => format!("{kind}es"),
+        None => format!("{kind}s"),
+    }
 }
 
 /// The NetworkPolicies that select a workload's pods.
@@ -128,6 +142,31 @@ impl Report {
             Some(Severity::Warn) => Verdict::Warn,
             Some(Severity::Info) | None => Verdict::Pass,
         };
-        Self { verdict, findings, selected_by: Vec::new() }
+        Self { verdict, findings, not_checked: BTreeMap::new(), selected_by: Vec::new() }
+    }
+
+    /// What no rule looks at, in words: `30 ConfigMaps, 1 Ingress`. Nothing where there is nothing.
+    #[must_use]
+    pub fn not_checked_in_words(&self) -> Option<String> {
+        let of_kind = |(kind, count): (&String, &usize)| {
+            format!("{count} {}", if *count == 1 { kind.clone() } else { plural(kind) })
+        };
+        let words = self.not_checked.iter().map(of_kind).collect::<Vec<_>>().join(", ");
+        (!words.is_empty()).then_some(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_checked_is_one_line() {
+        let counts = [("ConfigMap", 30), ("Ingress", 2), ("NetworkAttachmentPolicy", 2), ("Secret", 1)];
+        let not_checked = counts.map(|(kind, count)| (kind.to_owned(), count)).into();
+        let report = Report { not_checked, ..Report::from_findings(Vec::new()) };
+        let words = "30 ConfigMaps, 2 Ingresses, 2 NetworkAttachmentPolicies, 1 Secret";
+        assert_eq!(report.not_checked_in_words().as_deref(), Some(words));
+        assert_eq!(Report::from_findings(Vec::new()).not_checked_in_words(), None);
     }
 }

@@ -69,7 +69,7 @@ pub use uncounted::Uncounted;
 pub use workload::Workload;
 pub use world::{Endpoint, World};
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// What is known beyond the manifests under review.
@@ -111,6 +111,7 @@ pub fn review(manifests: &[Manifest], context: &Context, settings: &Settings, se
 /// The findings of each manifest, and last those about the cluster's own policies; not yet in order.
 struct Judgement {
     findings: Vec<Vec<Finding>>,
+    not_checked: BTreeMap<String, usize>,
     selected_by: Vec<SelectedBy>,
 }
 
@@ -132,7 +133,12 @@ impl Judgement {
             object: workload.manifest.object().clone(),
             policies: scope.world.policies_of(&workload).map(|policy| policy.name.clone()).collect(),
         });
-        Self { findings, selected_by: selected_by.collect() }
+        let mut not_checked = BTreeMap::new();
+        for manifest in manifests.iter().filter(|manifest| !selection.only_pod_security && !rules::is_checked(manifest))
+        {
+            *not_checked.entry(manifest.object().kind.clone()).or_default() += 1;
+        }
+        Self { findings, not_checked, selected_by: selected_by.collect() }
     }
 
     /// How many findings there are.
@@ -142,6 +148,7 @@ impl Judgement {
 
     fn report(self) -> Report {
         let mut report = Report::from_findings(self.findings.into_iter().flatten().collect());
+        report.not_checked = self.not_checked;
         report.selected_by = self.selected_by;
         report
     }

@@ -11,6 +11,12 @@ pub enum RewriteError {
     /// The text holds something, such as an anchor, that cannot be edited in place without changing what it means.
     #[error("it cannot be changed in place; apply the patches by hand (--format json shows them)")]
     NotInPlace,
+    /// A change at the anchor would change every place that refers to it.
+    #[error(
+        "it has an anchor (&) that other places refer to (*), so a change would be made there as well; write these places \
+         out, or apply the patches by hand (--format json shows them)"
+    )]
+    Anchor,
 }
 
 /// Writes the patches of each manifest of a file into the file's text. What comes out is read again, and must mean
@@ -27,12 +33,20 @@ pub fn rewrite(file: &str, text: &str, changes: &[(&Manifest, &[Patch])]) -> Res
     };
     let written = match json_documents(body) {
         Some(documents) => as_json(documents, changes, body),
-        None => as_yaml(body, changes).ok_or(RewriteError::NotInPlace)?,
+        None => as_yaml(body, changes).ok_or_else(|| refusal(body))?,
     };
     let rewritten = format!("{mark}{written}");
-    let read = decode(file, &rewritten).map_err(|_| RewriteError::NotInPlace)?;
+    let read = decode(file, &rewritten).map_err(|_| refusal(body))?;
     let same = read.len() == changes.len() && read.iter().zip(changes).all(|(read, (wanted, _))| read == *wanted);
-    if same { Ok(rewritten) } else { Err(RewriteError::NotInPlace) }
+    if same { Ok(rewritten) } else { Err(refusal(body)) }
+}
+
+fn refusal(text: &str) -> RewriteError {
+    let has_alias = text.split_whitespace().any(|word| {
+        let name = word.trim_start_matches(['[', '{', ',']).strip_prefix('*');
+        name.is_some_and(|name| name.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    });
+    if has_alias { RewriteError::Anchor } else { RewriteError::NotInPlace }
 }
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -211,7 +225,7 @@ spec:
     fn what_would_change_elsewhere_too_is_left_alone() {
         let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - &c {name: c, \
             image: 'harbor.example.com/a:1', securityContext: {privileged: true}}\n  initContainers: [*c]\n";
-        assert_eq!(rewritten(text), Err(RewriteError::NotInPlace));
+        assert_eq!(rewritten(text), Err(RewriteError::Anchor));
     }
 
     proptest! {

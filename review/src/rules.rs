@@ -12,6 +12,7 @@
 //! 5. Add the line to the list, run the tests once with `FAIRWAY_UPDATE=yes` so that `docs/rules.md` names it.
 
 use crate::Context;
+use crate::api_versions::{Standing, standing};
 use crate::exception::Exceptions;
 use crate::finding::{Finding, Severity};
 use crate::manifest::Manifest;
@@ -20,6 +21,7 @@ use crate::patch::{Edit, Patch};
 use crate::pod_security::{PodSecurityVersion, Profile};
 use crate::selector::Selector;
 use crate::settings::Settings;
+use crate::uncounted::Uncounted;
 use crate::workload::{Workload, namespace_or_default};
 use crate::world::World;
 use std::cell::OnceCell;
@@ -46,6 +48,7 @@ rules! {
     netpol_ignored_rules,
     netpol_internet_egress,
     netpol_invalid,
+    netpol_kind_not_counted,
     netpol_metadata_address,
     netpol_no_dns,
     netpol_not_selected,
@@ -79,7 +82,6 @@ rules! {
     resources_unknown_name,
     review_duplicate_object,
     review_exception,
-    review_kind_not_reviewed,
     review_unknown_field,
     seccomp_localhost,
     selector_invalid,
@@ -296,6 +298,24 @@ pub fn rules() -> &'static [&'static Rule] {
 pub(crate) fn findings(manifests: &[Manifest], scope: &Scope<'_>, selection: Selection) -> Vec<Vec<Finding>> {
     let selected: Vec<&Rule> = RULES.iter().copied().filter(|rule| is_selected(rule, selection)).collect();
     manifests.iter().map(|manifest| findings_of(manifest, scope, &selected)).collect()
+}
+
+/// Whether rules look at objects of this kind, so that silence means that something was looked at.
+pub(crate) fn is_checked(manifest: &Manifest) -> bool {
+    let has_rules_of_its_own = matches!(
+        (manifest.api_version(), manifest.object().kind.as_str()),
+        ("v1", "Namespace" | "Service")
+            | ("policy/v1", "PodDisruptionBudget")
+            | ("autoscaling/v2", "HorizontalPodAutoscaler")
+    );
+    let (group, version) = manifest.group_version();
+    let is_served =
+        standing(group, version, &manifest.object().kind).is_none_or(|standing| standing == Standing::Served);
+    has_rules_of_its_own
+        || !is_served
+        || Workload::of(manifest).is_some()
+        || NetworkPolicy::is(manifest)
+        || Uncounted::of(manifest).is_some()
 }
 
 /// What rules may know of these manifests and their context.

@@ -70,7 +70,7 @@ fn policies_that_are_not_modelled_are_named() {
     let world = World::new(manifests(case));
     let names: Vec<String> = world.uncounted().iter().map(ToString::to_string).collect();
     assert_eq!(names, ["AdminNetworkPolicy deny-all"]);
-    assert_eq!(the_only(case, "review/kind-not-reviewed").severity, Severity::Warn);
+    assert_eq!(the_only(case, "netpol/kind-not-counted").severity, Severity::Warn);
 }
 
 #[test]

@@ -283,6 +283,22 @@ fn everything_that_cannot_be_read_is_named_and_nothing_to_read_is_no_pass() {
 }
 
 #[test]
+fn one_file_that_cannot_be_read_does_not_silence_the_others() {
+    let folder = Folder::new("some-unread");
+    folder.write("chart.yaml", "metadata:\n  name: {{ .Values.name }}\n");
+    folder.write("web.yaml", RISKY);
+    folder.write("config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
+    let output = fairway(&["review", &folder.path("")], &[], "");
+    let (said, wrong) = (text(&output), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("pss/privileged") && said.contains("Not checked: 1 ConfigMap."), "{said}");
+    assert!(wrong.contains("chart.yaml: a template that was not rendered"), "{wrong}");
+    let output = fairway(&["connections", &folder.path("")], &[], "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output).contains("shop/web[Pod]"), "{}", text(&output));
+}
+
+#[test]
 fn fix_of_standard_input_goes_to_standard_output_and_the_report_to_standard_error() {
     let output = fairway(&["review", "--fix", "-"], &[], RISKY);
     let written = text(&output);
@@ -299,8 +315,13 @@ fn what_cannot_be_changed_in_place_is_left_as_it_is() {
     let output = fairway(&["review", "--fix", &file], &[], "");
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains(&format!("{file}: it cannot be changed in place")), "{said}");
+    assert!(said.contains(&format!("{file}: it has an anchor (&) that other places refer to")), "{said}");
     assert_eq!(folder.read("web.yaml"), text);
+    // And leaves the others fixed.
+    folder.write("other.yaml", RISKY);
+    assert_eq!(fairway(&["review", "--fix", &folder.path("")], &[], "").status.code(), Some(2));
+    assert_eq!(folder.read("web.yaml"), text);
+    assert!(folder.read("other.yaml").contains("privileged: false"));
 }
 
 #[test]

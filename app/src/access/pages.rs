@@ -71,6 +71,7 @@ fn ProfileFacts(profile: Profile, role: Option<&'static str>) -> impl IntoView {
             <Fact term="E-mail">{profile.email}</Fact>
             <Fact term="Groups">{groups}</Fact>
             {role.map(|role| view! { <Fact term="In Fairway">{role}</Fact> })}
+            <Fact term="Signed in"><a href="/sessions">"Where, and since when"</a></Fact>
         </dl>
     }
 }

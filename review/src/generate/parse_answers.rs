@@ -645,7 +645,7 @@ spec:
         let given = read(&format!("{}\n---\n{service}", pod("{}", "{}")));
         let parsed = parse_answers(&given, &Settings::default()).unwrap();
         assert!(!parsed.answers.pods.unwrap().service);
-        assert_eq!(parsed.others[0].object().to_string(), "Service//web");
+        assert_eq!(parsed.others[0].object().to_string(), "Service/web");
     }
 
     #[test]

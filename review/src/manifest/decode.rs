@@ -283,13 +283,13 @@ mod tests {
              metadata: {{name: a}}}}\n- {{apiVersion: v1, kind: Service, metadata: {{name: b}}}}\n"
         );
         let names: Vec<_> = decode("x", &list).unwrap().iter().map(|m| m.object().to_string()).collect();
-        assert_eq!(names, ["Pod/shop/web", "Service//a", "Service//b"]);
+        assert_eq!(names, ["Pod/shop/web", "Service/a", "Service/b"]);
     }
 
     #[test]
     fn json_is_read_as_well() {
         let json = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"}}"#;
-        assert_eq!(decode("x", json).unwrap()[0].object().to_string(), "Pod//web");
+        assert_eq!(decode("x", json).unwrap()[0].object().to_string(), "Pod/web");
     }
 
     #[test]
@@ -334,7 +334,7 @@ mod tests {
         let list = r#"{"apiVersion": "v1", "kind": "PodList", "items": [{"metadata": {"name": "a"}}, {"metadata":
             {"name": "b"}, "kind": "Pod", "apiVersion": "v1"}]}"#;
         let names: Vec<_> = decode("x", list).unwrap().iter().map(|m| m.object().to_string()).collect();
-        assert_eq!(names, ["Pod//a", "Pod//b"]);
+        assert_eq!(names, ["Pod/a", "Pod/b"]);
     }
 
     #[test]

@@ -77,6 +77,6 @@ mod tests {
     fn the_items_of_a_list_get_their_kind() {
         let mut list = json!({ "items": [{ "metadata": { "name": "alone" } }] });
         let objects = Served::new("v1", "Pod", "pods").objects(&mut list);
-        assert_eq!(objects[0].object().to_string(), "Pod//alone");
+        assert_eq!(objects[0].object().to_string(), "Pod/alone");
     }
 }

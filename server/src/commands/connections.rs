@@ -1,6 +1,6 @@
 //! `fairway connections`: who may talk to whom, from manifests alone.
 
-use super::manifests::read_all;
+use super::manifests::{Completeness, Source, read_all};
 use super::review::UNREADABLE;
 use super::say;
 use clap::{Args, ValueEnum};
@@ -31,9 +31,12 @@ enum Format {
 impl ConnectionsArguments {
     pub(super) fn run(self) -> ExitCode {
         match self.list() {
-            Ok(list) => {
+            Ok((list, completeness)) => {
                 say(&list);
-                ExitCode::SUCCESS
+                match completeness {
+                    Completeness::Complete => ExitCode::SUCCESS,
+                    Completeness::SomeUnreadable => UNREADABLE.into(),
+                }
             }
             Err(error) => {
                 eprintln!("fairway: {error:#}");
@@ -42,8 +45,9 @@ impl ConnectionsArguments {
         }
     }
 
-    fn list(&self) -> anyhow::Result<String> {
-        let after = world(&self.files)?;
+    fn list(&self) -> anyhow::Result<(String, Completeness)> {
+        let (sources, completeness) = read_all(&self.files).readable()?;
+        let after = world(sources);
         let undecided = after.undecided_namespaces().into_iter().collect::<Vec<_>>();
         if !undecided.is_empty() {
             eprintln!(
@@ -63,13 +67,15 @@ impl ConnectionsArguments {
             );
         }
         if !self.compared_with.is_empty() {
-            return self.difference(&effect(&world(&self.compared_with)?, &after));
+            let before = world(read_all(&self.compared_with).all()?);
+            return Ok((self.difference(&effect(&before, &after))?, completeness));
         }
         let found = connections(&after);
-        Ok(match self.format {
+        let list = match self.format {
             Format::Json => serde_json::to_string_pretty(&found)?,
             Format::Text => found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
-        })
+        };
+        Ok((list, completeness))
     }
 
     fn difference(&self, effect: &Effect) -> anyhow::Result<String> {
@@ -82,6 +88,6 @@ impl ConnectionsArguments {
     }
 }
 
-fn world(paths: &[PathBuf]) -> anyhow::Result<World> {
-    Ok(World::new(read_all(paths)?.into_iter().flat_map(|source| source.manifests)))
+fn world(sources: Vec<Source>) -> World {
+    World::new(sources.into_iter().flat_map(|source| source.manifests))
 }

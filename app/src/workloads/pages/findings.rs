@@ -81,11 +81,14 @@ pub fn Findings(
     #[prop(optional)]
     fix: Option<FixForm>,
 ) -> impl IntoView {
+    let not_checked = report.not_checked_in_words().map(|words| {
+        view! { <p class="quiet">{format!("Not checked, because no rule looks at them: {words}.")}</p> }
+    });
     if report.findings.is_empty() {
-        return view! { <p>"None."</p> }.into_any();
+        return view! { <p>"None."</p>{not_checked} }.into_any();
     }
     let groups = [(Severity::Deny, "To fix"), (Severity::Warn, "Worth reading"), (Severity::Info, "Good to know")];
-    groups
+    let lists = groups
         .into_iter()
         .filter_map(|(severity, title)| {
             let of_it: Vec<Finding> =
@@ -98,8 +101,8 @@ pub fn Findings(
                 view! { <section><h3>{title}</h3><ul class="findings">{items}</ul></section> }
             })
         })
-        .collect_view()
-        .into_any()
+        .collect_view();
+    view! { {lists}{not_checked} }.into_any()
 }
 
 #[component]

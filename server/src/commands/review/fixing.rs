@@ -1,32 +1,42 @@
 //! `fairway review --fix`: writing what can be fixed into the files.
 
 use super::{Format, Input, text};
-use crate::commands::manifests::Source;
+use crate::commands::manifests::{Completeness, Source};
 use crate::commands::say;
 use anyhow::Context as _;
 use review::{Manifest, Patch, Report, Verdict, fix, rewrite};
 use std::io::Write;
 
-/// Fixes every file, and reports what is left, with its lines as they are now.
+/// Fixes every file, and reports what is left, with its lines as they are now. A file that cannot be changed in place or
+/// written is named, and leaves the others fixed.
 ///
 /// # Errors
-/// For a file that cannot be changed in place or written; files before it are written by then, each of them whole.
-pub(super) fn fix_all(manifests: &[Manifest], input: &Input, format: Format) -> anyhow::Result<Verdict> {
+/// Where what was written cannot be read again.
+pub(super) fn fix_all(
+    manifests: &[Manifest],
+    input: &Input,
+    format: Format,
+) -> anyhow::Result<(Verdict, Completeness)> {
     let fixed = fix(manifests, &input.context, &input.settings, input.selection);
     let mut place = 0;
     let mut left = Vec::new();
+    let mut completeness = input.completeness;
     for source in &input.sources {
         let here = place..place + source.manifests.len();
         place = here.end;
         let patches = fixed.patches[here.clone()].iter().map(Vec::as_slice);
         let changes: Vec<(&Manifest, &[Patch])> = fixed.manifests[here].iter().zip(patches).collect();
-        let text = fixed_text(source, &changes)?;
-        write(source, &text)?;
+        let written = fixed_text(source, &changes).and_then(|text| write(source, &text).map(|()| text));
+        let text = written.unwrap_or_else(|error| {
+            eprintln!("fairway: not fixed: {error:#}");
+            completeness = Completeness::SomeUnreadable;
+            source.text.clone()
+        });
         left.extend(review::decode(&source.name, &text)?);
     }
     let report = review::review(&left, &input.context, &input.settings, input.selection);
     say_what_is_left(fixed.fixed_findings, &report, input, format);
-    Ok(report.verdict)
+    Ok((report.verdict, completeness))
 }
 
 /// The text of a file with its patches.

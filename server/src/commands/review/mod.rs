@@ -4,7 +4,7 @@ mod fixing;
 mod sarif;
 mod text;
 
-use super::manifests::{Source, read_all};
+use super::manifests::{Completeness, Source, read_all};
 use super::say;
 use crate::rego_workers::RegoWorkers;
 use anyhow::Context as _;
@@ -72,6 +72,7 @@ enum RuleSet {
 /// Everything that a review needs.
 struct Input {
     sources: Vec<Source>,
+    completeness: Completeness,
     context: Context,
     settings: Settings,
     selection: Selection,
@@ -80,8 +81,9 @@ struct Input {
 impl ReviewArguments {
     pub(super) fn run(self) -> ExitCode {
         match self.input().and_then(|input| self.review(&input)) {
-            Ok(Verdict::Deny) => DENIED.into(),
-            Ok(Verdict::Pass | Verdict::Warn) => ExitCode::SUCCESS,
+            Ok((_, Completeness::SomeUnreadable)) => UNREADABLE.into(),
+            Ok((Verdict::Deny, Completeness::Complete)) => DENIED.into(),
+            Ok((Verdict::Pass | Verdict::Warn, Completeness::Complete)) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("fairway: {error:#}");
                 UNREADABLE.into()
@@ -89,14 +91,14 @@ impl ReviewArguments {
         }
     }
 
-    fn review(&self, input: &Input) -> anyhow::Result<Verdict> {
+    fn review(&self, input: &Input) -> anyhow::Result<(Verdict, Completeness)> {
         let manifests: Vec<Manifest> = input.sources.iter().flat_map(|source| source.manifests.clone()).collect();
         if self.fix {
             return fixing::fix_all(&manifests, input, self.format);
         }
         let report = review::review(&manifests, &input.context, &input.settings, input.selection);
         say(&self.format.render(&report, text::colours(&std::io::stdout())));
-        Ok(report.verdict)
+        Ok((report.verdict, input.completeness))
     }
 
     fn input(&self) -> anyhow::Result<Input> {
@@ -104,14 +106,18 @@ impl ReviewArguments {
             ProfileName::Restricted => Profile::Restricted,
             ProfileName::Baseline => Profile::Baseline,
         };
-        let cluster: Vec<Manifest> = read_all(&self.cluster)?.into_iter().flat_map(|source| source.manifests).collect();
+        // What the cluster has must be known whole: what is missing of it would change what is said.
+        let cluster = read_all(&self.cluster).all()?;
+        let cluster: Vec<Manifest> = cluster.into_iter().flat_map(|source| source.manifests).collect();
+        let (sources, completeness) = read_all(&self.files).readable()?;
         let selection = Selection {
             profile,
             pod_security_version: self.pod_security_version,
             only_pod_security: self.only.is_some(),
         };
         Ok(Input {
-            sources: read_all(&self.files)?,
+            sources,
+            completeness,
             context: Context { rego: rego(&cluster)?, every_workload: true, existing: cluster },
             settings: self.settings()?,
             selection,

@@ -35,7 +35,8 @@ pub(super) fn render(report: &Report, colours: Colours) -> String {
         let found = findings.into_iter().map(|finding| block(finding, colours));
         std::iter::once(heading).chain(found).collect::<Vec<_>>().join("\n")
     });
-    groups.chain([summary(report, colours)]).collect::<Vec<_>>().join("\n\n")
+    let not_checked = report.not_checked_in_words().map(|words| format!("Not checked: {}.", plain(&words)));
+    groups.chain(not_checked).chain([summary(report, colours)]).collect::<Vec<_>>().join("\n\n")
 }
 
 /// The findings of each object, in the order in which objects first appear.
