@@ -33,8 +33,27 @@ export async function downloaded(name, pins = readPins(), origin = process.env.F
   return folder;
 }
 
-function readPins() {
-  return JSON.parse(readFileSync(join(import.meta.dirname, 'prebuilt.json'), 'utf8'));
+const pinsFile = join(import.meta.dirname, 'prebuilt.json');
+
+export function readPins() {
+  return JSON.parse(readFileSync(pinsFile, 'utf8'));
+}
+
+export function writePins(pins) {
+  writeFileSync(pinsFile, `${JSON.stringify(pins, null, 2)}\n`);
+}
+
+/** The pins with the checksums that each program's own `.sha256` file says, as Kubernetes publishes them. */
+export async function withChecksums(pins, origin = process.env.FAIRWAY_DOWNLOADS) {
+  const filled = structuredClone(pins);
+  const programs = Object.values(filled).flatMap((builds) => Object.values(builds)).flatMap((build) => Object.values(build.programs));
+  for (const program of programs) {
+    const response = await fetch(placed(`${program.url}.sha256`, origin), { signal: AbortSignal.timeout(PATIENCE.head) });
+    const sha256 = response.ok ? (await response.text()).trim().split(/\s/)[0] : '';
+    if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Refusal(`${program.url}.sha256 is no checksum, so nothing was pinned.`);
+    program.sha256 = sha256;
+  }
+  return filled;
 }
 
 /** The same path at another origin. */

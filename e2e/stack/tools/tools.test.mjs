@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), 'fairway-tools-'));
 process.env.FAIRWAY_CACHE = join(folder, 'cache');
 const { goPrograms } = await import('./go.mjs');
 const { controlPlane } = await import('./programs.mjs');
-const { downloaded } = await import('./prebuilt.mjs');
+const { downloaded, withChecksums } = await import('./prebuilt.mjs');
 const { Processes, requirePort } = await import('../processes.mjs');
 const { chosenParts } = await import('../parts.mjs');
 const path = process.env.PATH;
@@ -120,6 +120,17 @@ test('where nothing can be downloaded, or no checksum is pinned, the build goes 
   await served('program', null, async (pins, origin, asked) => {
     assert.equal(await downloaded('thing', pins, origin), undefined);
     assert.deepEqual(asked, []);
+  });
+});
+
+test('checksums are pinned as the publisher says them, or not at all', async () => {
+  await served(`${digest('program')}  tool\n`, null, async (pins, origin, asked) => {
+    const [build] = Object.values((await withChecksums(pins, origin)).thing);
+    assert.equal(build.programs.tool.sha256, digest('program'));
+    assert.deepEqual(asked, ['/v1/tool.sha256']);
+  });
+  await served('<html>not found</html>', null, async (pins, origin) => {
+    assert.match(await refusal(() => withChecksums(pins, origin)), /tool\.sha256 is no checksum, so nothing was pinned\.$/);
   });
 });
 
