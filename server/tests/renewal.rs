@@ -161,6 +161,9 @@ async fn who_signs_out_while_groups_are_read_again_stays_signed_out(options: PgP
     };
     let (_, signed_out) = futures::future::join(get(&portal, &cookie, "/namespaces"), signs_out).await;
     assert_eq!(signed_out.status, StatusCode::OK);
+    // Nobody is sent to a provider that does not answer.
+    assert!(signed_out.text.contains("you may still be signed in there"), "{}", signed_out.text);
+    assert!(!signed_out.headers.contains_key("refresh"));
     // What the provider then answered is written nowhere.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(open(&portal, &cookie, "/access").await.location.starts_with("/sign-in?"));

@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::response::Response;
 use record::Event;
+use std::time::Duration;
 use tower_sessions::Session;
 
 /// Ends the session here, whatever becomes of the provider's own.
@@ -39,7 +40,15 @@ pub(super) async fn post(
     Ok(FormOutcome::<()>::shown(signed_out).respond(state, parts).await)
 }
 
+/// How long the provider is waited for: whoever signs out is signed out here already.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 async fn at_provider(state: &AppState, current: &Current) -> SignedOut {
+    // The address may be known although the provider is away, and would then end in an error of the browser.
+    let answer = tokio::time::timeout(PATIENCE, state.identity_provider.check()).await;
+    if !matches!(answer, Ok(Ok(()))) {
+        return SignedOut::ProviderAway;
+    }
     match state.identity_provider.sign_out_url(&current.signed_in).await {
         Ok(Some(url)) => SignedOut::AtProvider { address: url.to_string() },
         Ok(None) => SignedOut::HereOnly,
