@@ -71,10 +71,12 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// What a sign-in itself says, which nothing may say otherwise.
-const OWN_PARAMETERS: [&str; 10] = [
+const OWN_PARAMETERS: [&str; 12] = [
     "client_id",
     "code_challenge",
     "code_challenge_method",
+    "id_token_hint",
+    "login_hint",
     "nonce",
     "prompt",
     "redirect_uri",

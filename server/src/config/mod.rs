@@ -76,10 +76,10 @@ impl Config {
             .and_then(|_| reader.parse("FAIRWAY_METRICS_LISTEN", None, "an address and port, such as 0.0.0.0:9090"));
         let public_url = reader.web_address("FAIRWAY_PUBLIC_URL", Some("http://localhost:3000"));
         let site_root = reader.text("FAIRWAY_SITE_ROOT", Some("target/site"));
-        let database_url = reader.secret("DATABASE_URL");
-        if database_url.is_none() {
+        if reader.optional("DATABASE_URL").or_else(|| reader.optional("DATABASE_URL_FILE")).is_none() {
             reader.mistake("DATABASE_URL is not set");
         }
+        let database_url = reader.secret("DATABASE_URL");
         let identity_provider = IdentityProviderSettings::read(reader);
         let heads_webhook = HeadsWebhook::read(reader);
         let mail_server = MailServer::read(reader);
@@ -227,6 +227,14 @@ mod tests {
     }
 
     #[test]
+    fn a_database_address_whose_file_cannot_be_read_is_not_called_unset() {
+        let mistakes =
+            read(&[("DATABASE_URL_FILE", "/nowhere/url"), ("OIDC_ISSUER_URL", "https://idp")]).unwrap_err().0;
+        let [only] = mistakes.as_slice() else { panic!("{mistakes:?}") };
+        assert!(only.contains("/nowhere/url, which cannot be read"), "{only}");
+    }
+
+    #[test]
     fn what_a_sign_in_says_itself_cannot_be_said_otherwise() {
         let with = |parameters: &str| {
             let pairs =
@@ -238,6 +246,8 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(with("audience=a+b&hd=example.com").unwrap(), [pair("audience", "a b"), pair("hd", "example.com")]);
         assert!(with("redirect_uri=https://evil").unwrap_err().contains("sets redirect_uri"));
+        assert!(with("id_token_hint=x").unwrap_err().contains("sets id_token_hint"));
+        assert!(with("login_hint=x").unwrap_err().contains("sets login_hint"));
     }
 
     #[test]

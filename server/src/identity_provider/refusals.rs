@@ -46,7 +46,7 @@ pub(super) fn code_error<E: Error + 'static>(error: RequestTokenError<E, TokenRe
         {
             ProviderError::Refused(answer.to_string())
         }
-        RequestTokenError::ServerResponse(answer) if BAD_MOMENT.contains(&answer.error().as_ref()) => {
+        RequestTokenError::ServerResponse(answer) if is_bad_moment(&answer) => {
             ProviderError::Unavailable(answer.to_string())
         }
         RequestTokenError::ServerResponse(answer) => misconfigured(&answer),

@@ -149,7 +149,7 @@ impl Authenticate {
     async fn after_reading(&self, id: Id, read: Option<Current>) -> Result<Renewal, AppError> {
         match read {
             None => Ok(Renewal::Ended),
-            Some(current) if self.has_token(&current) && self.groups_are_fresh(&current) => Ok(counts(current)),
+            Some(current) if self.is_fresh(&current) => Ok(counts(current)),
             Some(current) if current.signed_in.refresh_token.is_none() => Ok(Renewal::AtProvider(Box::new(current))),
             Some(current) => self.without_provider(id, current).await,
         }
