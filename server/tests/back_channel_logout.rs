@@ -4,16 +4,13 @@
 
 mod parts;
 
-use app::policy::Policy;
 use axum::Router;
 use http::StatusCode;
-use parts::portal::{get, portal_with, send, session_events, sign_in_without_asking};
+use parts::portal::{get, portal_at, send, session_events, sign_in_without_asking};
 use parts::variant_provider::{Signing, VariantProvider, merge, now};
-use parts::{portal_role, provider_with, settings_of};
+use parts::portal_role;
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use std::sync::Arc;
-use std::time::Duration;
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -41,8 +38,7 @@ async fn is_signed_in(portal: &Router, cookie: &str) -> bool {
 async fn only_a_good_logout_token_ends_a_session(options: PgPoolOptions, connect: PgConnectOptions) {
     let database = portal_role(options, connect).await;
     let variant = VariantProvider::start().await;
-    let provider = Arc::new(provider_with(settings_of(&variant)));
-    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let portal = portal_at(&variant, database.clone()).await;
     let cookie = sign_in_without_asking(&portal).await;
     let refused: [(&str, Value, Signing); 14] = [
         ("alg none", json!({}), Signing::Nothing),
@@ -85,8 +81,7 @@ async fn a_token_that_names_only_a_person_ends_all_their_sessions_that_began_bef
 ) {
     let database = portal_role(options, connect).await;
     let variant = VariantProvider::start().await;
-    let provider = Arc::new(provider_with(settings_of(&variant)));
-    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let portal = portal_at(&variant, database.clone()).await;
     let cookies = [sign_in_without_asking(&portal).await, sign_in_without_asking(&portal).await];
     let earlier = logout_token(&variant, &json!({ "sid": null, "iat": now() - 200 }), Signing::Key);
     assert_eq!(tell(&portal, &earlier).await, StatusCode::OK);

@@ -11,11 +11,10 @@ use app::ports::{
 };
 use kube::config::AuthInfo;
 use parts::browser::Browser;
-use parts::{client, clients, cluster, dex, identity, kube_config, told};
+use parts::{client, clients, cluster, dex, identity, kube_config, told, wait_for};
 use review::Manifest;
 use serde_json::{Value, json};
 use server::cluster::{Clients, KubeCluster, account_mistakes};
-use std::time::Duration;
 use uuid::Uuid;
 
 fn dana() -> KubeIdentity {
@@ -67,16 +66,12 @@ fn pod(name: &str, image: &str) -> Value {
 
 /// The watch caches fill in the background.
 async fn filled(cluster: &KubeCluster) {
-    let seen = async {
-        while cluster.namespace("shop").ok().flatten().is_none()
-            || cluster.bindings_of(&dana()).is_err()
-            || cluster.objects_in(&dana(), "shop").await.is_err()
-        {
-            tokio::task::yield_now().await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap();
+    wait_for(async || {
+        cluster.objects_in(&dana(), "shop").await.ok()?;
+        cluster.bindings_of(&dana()).ok()?;
+        cluster.namespace("shop").ok()?.map(drop)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -277,19 +272,6 @@ async fn an_api_server_that_is_not_there_is_away_even_for_a_write() {
     assert!(matches!(cluster.namespace("shop"), Err(ClusterError::Unavailable(_))));
 }
 
-/// Waits until the watch caches show something.
-async fn shown<T>(look: impl AsyncFn() -> Option<T>) -> T {
-    let seen = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap()
-}
-
 #[tokio::test]
 async fn what_runs_is_seen_as_soon_as_it_is_there_and_only_by_who_may_list_it() {
     let cluster = cluster().await;
@@ -297,7 +279,7 @@ async fn what_runs_is_seen_as_soon_as_it_is_there_and_only_by_who_may_list_it() 
     let name = unique("seen");
     apply(&cluster, &dana(), &policy(&name), Run::Real).await.unwrap();
     let of = async |who: &KubeIdentity| cluster.objects_in(who, "shop").await.unwrap();
-    shown(async || of(&dana()).await.objects.iter().any(|object| object.object().name == name).then_some(())).await;
+    wait_for(async || of(&dana()).await.objects.iter().any(|object| object.object().name == name).then_some(())).await;
     let stranger = of(&identity("pia", &["team-pay"])).await;
     assert!(stranger.objects.is_empty(), "{:?}", stranger.objects);
     assert!(stranger.unread.contains(&"pods of shop".to_owned()), "{:?}", stranger.unread);
@@ -316,7 +298,7 @@ async fn a_workload_is_found_with_all_that_was_made_for_it_and_what_was_said() {
     });
     apply(&cluster, &dana(), &deployment, Run::Real).await.unwrap();
     let workload = Manifest::from_value(deployment).unwrap().object().clone();
-    let family = shown(async || {
+    let family = wait_for(async || {
         let family = cluster.family(&dana(), &workload).await.unwrap();
         (family.made.len() == 3 && !family.events.is_empty()).then_some(family)
     })
@@ -351,7 +333,7 @@ async fn groups_with_spaces_and_letters_of_any_language_give_what_they_are_bound
     let cluster = KubeCluster::start(clients(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await);
     let right = Right::within("shop".to_owned(), "list", "apps", "deployments");
     let named = identity("nico", &["Büro Süd 東京"]);
-    shown(async || (cluster.allows(&named, &right).await == Ok(true)).then_some(())).await;
+    wait_for(async || (cluster.allows(&named, &right).await == Ok(true)).then_some(())).await;
     assert_eq!(cluster.allows(&identity("nico", &["Büro Süd"]), &right).await, Ok(false));
     let request = http::Request::delete(format!("{path}/{name}")).body(Vec::new()).unwrap();
     admin.request_text(request).await.unwrap();

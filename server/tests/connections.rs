@@ -5,8 +5,7 @@
 mod parts;
 
 use app::policy::Policy;
-use parts::{clients, portal_role, state, told};
-use server::cluster::KubeCluster;
+use parts::{NEVER, cluster, portal_role, state};
 use server::config::Config;
 use server::connections::{ConnectionLimits, serve_connections};
 use server::rate_limits::RateLimits;
@@ -17,9 +16,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
-
-/// Long enough for the slowest machine, should a connection never end.
-const NEVER: Duration = Duration::from_secs(60);
 
 fn limits() -> ConnectionLimits {
     let second = Duration::from_secs(1);
@@ -43,7 +39,7 @@ async fn portal(options: PgPoolOptions, connect: PgConnectOptions, limits: Conne
         _ => None,
     };
     let config = Config { connections: limits.clone(), ..Config::read(&variable).unwrap() };
-    let cluster = KubeCluster::start(clients(&told("FAIRWAY_TEST_KUBECONFIG")).await);
+    let cluster = cluster().await;
     let state = state(portal_role(options, connect).await, cluster, Policy::default());
     let writes = TaskTracker::new();
     let routers = routers(&config, state, RateLimits::new(config.rates), writes.clone());

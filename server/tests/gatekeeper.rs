@@ -11,13 +11,12 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
-use parts::{client, told};
+use parts::{client, told, wait_for};
 use review::{Context, Manifest, Selection, Settings, Severity, decode, review};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
 
 const POLICIES: &str = include_str!("../../review/testdata/policies/policies.yaml");
@@ -313,12 +312,8 @@ async fn gatekeeper_and_the_review_say_the_same_of_every_object() {
         },
     });
     let expected = of_review(&probe, &existing);
-    let settled = async {
-        while of_gatekeeper(&client, &namespace, &probe).await.as_ref() != Some(&expected) {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), settled).await.unwrap_or_else(|_| panic!("expected {expected:?}"));
+    let is_settled = async || of_gatekeeper(&client, &namespace, &probe).await.as_ref() == Some(&expected);
+    wait_for(async || is_settled().await.then_some(())).await;
 
     let mut objects = of_test_data(&namespace);
     objects.extend((0..GENERATED).map(|seed| generated(seed, &namespace)));

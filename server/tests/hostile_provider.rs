@@ -7,7 +7,7 @@ mod parts;
 
 use app::ports::{Beginning, IdentityProvider, Misconfiguration, ProviderError};
 use parts::variant_provider::{Behaviour, Signing, VariantProvider, now};
-use parts::{settings_of, sign_in_at};
+use parts::{settings_of, sign_in_at, wait_for};
 use serde_json::json;
 
 type Case = (&'static str, fn(&mut Behaviour), &'static str);
@@ -74,15 +74,11 @@ async fn of_several_keys_the_one_that_signed_is_found_or_nobody_is_signed_in() {
 #[tokio::test]
 async fn a_key_that_changed_under_the_same_name_is_found_without_a_restart() {
     let variant = VariantProvider::start().await;
-    let (provider, signed_in) = sign_in_at(&variant, settings_of(&variant)).await;
+    let (provider, before) = sign_in_at(&variant, settings_of(&variant)).await;
+    let before = before.unwrap();
     // signing-key-rotation: the old one is withdrawn at once. A look ten seconds ago is old enough for the next one.
     variant.behave(|behaviour| behaviour.is_rotated = true);
-    let refreshed = async {
-        while provider.refresh(&signed_in.as_ref().unwrap().clone()).await.is_err() {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(30), refreshed).await.unwrap();
+    wait_for(async || provider.refresh(&before).await.ok()).await;
 }
 
 #[tokio::test]

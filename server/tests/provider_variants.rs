@@ -8,7 +8,7 @@ use app::ports::{Beginning, GroupsClaim, IdentityProvider, Misconfiguration, Pro
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use parts::variant_provider::{Behaviour, VariantProvider, now};
-use parts::{provider_with, settings_of, sign_in_at};
+use parts::{provider_with, settings_of, sign_in_at, wait_for};
 use serde_json::json;
 use server::config::IdentityProviderSettings;
 use server::identity_provider::{ClientAuthentication, LiveFinding};
@@ -177,12 +177,7 @@ async fn addresses_that_moved_are_found_without_a_restart() {
     let (provider, before) = sign_in_at(&variant, settings_of(&variant)).await;
     let before = before.unwrap();
     variant.behave(|behaviour| behaviour.token_path = "/moved-token");
-    let refreshed = async {
-        while provider.refresh(&before).await.is_err() {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(30), refreshed).await.unwrap();
+    wait_for(async || provider.refresh(&before).await.ok()).await;
 }
 
 #[tokio::test]

@@ -7,9 +7,9 @@ mod parts;
 use app::policy::Policy;
 use axum::Router;
 use http::StatusCode;
-use parts::portal::{Answer, get, go_to_provider, open, portal_with, send, session_events, sign_in_without_asking};
+use parts::portal::{Answer, get, go_to_provider, open, portal_at, portal_with, send, session_events, sign_in_without_asking};
 use parts::variant_provider::VariantProvider;
-use parts::{portal_role, provider_with, settings_of};
+use parts::{portal_role, provider_with, settings_of, wait_for};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::sync::Arc;
@@ -19,24 +19,14 @@ use std::time::Duration;
 async fn without_refresh_tokens(database: &PgPool) -> (VariantProvider, Router, String) {
     let variant = VariantProvider::start().await;
     variant.behave(|provider| provider.sends_refresh_token = false);
-    let provider = Arc::new(provider_with(settings_of(&variant)));
-    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let portal = portal_at(&variant, database.clone()).await;
     let cookie = sign_in_without_asking(&portal).await;
     (variant, portal, cookie)
 }
 
 /// Opens a page until the session is due to be renewed, which it is at once but for a pause.
 async fn opened_when_due(portal: &Router, cookie: &str, path: &str) -> Answer {
-    let due = async {
-        loop {
-            let answer = open(portal, cookie, path).await;
-            if answer.status != StatusCode::OK {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), due).await.unwrap()
+    wait_for(async || Some(open(portal, cookie, path).await).filter(|answer| answer.status != StatusCode::OK)).await
 }
 
 #[sqlx::test(migrations = "../migrations")]
@@ -112,8 +102,7 @@ async fn a_provider_that_is_away_sends_no_browser_to_an_error(options: PgPoolOpt
 async fn a_provider_that_hangs_keeps_nobody_from_a_page(options: PgPoolOptions, connect: PgConnectOptions) {
     let database = portal_role(options, connect).await;
     let variant = VariantProvider::start().await;
-    let provider = Arc::new(provider_with(settings_of(&variant)));
-    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let portal = portal_at(&variant, database.clone()).await;
     let cookie = sign_in_without_asking(&portal).await;
     variant.behave(|provider| provider.hangs = true);
     let pages = futures::future::join_all((0..8).map(|_| get(&portal, &cookie, "/namespaces"))).await;
@@ -145,15 +134,13 @@ async fn somebody_else_in_the_same_browser_gets_a_session_of_their_own(
 async fn who_signs_out_while_groups_are_read_again_stays_signed_out(options: PgPoolOptions, connect: PgConnectOptions) {
     let database = portal_role(options, connect).await;
     let variant = VariantProvider::start().await;
-    let provider = Arc::new(provider_with(settings_of(&variant)));
-    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let portal = portal_at(&variant, database.clone()).await;
     let cookie = sign_in_without_asking(&portal).await;
     variant.behave(|provider| provider.hangs = true);
     let claimed = "select count(*) from sessions where refresh_started_at is not null";
     let signs_out = async {
-        while sqlx::query_scalar::<_, i64>(claimed).fetch_one(&database).await.unwrap() == 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let count = async || sqlx::query_scalar::<_, i64>(claimed).fetch_one(&database).await.unwrap();
+        wait_for(async || (count().await > 0).then_some(())).await;
         // It does not wait for the provider.
         let answer = send(&portal, &cookie, "/sign-out", "").await;
         variant.behave(|provider| provider.hangs = false);
@@ -181,8 +168,7 @@ async fn a_provider_that_does_not_allow_offline_access_signs_people_in_without_i
 ) {
     let database = portal_role(options, connect).await;
     let variant = VariantProvider::start().await;
-    let provider = Arc::new(provider_with(settings_of(&variant)));
-    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let portal = portal_at(&variant, database.clone()).await;
     variant.behave(|provider| {
         provider.sends_refresh_token = false;
         provider.redirect_error = |asked| asked["scope"].contains("offline_access").then_some("invalid_scope");
@@ -223,8 +209,7 @@ async fn where_a_refresh_brings_no_new_token_for_the_cluster_the_browser_fetches
 async fn a_provider_that_answers_wrongly_signs_nobody_out(options: PgPoolOptions, connect: PgConnectOptions) {
     let database = portal_role(options, connect).await;
     let variant = VariantProvider::start().await;
-    let provider = Arc::new(provider_with(settings_of(&variant)));
-    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let portal = portal_at(&variant, database.clone()).await;
     let cookie = sign_in_without_asking(&portal).await;
     variant.behave(|provider| provider.signing = parts::variant_provider::Signing::OtherKey);
     assert_eq!(open(&portal, &cookie, "/namespaces").await.status, StatusCode::OK);

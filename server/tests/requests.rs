@@ -4,16 +4,14 @@
 
 mod parts;
 
-use app::policy::Policy;
 use http::header::COOKIE;
 use http::{Request, StatusCode};
-use parts::portal::{ask, get, portal, portal_with, send, sign_in, sign_in_without_asking};
+use parts::portal::{ask, get, portal, portal_at, send, sign_in, sign_in_without_asking};
 use parts::variant_provider::{ACCESS_TOKEN, REFRESH_TOKEN, VariantProvider};
-use parts::{portal_role, provider_with, settings_of};
+use parts::portal_role;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Everything that is logged.
@@ -54,8 +52,7 @@ async fn no_secret_and_nothing_that_was_sent_gets_into_the_log_or_the_record(
         let groups = serde_json::json!({ "groups": ["team-shop", "platform-admins"], "email": "dana@example.com" });
         provider.claims = groups;
     });
-    let provider = Arc::new(provider_with(settings_of(&variant)));
-    let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), Policy::default()).await;
+    let portal = portal_at(&variant, database.clone()).await;
     let cookie = sign_in_without_asking(&portal).await;
     let manifest = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\nstringData: {{password: {SECRET}}}\n");
     let names = ["text", "name", "namespace", "address", "logout_token", "catalogue", "format"];
@@ -145,5 +142,6 @@ async fn another_site_changes_nothing_whatever_it_calls_what_it_sends(
     }
     let after: i64 = sqlx::query_scalar("select count(*) from audit_events").fetch_one(&database).await.unwrap();
     assert_eq!(before, after);
-    assert_eq!(get(&portal, &cookie, "/access").await.status, StatusCode::OK);
+    let access = get(&portal, &cookie, "/access").await;
+    assert_eq!(access.status, StatusCode::OK, "{}", access.text);
 }

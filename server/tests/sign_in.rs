@@ -16,7 +16,7 @@ use axum::body::Body;
 use http::header::COOKIE;
 use http::{Request, StatusCode};
 use parts::portal::{ask, get, portal, portal_with, sign_in};
-use parts::{portal_role, told};
+use parts::{portal_role, told, wait_for};
 use serde_json::json;
 use server::client_address::PeerAddress;
 use server::identity_provider::OpenIdProvider;
@@ -185,12 +185,8 @@ async fn with_their_own_tokens_people_see_their_namespaces_and_begin_what_they_m
     }
     let cookie = answer.cookie.unwrap();
     // The watch caches fill in the background.
-    let filled = async {
-        while !get(&portal, &cookie, "/namespaces").await.text.contains("/namespaces/shop\"") {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), filled).await.unwrap();
+    wait_for(async || get(&portal, &cookie, "/namespaces").await.text.contains("/namespaces/shop\"").then_some(()))
+        .await;
     let begin = |namespace: &str| {
         let request = Request::post(format!("/workloads/new?namespace={namespace}"));
         ask(&portal, "192.0.2.1", request.header(COOKIE, &cookie).header("sec-fetch-site", "same-origin"))

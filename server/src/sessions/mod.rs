@@ -25,6 +25,7 @@ use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use tower_sessions::Session;
 use uuid::Uuid;
 
@@ -84,6 +85,11 @@ struct Current {
     /// When the groups were last read, seconds since the epoch.
     groups_read_at: i64,
     device: Device,
+}
+
+/// Seconds since the epoch.
+fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
 }
 
 /// What a session holds under a key. What another version of Fairway has written is as good as nothing.

@@ -4,7 +4,7 @@
 use super::authenticate::{Authenticate, kube_identity};
 use super::person::{PersonError, upsert_person};
 use super::store::{Claim, RefreshProgress};
-use super::{CURRENT, Current, unavailable};
+use super::{CURRENT, Current, now, unavailable};
 use app::access::IdentityMode;
 use app::actor::Profile;
 use app::audit::{RecordActor, record_event};
@@ -14,7 +14,6 @@ use app::state::AppState;
 use jiff::Timestamp;
 use record::{Event, SessionEndReason};
 use std::time::Duration;
-use time::OffsetDateTime;
 use tower_sessions::Session;
 use tower_sessions::session::Id;
 
@@ -44,10 +43,6 @@ pub(super) enum Renewal {
 
 fn counts(current: Current) -> Renewal {
     Renewal::Counts(Box::new(current))
-}
-
-fn now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
 }
 
 fn provider_away() -> AppError {

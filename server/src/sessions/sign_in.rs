@@ -6,7 +6,7 @@ use super::person::{PersonError, upsert_person};
 use super::renewal::{end_session, refused_because};
 use super::sign_in_error::{refused_at_redirect, refused_by_provider};
 use super::{
-    CURRENT, Current, PENDING, Pending, PendingSignIns, PgSessionStore, ReturnPath, read, request_id, unavailable,
+    CURRENT, Current, PENDING, Pending, PendingSignIns, PgSessionStore, ReturnPath, now, read, request_id, unavailable,
 };
 use crate::client_address::ClientAddress;
 use app::actor::Actor;
@@ -22,7 +22,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use record::{Event, Failure, SessionEndReason};
 use serde::Deserialize;
 use std::sync::Arc;
-use time::OffsetDateTime;
 use tower_sessions::Session;
 use uuid::Uuid;
 
@@ -61,10 +60,6 @@ pub(super) async fn leave_for_provider(
     session.insert(PENDING, pending).await.map_err(unavailable)?;
     session.save().await.map_err(unavailable)?;
     Ok(Redirect::to(url.as_str()).into_response())
-}
-
-fn now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
 }
 
 /// What the provider sends the browser back with (RFC 6749, 4.1.2).

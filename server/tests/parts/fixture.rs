@@ -1,7 +1,7 @@
 //! One preview feature, the people around it, and a namespace of its own: the portal's own router and reconciler, on a
 //! real Postgres and a real API server.
 
-use super::{actor, cluster, identity, state, told};
+use super::{actor, cluster, identity, state, told, wait_for};
 use app::access::{Environment, Team};
 use app::actor::Actor;
 use app::audit::commitment_to;
@@ -24,7 +24,6 @@ use serde_json::{Value, json};
 use server::cluster::KubeCluster;
 use server::router::site;
 use sqlx::{PgConnection, PgPool};
-use std::time::Duration;
 use tower::ServiceExt;
 use uuid::Uuid;
 
@@ -320,12 +319,7 @@ pub async fn filled(cluster: &KubeCluster, namespace: &str) {
         let bindings = cluster.bindings_of(&identity("dana", &["team-shop"])).unwrap_or_default();
         bindings.iter().any(|binding| binding.namespace.as_deref() == Some(namespace))
     };
-    let seen = async {
-        while !matches!(cluster.namespace(namespace), Ok(Some(_))) || !is_bound() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap();
+    wait_for(async || cluster.namespace(namespace).ok()?.filter(|_| is_bound()).map(drop)).await;
 }
 
 /// How often the record shows that something was done.

@@ -11,7 +11,7 @@ use app::access::{KubeIdentity, KubeName};
 use app::actor::{Actor, Profile, RoleGroups};
 use app::compute_pool::ComputePool;
 use app::policy::Policy;
-use app::ports::{Beginning, Finished, IdentityProvider, ProviderError, SignedIn};
+use app::ports::{Beginning, ClusterInventory, Finished, IdentityProvider, ProviderError, SignedIn};
 use app::sessions::SignInFailures;
 use app::state::{AppState, Dependencies};
 use app::workloads::service::Listings;
@@ -28,6 +28,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use uuid::Uuid;
 use variant_provider::VariantProvider;
+
+/// Long enough for the slowest machine, should what is waited for never come.
+pub const NEVER: Duration = Duration::from_secs(60);
 
 /// What `make test` says under a name.
 pub fn told(name: &str) -> String {
@@ -96,9 +99,25 @@ pub async fn clients(kubeconfig: &str) -> Clients {
     Clients::new(kube_config(kubeconfig).await).unwrap()
 }
 
-/// The cluster adapter with the portal's own account.
+/// The cluster adapter with the portal's own account, once its watch caches are filled: a portal whose caches are not is not
+/// ready, gets no requests, and would answer 503.
 pub async fn cluster() -> KubeCluster {
-    KubeCluster::start(clients(&told("FAIRWAY_TEST_KUBECONFIG")).await)
+    let cluster = KubeCluster::start(clients(&told("FAIRWAY_TEST_KUBECONFIG")).await);
+    wait_for(async || cluster.caches_are_filled().then_some(())).await;
+    cluster
+}
+
+/// Looks until there is something to see.
+pub async fn wait_for<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    let seen = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(NEVER, seen).await.unwrap()
 }
 
 /// How the portal is registered at a provider; `issuer` names the variable that says where it is.

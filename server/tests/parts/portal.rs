@@ -1,7 +1,8 @@
 //! The portal as it is served, and a browser's requests to it.
 
 use super::browser::Browser;
-use super::{clients, provider, state, told};
+use super::variant_provider::VariantProvider;
+use super::{cluster, provider, provider_with, settings_of, state};
 use app::policy::Policy;
 use app::ports::IdentityProvider;
 use app::state::{AppState, Dependencies};
@@ -11,7 +12,6 @@ use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use server::client_address::PeerAddress;
-use server::cluster::KubeCluster;
 use server::config::Config;
 use server::rate_limits::RateLimits;
 use server::router::routers;
@@ -45,10 +45,16 @@ pub async fn portal_with(
     // The next request reads them again.
     config.sessions.groups_max_age = Duration::ZERO;
     config.sessions.provider_away = provider_away;
-    let cluster = KubeCluster::start(clients(&told("FAIRWAY_TEST_KUBECONFIG")).await);
+    let cluster = cluster().await;
     let dependencies = Dependencies::clone(&state(database, cluster, policy));
     let state = AppState::from(Dependencies { identity_provider: provider, ..dependencies });
     routers(&config, state, RateLimits::new(config.rates), TaskTracker::new()).site
+}
+
+/// The same at a provider that a test changes, which may be away for an hour.
+pub async fn portal_at(variant: &VariantProvider, database: PgPool) -> Router {
+    let provider = Arc::new(provider_with(settings_of(variant)));
+    portal_with(database, provider, Duration::from_secs(3_600), Policy::default()).await
 }
 
 /// What a browser with this session gets.
