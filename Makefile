@@ -12,8 +12,8 @@ run: $(modules) ## Starts Postgres, an identity provider, a control plane and th
 test: $(modules) ## Runs everything that CI runs. One check only: make test CHECK="browser -g wizard".
 	@exec node e2e/stack/test.mjs $(CHECK)
 
-bench: $(modules) ## Measures, prints a table with targets, and fails where one is missed.
-	@exec node e2e/stack/bench.mjs
+bench: $(modules) ## Measures, prints a table with targets, and fails where one is missed. One part only: make bench PART=pages.
+	@exec node e2e/stack/bench.mjs $(PART)
 
 fuzz: $(modules) ## Fuzzes the review engine, ten minutes for each target.
 	@exec node e2e/stack/fuzz.mjs

@@ -1,12 +1,8 @@
-// What the portal takes: the time of a live review, what a step of the wizard transfers, and how many pages it serves. On a stack of its own, with
-// the release build.
+// A portal to measure: on a stack of its own, with the release build. And what a live review takes, and a step of the wizard transfers.
 
 import { chromium } from '@playwright/test';
 import { statSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { measurePages } from './bench-pages.mjs';
-import { measureRecord } from './bench-record.mjs';
-import { measureSizes } from './bench-sizes.mjs';
 import { buildBareHandler, buildPortal, buildSite, site } from './build.mjs';
 import { endOnSignals, freePort } from './processes.mjs';
 import { say } from './say.mjs';
@@ -16,11 +12,8 @@ import { chromium as chromiumProgram } from './tools/programs.mjs';
 const POLICIES = 50;
 const REVIEWS = 200;
 
-/**
- * Megabytes of the binary, milliseconds of the live review (median and the slowest twentieth), kilobytes of a step
- * (first and again), pages, and the record.
- */
-export async function measurePortal() {
+/** Calls back with the stack, its binary, the bare handler's, and a function that gives a page where somebody is signed in. */
+export async function withPortal(measure) {
   say('building the portal for measuring; usually 15 minutes on 2 cores');
   endOnSignals();
   const binary = await buildPortal({ release: true });
@@ -28,33 +21,34 @@ export async function measurePortal() {
   await buildSite();
   const stack = await startStack({ binary, site, port: await freePort(), onLost: (sentence) => say(sentence) });
   const browser = await chromium.launch({ executablePath: chromiumProgram(), args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  const signedIn = async (name) => {
+    const page = await (await browser.newContext({ baseURL: stack.url })).newPage();
+    await page.goto('/access');
+    await page.locator(`button[value="${name}"]`).click();
+    await page.waitForURL('**/access');
+    return page;
+  };
   try {
-    await fillNamespace(stack.cluster.kube);
-    const context = await browser.newContext({ baseURL: stack.url });
-    const page = await context.newPage();
-    await page.goto('/workloads/new?namespace=shop');
-    await page.locator('button[value="dana"]').click();
-    const transferred = await watchTransfer(page);
-    await page.getByRole('button', { name: 'Start wizard' }).click();
-    await page.waitForLoadState('networkidle');
-    const first = transferred();
-    await page.reload({ waitUntil: 'networkidle' });
-    const again = transferred();
-    const times = await liveReviews(page);
-    const sizes = await measureSizes(stack, page);
-    const pages = await measurePages(stack, bareHandler);
-    const record = await measureRecord(stack, binary, async () => {
-      const administrator = await (await browser.newContext({ baseURL: stack.url })).newPage();
-      await administrator.goto('/access');
-      await administrator.locator('button[value="ada"]').click();
-      await administrator.waitForURL('**/access');
-      return administrator;
-    });
-    return { size: statSync(binary).size / 1e6, first, again, median: times[Math.floor(times.length / 2)], slow: times[Math.floor(times.length * 0.95)], sizes, pages, record };
+    await measure({ stack, binary, bareHandler, signedIn });
   } finally {
     await browser.close();
     await stack.stop();
   }
+}
+
+/** Megabytes of the binary, milliseconds of the live review (median and the slowest twentieth), kilobytes of a step (first and again). */
+export async function measureLiveReview({ stack, binary, signedIn }) {
+  await fillNamespace(stack.cluster.kube);
+  const page = await signedIn('dana');
+  await page.goto('/workloads/new?namespace=shop');
+  const transferred = await watchTransfer(page);
+  await page.getByRole('button', { name: 'Start wizard' }).click();
+  await page.waitForLoadState('networkidle');
+  const first = transferred();
+  await page.reload({ waitUntil: 'networkidle' });
+  const again = transferred();
+  const times = await liveReviews(page);
+  return { size: statSync(binary).size / 1e6, first, again, median: times[Math.floor(times.length / 2)], slow: times[Math.floor(times.length * 0.95)] };
 }
 
 /** A namespace with as many workloads as policies, each policy for one of them. */

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use review::{
-    Context, Finding, Manifest, Selection, Settings, Severity, World, connections, decode, fix, review, rewrite,
+    Context, Finding, Interpreter, Manifest, Selection, Settings, Severity, World, connections, decode, fix, review,
+    rewrite,
 };
+use std::sync::Arc;
 
 fn text(case: &str) -> String {
     let path = format!("{}/testdata/cases/{case}", env!("CARGO_MANIFEST_DIR"));
@@ -143,4 +145,19 @@ fn a_selector_that_fits_no_namespace_names_the_nearest_label() {
 #[test]
 fn a_resource_that_nobody_knows_is_denied() {
     assert_eq!(the_only("invented-resource-name.yaml", "resources/unknown-name").severity, Severity::Deny);
+}
+
+#[test]
+fn a_parenthesis_on_a_new_line_begins_another_expression_of_a_policy() {
+    let case = "rego-parenthesis-on-a-new-line";
+    let context = Context {
+        existing: manifests(&format!("{case}.cluster.yaml")),
+        every_workload: true,
+        rego: Arc::new(Interpreter),
+    };
+    let objects = manifests(&format!("{case}.yaml"));
+    let report = review(&objects, &context, &Settings::default(), Selection::default());
+    let said: Vec<_> = report.findings.iter().filter(|finding| finding.rule.starts_with("policy/")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!(said[0].message, "the spread must be at least 2");
 }

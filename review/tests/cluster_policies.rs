@@ -176,7 +176,7 @@ fn a_template_that_cannot_be_evaluated_is_named() {
         ("package test\nviolation[{\"msg\": msg}] { msg := no.such.function(1) }", "no.such.function"),
         ("package test\nviolation[{", ""),
         ("package test\nother = 1", "violation"),
-        ("package test\nviolation[{\"message\": \"x\"}] { true }", "without a message"),
+        ("package test\nviolation[{\"message\": \"x\"}] { true }", "no `msg`"),
     ] {
         let said = said(&policy(rego, "{}"), DEPLOYMENT);
         assert_eq!(said.len(), 1, "{said:?}");
@@ -185,6 +185,10 @@ fn a_template_that_cannot_be_evaluated_is_named() {
     let cel = "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: test}, \
         spec: {crd: {spec: {names: {kind: Test}}}, targets: [{code: [{engine: K8sNativeValidation}]}]}}";
     assert!(said(cel, DEPLOYMENT)[0].contains("it is not written in Rego"));
+    let both = "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: test}, \
+        spec: {crd: {spec: {names: {kind: Test}}}, targets: [{code: [{engine: Rego, source: {rego: \"package test\"}}, \
+        {engine: K8sNativeValidation}]}]}}";
+    assert!(said(both, DEPLOYMENT)[0].contains("Gatekeeper evaluates its CEL"));
     let constraint = "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Alone, metadata: {name: test}, spec: {}}";
     assert!(said(constraint, DEPLOYMENT)[0].contains("no ConstraintTemplate of the kind Alone is known"));
 }

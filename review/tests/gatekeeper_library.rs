@@ -46,7 +46,10 @@ fn what_gatekeeper_says_of_the_samples_of_its_library_is_said_here_or_nothing_is
         let mut found: Vec<String> = own.map(|finding| finding.message).collect();
         found.sort();
         match () {
-            () if !unknown.is_empty() => not_evaluated += 1,
+            () if !unknown.is_empty() => {
+                println!("{}: {}", sample.name, unknown[0].message);
+                not_evaluated += 1;
+            }
             () if sample.gatekeeper != "refused" && found == sample.messages => same += 1,
             () => differing.push(format!(
                 "{}\n  Gatekeeper {} {:?}\n  here {found:?}",

@@ -7,8 +7,8 @@ mod parts;
 use axum::Router;
 use http::StatusCode;
 use parts::portal::{get, portal_at, send, session_events, sign_in_without_asking};
-use parts::variant_provider::{Signing, VariantProvider, merge, now};
 use parts::portal_role;
+use parts::variant_provider::{Signing, VariantProvider, merge, now};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 

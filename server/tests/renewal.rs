@@ -7,7 +7,9 @@ mod parts;
 use app::policy::Policy;
 use axum::Router;
 use http::StatusCode;
-use parts::portal::{Answer, get, go_to_provider, open, portal_at, portal_with, send, session_events, sign_in_without_asking};
+use parts::portal::{
+    Answer, get, go_to_provider, open, portal_at, portal_with, send, session_events, sign_in_without_asking,
+};
 use parts::variant_provider::VariantProvider;
 use parts::{portal_role, provider_with, settings_of, wait_for};
 use sqlx::PgPool;

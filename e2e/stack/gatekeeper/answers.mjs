@@ -8,13 +8,14 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { parse } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import { runMain, say } from '../say.mjs';
 import { gatekeeper } from '../tools/programs.mjs';
 
 const root = join(import.meta.dirname, '../../..');
 const folder = join(root, 'review/testdata/rego');
 const AT_ONCE = 4;
+const CLUSTER_SCOPED = ['Namespace', 'ClusterRole', 'ClusterRoleBinding', 'StorageClass', 'ValidatingWebhookConfiguration', 'MutatingWebhookConfiguration', 'Node', 'PersistentVolume', 'CustomResourceDefinition', 'AdmissionReview'];
 
 /** A policy as it is kept: an expression whose value is the message, or a whole module after "rego:". */
 const moduleOf = (policy) => (policy.startsWith('rego:') ? policy.slice(5).trim() : `package p\nviolation[{"msg": msg}] { x := (${policy}); msg := sprintf("%v", [x]) }`);
@@ -32,7 +33,8 @@ const constraint = {
   spec: { match: { kinds: [{ apiGroups: ['apps'], kinds: ['Deployment'] }] }, parameters: { list: ['a', 'b'], num: 3, o: { a: 1, b: [1, 2], c: { d: 'e' } } } },
 };
 
-async function gator(program, objects) {
+/** Of all the objects, violations of this one; of any, where none is named. */
+async function gator(program, objects, judged) {
   const place = mkdtempSync(join(tmpdir(), 'fairway-gator-'));
   try {
     const files = objects.map((object, index) => {
@@ -44,7 +46,8 @@ async function gator(program, objects) {
     const [out, error] = await Promise.all([text(child.stdout), text(child.stderr)]);
     // Exit code 1 with a list of results is a denial; without, something was not accepted.
     if (!/^\s*(\[|null)/.test(out)) return { gatekeeper: 'refused', because: error.trim().slice(-160) };
-    const messages = (JSON.parse(out) ?? []).map(({ msg }) => msg ?? '').sort();
+    const isJudged = ({ violatingObject: found }) => !judged || (found.kind === judged.kind && found.metadata.name === judged.metadata.name && found.metadata.namespace === judged.metadata.namespace);
+    const messages = (JSON.parse(out) ?? []).filter(isJudged).map(({ msg }) => msg ?? '').sort();
     return messages.length ? { gatekeeper: 'says', messages } : { gatekeeper: 'none' };
   } finally {
     rmSync(place, { recursive: true, force: true });
@@ -64,6 +67,23 @@ async function inTurns(items, work) {
   return results;
 }
 
+/** Gatekeeper would evaluate CEL where a template has that beside Rego. */
+function withoutCel(text) {
+  const document = parseDocument(text);
+  // One has a text that this reader does not take, and no CEL.
+  if (document.errors.length) return text;
+  const template = document.toJS();
+  for (const target of template.spec.targets) target.code = target.code?.filter(({ engine }) => engine === 'Rego');
+  return JSON.stringify(template);
+}
+
+/** In a namespace, where it is of a kind that stands in one: constraints match by it. */
+function placed(text) {
+  const object = parse(text);
+  if (!CLUSTER_SCOPED.includes(object.kind)) object.metadata.namespace ??= 'default';
+  return JSON.stringify(object);
+}
+
 /** Templates with their samples: a constraint, and objects that it allows and refuses. */
 function samples(library) {
   const found = [];
@@ -71,7 +91,7 @@ function samples(library) {
     const place = join(library, 'library', suite, '..');
     const read = (file) => readFileSync(join(place, file), 'utf8');
     for (const test of parse(read('suite.yaml')).tests ?? []) {
-      for (const one of test.cases ?? []) found.push({ name: `${relative(join(library, 'library'), place)} ${test.name} ${one.name}`, template: read(test.template), constraint: read(test.constraint), object: read(one.object), inventory: (one.inventory ?? []).map(read) });
+      for (const one of test.cases ?? []) found.push({ name: `${relative(join(library, 'library'), place)} ${test.name} ${one.name}`, template: withoutCel(read(test.template)), constraint: read(test.constraint), object: placed(read(one.object)), inventory: (one.inventory ?? []).map(read) });
     }
   }
   return found;
@@ -82,7 +102,7 @@ await runMain(async () => {
   const library = process.env.GATEKEEPER_LIBRARY;
   if (library) {
     const cases = samples(library);
-    const answers = await inTurns(cases, ({ template, constraint, object, inventory }) => gator(program, [template, constraint, object, ...inventory]));
+    const answers = await inTurns(cases, ({ template, constraint, object, inventory }) => gator(program, [template, constraint, object, ...inventory], parse(object)));
     mkdirSync(join(root, 'target'), { recursive: true });
     writeFileSync(join(root, 'target/gatekeeper-library.jsonl'), cases.map((one, index) => `${JSON.stringify({ ...one, ...answers[index] })}\n`).join(''));
     return say(`${cases.length} samples of the library asked`);

@@ -17,6 +17,9 @@ pub(super) enum TemplateError {
     /// It is written in something else, such as CEL.
     #[error("it is not written in Rego")]
     NotRego,
+    /// Where a template has both, Gatekeeper evaluates CEL (since 3.18; its flag `--enable-k8s-native-validation`).
+    #[error("Gatekeeper evaluates its CEL, and Fairway evaluates Rego only")]
+    AlsoCel,
     /// Reading it could take longer than anybody waits.
     #[error("it is longer than {} KiB or nests brackets deeper than {MAX_NESTING} levels", MAX_BYTES / 1024)]
     TooComplex,
@@ -31,8 +34,13 @@ pub(super) fn kind_of(manifest: &Manifest) -> Option<&str> {
 
 /// Reads the policy: `rego` of the target, or `code` with the engine Rego.
 pub(super) fn policy_of(manifest: &Manifest) -> Result<RegoPolicy, TemplateError> {
-    let targets = manifest.value()["spec"]["targets"].as_array().into_iter().flatten();
-    let source = targets.into_iter().find_map(source_of).ok_or(TemplateError::NotRego)?;
+    let targets = || manifest.value()["spec"]["targets"].as_array().into_iter().flatten();
+    let mut codes = targets().flat_map(|target| target["code"].as_array().into_iter().flatten());
+    let has_cel = codes.any(|code| code["engine"] == "K8sNativeValidation");
+    let source = targets().find_map(source_of).ok_or(TemplateError::NotRego)?;
+    if has_cel {
+        return Err(TemplateError::AlsoCel);
+    }
     let libraries = source["libs"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let policy = RegoPolicy {
         rego: source["rego"].as_str().unwrap_or_default().to_owned(),

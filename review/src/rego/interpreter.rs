@@ -1,6 +1,8 @@
 //! The interpreter, in this very process. Nothing limits the memory that a policy takes here, and only the interpreter
 //! itself its time: it is for processes that may be killed, and for tests.
 
+use super::compile::{Compiled, compile};
+use super::functions::{self, Doubt};
 use super::{LONGEST_ANSWER, Rego, RegoError, RegoPolicy, RegoSession, RegoVersion, TIME};
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, LimitError, PolicyLengthConfig};
@@ -34,7 +36,8 @@ struct Session {
 impl RegoSession for Session {
     fn load(&mut self, policy: &RegoPolicy, inventory: Option<&str>, within: Duration) -> Result<(), RegoError> {
         self.loaded = None;
-        self.loaded = Some(caught(|| Loaded::new(policy, inventory, within))?);
+        let compiled = caught(|| Ok(compile(policy)))??;
+        self.loaded = Some(caught(|| Loaded::new(policy.version, compiled, inventory, within))?);
         Ok(())
     }
 
@@ -56,43 +59,45 @@ impl RegoSession for Session {
 struct Loaded {
     engine: Engine,
     rule: String,
+    /// Of the functions, about the object that is judged.
+    doubt: Doubt,
 }
 
 impl Loaded {
-    fn new(policy: &RegoPolicy, inventory: Option<&str>, within: Duration) -> anyhow::Result<Self> {
+    fn new(
+        version: RegoVersion,
+        compiled: Compiled,
+        inventory: Option<&str>,
+        within: Duration,
+    ) -> anyhow::Result<Self> {
         let mut engine = Engine::new();
-        engine.set_rego_v0(policy.version == RegoVersion::V0);
+        engine.set_rego_v0(version == RegoVersion::V0);
         // As in Gatekeeper, a built-in function that fails makes an expression undefined, and not the policy fail.
         engine.set_strict_builtin_errors(false);
         engine.set_execution_timer_config(timer(within));
         // Messages make long lines; the length of the whole stays limited.
         engine
             .set_policy_length_config(PolicyLengthConfig { max_col: NonZeroU32::MAX, ..PolicyLengthConfig::default() });
-        // Gone from Rego since v1, and used by many policies of v0.
-        engine.add_extension(
-            "any".to_owned(),
-            1,
-            Box::new(|values| Ok(booleans(&values).any(|value| value).into())),
-        )?;
-        engine.add_extension(
-            "all".to_owned(),
-            1,
-            Box::new(|values| Ok(booleans(&values).all(|value| value).into())),
-        )?;
-        for (index, library) in policy.libraries.iter().enumerate() {
-            engine.add_policy(format!("library-{index}.rego"), library.clone())?;
+        let doubt = Doubt::default();
+        functions::add_to(&mut engine, &doubt)?;
+        for (index, library) in compiled.libraries.into_iter().enumerate() {
+            engine.add_policy(format!("library-{index}.rego"), library)?;
         }
-        let package = engine.add_policy("template.rego".to_owned(), policy.rego.clone())?;
+        let package = engine.add_policy("template.rego".to_owned(), compiled.rego)?;
         if let Some(inventory) = inventory {
             engine.add_data_json(&format!("{{\"inventory\":{inventory}}}"))?;
         }
-        Ok(Self { engine, rule: format!("{package}.violation") })
+        Ok(Self { engine, rule: format!("{package}.violation"), doubt })
     }
 
     fn violations(&mut self, input: &Value, within: Duration) -> anyhow::Result<regorus::Value> {
         self.engine.set_execution_timer_config(timer(TIME.min(within)));
         self.engine.set_input(input.clone().into());
-        self.engine.eval_rule(self.rule.clone())
+        let found = self.engine.eval_rule(self.rule.clone());
+        match self.doubt.take() {
+            Some(unsure) => Err(unsure.into()),
+            None => found,
+        }
     }
 }
 
@@ -110,16 +115,8 @@ fn caught<T>(run: impl FnOnce() -> anyhow::Result<T>) -> Result<T, RegoError> {
     })
 }
 
-fn booleans(values: &[regorus::Value]) -> impl Iterator<Item = bool> {
-    values.iter().flat_map(|value| {
-        let in_list = value.as_array().map(|list| list.iter().cloned().collect::<Vec<_>>());
-        let in_set = || value.as_set().map(|set| set.iter().cloned().collect::<Vec<_>>());
-        in_list.or_else(|_| in_set()).unwrap_or_default().into_iter().map(|value| value == regorus::Value::from(true))
-    })
-}
-
 /// The interpreter draws the place of an error over several lines; the last one says what it is.
-fn in_one_line(message: &str) -> String {
+pub(super) fn in_one_line(message: &str) -> String {
     match message.trim().lines().last().unwrap_or_default().trim() {
         "not a valid rule path" => "it has no rule named violation".to_owned(),
         line => line.trim_start_matches("error: ").to_owned(),

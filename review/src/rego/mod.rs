@@ -1,6 +1,8 @@
 //! Policies written in Rego. Whoever calls a review says what evaluates them: a policy is a program, and may take any time
 //! and memory, or break what runs it.
 
+mod compile;
+mod functions;
 mod interpreter;
 
 pub use interpreter::Interpreter;
@@ -88,6 +90,9 @@ pub enum RegoError {
     Broken,
     #[error("its messages are longer than {} KiB", LONGEST_ANSWER / 1024)]
     LongAnswer,
+    /// By the cluster, with the reason.
+    #[error("Gatekeeper does not accept it: {0}")]
+    NotAccepted(String),
     /// Whatever the interpreter says.
     #[error("{0}")]
     Failed(String),
