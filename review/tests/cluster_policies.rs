@@ -182,13 +182,15 @@ fn a_template_that_cannot_be_evaluated_is_named() {
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].starts_with("policy/not-evaluated") && said[0].contains(reason), "{reason}: {said:?}");
     }
+    let constraint = "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Test, metadata: {name: test}, spec: {}}";
     let cel = "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: test}, \
         spec: {crd: {spec: {names: {kind: Test}}}, targets: [{code: [{engine: K8sNativeValidation}]}]}}";
-    assert!(said(cel, DEPLOYMENT)[0].contains("it is not written in Rego"));
+    assert!(said(&format!("{cel}\n---\n{constraint}"), DEPLOYMENT)[0].contains("it is not written in Rego"));
+    assert!(said(cel, DEPLOYMENT).is_empty(), "nothing makes use of it");
     let both = "{apiVersion: templates.gatekeeper.sh/v1, kind: ConstraintTemplate, metadata: {name: test}, \
         spec: {crd: {spec: {names: {kind: Test}}}, targets: [{code: [{engine: Rego, source: {rego: \"package test\"}}, \
         {engine: K8sNativeValidation}]}]}}";
-    assert!(said(both, DEPLOYMENT)[0].contains("Gatekeeper evaluates its CEL"));
+    assert!(said(&format!("{both}\n---\n{constraint}"), DEPLOYMENT)[0].contains("Gatekeeper evaluates its CEL"));
     let constraint = "{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: Alone, metadata: {name: test}, spec: {}}";
     assert!(said(constraint, DEPLOYMENT)[0].contains("no ConstraintTemplate of the kind Alone is known"));
 }

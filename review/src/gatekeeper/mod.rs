@@ -13,6 +13,7 @@ use crate::rules::Problem;
 use crate::workload::namespace_or_default;
 use constraint::{Applies, Constraint};
 use inventory::{Admitted, Inventory};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -109,6 +110,10 @@ struct Review<'a> {
 
 impl Review<'_> {
     fn findings_of(&mut self, policy: &Policy<'_>) -> Vec<(usize, Finding)> {
+        // A policy that judges none of these is not missed.
+        if !policy.constraints.iter().any(|constraint| self.concerns(constraint)) {
+            return Vec::new();
+        }
         if let Err(reason) = self.load(&policy.rego) {
             return vec![(self.manifests.len(), not_evaluated(policy.manifest, &reason))];
         }
@@ -120,6 +125,15 @@ impl Review<'_> {
             }
         }
         found
+    }
+
+    fn concerns(&self, constraint: &Constraint<'_>) -> bool {
+        let mut judged = self.judged.iter().flatten();
+        judged.any(|admitted| !matches!(constraint.applies_to(admitted, self.namespace_of(admitted)), Applies::No))
+    }
+
+    fn namespace_of(&self, admitted: &Admitted<'_>) -> Option<&Value> {
+        self.inventory.namespace(namespace_or_default(&admitted.namespace))
     }
 
     fn load(&mut self, policy: &Result<RegoPolicy, String>) -> Result<(), String> {
@@ -157,7 +171,7 @@ impl Review<'_> {
     fn problems(&mut self, constraint: &Constraint<'_>, place: usize, object: usize) -> Vec<(String, Problem)> {
         let left = self.left();
         let admitted = &self.judged[place][object];
-        let namespace = self.inventory.namespace(namespace_or_default(&admitted.namespace));
+        let namespace = self.namespace_of(admitted);
         match constraint.applies_to(admitted, namespace) {
             Applies::No => return Vec::new(),
             Applies::Unknown => {

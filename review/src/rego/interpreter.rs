@@ -7,6 +7,8 @@ use super::{LONGEST_ANSWER, Rego, RegoError, RegoPolicy, RegoSession, RegoVersio
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, LimitError, PolicyLengthConfig};
 use serde_json::Value;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -29,15 +31,49 @@ impl Rego for Interpreter {
     }
 }
 
+/// The most policies that a thread keeps ready: a cluster has fewer.
+const MOST_READY: usize = 100;
+
+thread_local! {
+    /// Policies that no session uses at the moment. Reading one takes longer than evaluating it.
+    static READY: RefCell<HashMap<RegoPolicy, Loaded>> = RefCell::default();
+}
+
 struct Session {
     loaded: Option<Loaded>,
 }
 
+impl Session {
+    /// Leaves the policy for the next session, unless its state cannot be relied on.
+    fn unload(&mut self) {
+        let Some(loaded) = self.loaded.take().filter(|loaded| loaded.is_intact) else { return };
+        READY.with_borrow_mut(|ready| {
+            if ready.len() >= MOST_READY {
+                ready.clear();
+            }
+            ready.insert(loaded.policy.clone(), loaded);
+        });
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.unload();
+    }
+}
+
 impl RegoSession for Session {
     fn load(&mut self, policy: &RegoPolicy, inventory: Option<&str>, within: Duration) -> Result<(), RegoError> {
-        self.loaded = None;
-        let compiled = caught(|| Ok(compile(policy)))??;
-        self.loaded = Some(caught(|| Loaded::new(policy.version, compiled, inventory, within))?);
+        self.unload();
+        let mut loaded = match READY.with_borrow_mut(|ready| ready.remove(policy)) {
+            Some(loaded) => loaded,
+            None => {
+                let compiled = caught(|| Ok(compile(policy)))??;
+                caught(|| Loaded::new(policy, compiled, within))?
+            }
+        };
+        caught(|| loaded.set_inventory(inventory))?;
+        self.loaded = Some(loaded);
         Ok(())
     }
 
@@ -45,6 +81,7 @@ impl RegoSession for Session {
         // Its state cannot be relied on once it broke on an object.
         let mut loaded = self.loaded.take().ok_or(RegoError::Broken)?;
         let found = caught(|| loaded.violations(input, within));
+        loaded.is_intact &= found.is_ok();
         if found != Err(RegoError::Broken) {
             self.loaded = Some(loaded);
         }
@@ -57,21 +94,20 @@ impl RegoSession for Session {
 
 /// A policy, ready to judge.
 struct Loaded {
+    policy: RegoPolicy,
     engine: Engine,
     rule: String,
+    has_inventory: bool,
+    /// Whether every evaluation so far has come to its end.
+    is_intact: bool,
     /// Of the functions, about the object that is judged.
     doubt: Doubt,
 }
 
 impl Loaded {
-    fn new(
-        version: RegoVersion,
-        compiled: Compiled,
-        inventory: Option<&str>,
-        within: Duration,
-    ) -> anyhow::Result<Self> {
+    fn new(policy: &RegoPolicy, compiled: Compiled, within: Duration) -> anyhow::Result<Self> {
         let mut engine = Engine::new();
-        engine.set_rego_v0(version == RegoVersion::V0);
+        engine.set_rego_v0(policy.version == RegoVersion::V0);
         // As in Gatekeeper, a built-in function that fails makes an expression undefined, and not the policy fail.
         engine.set_strict_builtin_errors(false);
         engine.set_execution_timer_config(timer(within));
@@ -84,10 +120,18 @@ impl Loaded {
             engine.add_policy(format!("library-{index}.rego"), library)?;
         }
         let package = engine.add_policy("template.rego".to_owned(), compiled.rego)?;
-        if let Some(inventory) = inventory {
-            engine.add_data_json(&format!("{{\"inventory\":{inventory}}}"))?;
+        let rule = format!("{package}.violation");
+        Ok(Self { policy: policy.clone(), engine, rule, has_inventory: false, is_intact: true, doubt })
+    }
+
+    fn set_inventory(&mut self, inventory: Option<&str>) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.has_inventory, inventory.is_some()) {
+            self.engine.clear_data();
         }
-        Ok(Self { engine, rule: format!("{package}.violation"), doubt })
+        match inventory {
+            Some(inventory) => self.engine.add_data_json(&format!("{{\"inventory\":{inventory}}}")),
+            None => Ok(()),
+        }
     }
 
     fn violations(&mut self, input: &Value, within: Duration) -> anyhow::Result<regorus::Value> {
