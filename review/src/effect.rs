@@ -1,6 +1,6 @@
 //! What a change of manifests opens and closes.
 
-use crate::connections::{Connection, End, Link, links, speaks_of_ipv6};
+use crate::connections::{Connection, End, Link, elsewhere, links, links_elsewhere, speaks_of_ipv6};
 use crate::port_set::PortSet;
 use crate::world::World;
 use serde::Serialize;
@@ -16,11 +16,28 @@ pub struct Effect {
     pub closed: Vec<Connection>,
 }
 
+impl Effect {
+    /// The same with people's own words for some of the ends; `name` gets the words that stand for one here.
+    #[must_use]
+    pub fn named(mut self, name: impl Fn(&str) -> Option<String>) -> Self {
+        for connection in self.opened.iter_mut().chain(&mut self.closed) {
+            for end in [&mut connection.from, &mut connection.to] {
+                if let Some(name) = name(end) {
+                    *end = name;
+                }
+            }
+        }
+        self
+    }
+}
+
 /// Compares what may talk before and afterwards.
 #[must_use]
 pub fn effect(before: &World, after: &World) -> Effect {
     let with_ipv6 = speaks_of_ipv6(before) || speaks_of_ipv6(after);
-    let (before, after) = (links(before, with_ipv6), links(after, with_ipv6));
+    let named = [elsewhere(before), elsewhere(after)];
+    let links_of = |world| [links(world, with_ipv6), links_elsewhere(world, &named)].concat();
+    let (before, after) = (links_of(before), links_of(after));
     let cuts = cuts(before.iter().chain(&after));
     let (before, after) = (cut(&before, &cuts), cut(&after, &cuts));
     Effect { opened: gained(&before, &after), closed: gained(&after, &before) }
@@ -34,7 +51,7 @@ fn cuts<'a>(links: impl Iterator<Item = &'a Link>) -> BTreeSet<u128> {
         .flat_map(|link| [&link.from, &link.to])
         .filter_map(|end| match end {
             End::Addresses { first, last, .. } => Some([Some(*first), last.checked_add(1)]),
-            End::Workload(_) => None,
+            End::Workload(_) | End::Pods(_) => None,
         })
         .flatten()
         .flatten()
@@ -89,7 +106,7 @@ fn gained(before: &Pieces, after: &Pieces) -> Vec<Connection> {
 /// Two links as one, where their ranges are neighbours and all else is the same.
 fn joined(one: &Link, next: &Link) -> Option<Link> {
     let end = |one: &End, next: &End| match (one, next) {
-        (End::Workload(_), End::Workload(_)) if one == next => Some(one.clone()),
+        (End::Workload(_) | End::Pods(_), _) if one == next => Some(one.clone()),
         (
             End::Addresses { family, first, last },
             End::Addresses { family: next_family, first: next_first, last: next_last },
@@ -153,6 +170,34 @@ mod tests {
             ["10.0.0.0-10.0.0.255 => default/api[Pod] : TCP 80", "10.0.2.0-10.0.255.255 => default/api[Pod] : TCP 80",]
         );
         assert!(closed.is_empty(), "{closed:?}");
+    }
+
+    fn from_namespaces(selector: &str, pods: &str) -> String {
+        policy(&format!("[{{from: [{{namespaceSelector: {selector}, podSelector: {pods}}}], ports: [{{port: 80}}]}}]"))
+    }
+
+    const MONITORING: &str = "{matchLabels: {kubernetes.io/metadata.name: monitoring}}";
+
+    #[test]
+    fn pods_of_other_namespaces_that_lose_a_workload_are_named() {
+        let before = from_namespaces(MONITORING, "{}");
+        let (opened, closed) = of(&before, &policy("[]"));
+        assert!(opened.is_empty(), "{opened:?}");
+        assert_eq!(closed, ["every pod in monitoring => default/api[Pod] : TCP 80"]);
+        let (opened, closed) = of(&policy("[]"), &before);
+        assert_eq!(opened, ["every pod in monitoring => default/api[Pod] : TCP 80"]);
+        assert!(closed.is_empty(), "{closed:?}");
+    }
+
+    #[test]
+    fn who_may_already_as_one_of_many_is_not_opened_to() {
+        let one = from_namespaces(MONITORING, "{matchLabels: {app: prometheus}}");
+        for many in [from_namespaces(MONITORING, "{}"), from_namespaces("{}", "{}"), policy("[{ports: [{port: 80}]}]")]
+        {
+            let (opened, closed) = of(&many, &one);
+            assert!(opened.is_empty(), "{opened:?}");
+            assert!(closed.iter().all(|line| !line.contains("prometheus")), "{closed:?}");
+        }
     }
 
     #[test]

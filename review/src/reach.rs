@@ -73,7 +73,8 @@ pub fn pods_in_words(labels: &PodLabels, namespace: &str) -> String {
     format!("pods with {selector} in {namespace}")
 }
 
-fn peer_in_words(own_namespace: &str, peer: &Peer) -> String {
+/// What a policy of `own_namespace` means by a peer.
+pub(crate) fn peer_in_words(own_namespace: &str, peer: &Peer) -> String {
     match peer {
         Peer::Block { cidr, except } if except.is_empty() => match cidr.as_str() {
             "0.0.0.0/0" | "::/0" => format!("any address ({cidr})"),

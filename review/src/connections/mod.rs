@@ -3,6 +3,7 @@
 use crate::address_block::{Block, Family};
 use crate::network_policy::{Direction, NetworkPolicy, Peer, Rule};
 use crate::port_set::PortSet;
+use crate::reach::peer_in_words;
 use crate::selector::Selector;
 use crate::world::{Endpoint, World, ports_of};
 use serde::Serialize;
@@ -47,7 +48,13 @@ pub(crate) struct Link {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum End {
     Workload(String),
-    Addresses { family: Family, first: u128, last: u128 },
+    /// Pods of other namespaces, in words.
+    Pods(String),
+    Addresses {
+        family: Family,
+        first: u128,
+        last: u128,
+    },
 }
 
 impl Link {
@@ -59,7 +66,7 @@ impl Link {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Workload(name) => f.write_str(name),
+            Self::Workload(name) | Self::Pods(name) => f.write_str(name),
             Self::Addresses { family, first, last } => write!(f, "{}-{}", family.write(*first), family.write(*last)),
         }
     }
@@ -149,6 +156,17 @@ impl View<'_> {
     }
 }
 
+impl View<'_> {
+    /// What it lets through to or from pods that a policy describes.
+    fn allows_elsewhere(&self, direction: Direction, pods: &Peer) -> PortSet {
+        let Some(rules) = self.rules(direction) else { return PortSet::all() };
+        let receiver = (direction == Direction::Ingress).then_some(self.endpoint);
+        let named =
+            rules.iter().filter(|(_, rule)| rule.peers.is_empty() || rule.peers.iter().any(|peer| peer.covers(pods)));
+        named.fold(PortSet::default(), |all, (_, rule)| all.union(&ports_of(rule, receiver)))
+    }
+}
+
 /// Which endpoints a rule names. Many rules name the same peers, so each list is looked up once.
 struct PeerIndex<'a> {
     world: &'a World,
@@ -193,6 +211,39 @@ pub(crate) fn speaks_of_ipv6(world: &World) -> bool {
                 )
             })
     })
+}
+
+/// Pods of other namespaces, as policies name them, by the workloads that these policies govern.
+pub(crate) type Elsewhere<'a> = HashMap<String, Vec<&'a Peer>>;
+
+/// Whom the policies of each workload name in other namespaces.
+pub(crate) fn elsewhere(world: &World) -> Elsewhere<'_> {
+    let mut found = Elsewhere::new();
+    for view in views(world) {
+        let rules = [&view.ingress, &view.egress].into_iter().flatten().flatten();
+        let peers = rules.flat_map(|(_, rule)| &rule.peers);
+        let peers = peers.filter(|peer| matches!(peer, Peer::Pods { namespaces: Some(_), .. }));
+        found.entry(view.endpoint.to_string()).or_default().extend(peers);
+    }
+    found
+}
+
+/// What workloads may exchange with these pods of other namespaces, of which nothing else is known.
+pub(crate) fn links_elsewhere(world: &World, named: &[Elsewhere<'_>]) -> Vec<Link> {
+    let mut found = Vec::new();
+    for view in views(world) {
+        let name = view.endpoint.to_string();
+        for peer in named.iter().filter_map(|named| named.get(&name)).flatten() {
+            let pods = End::Pods(peer_in_words(&view.endpoint.namespace, peer));
+            let own = End::Workload(name.clone());
+            let ingress = view.allows_elsewhere(Direction::Ingress, peer);
+            let egress = view.allows_elsewhere(Direction::Egress, peer);
+            found.push(Link { from: pods.clone(), to: own.clone(), ports: ingress });
+            found.push(Link { from: own, to: pods, ports: egress });
+        }
+    }
+    found.retain(|link| !link.ports.is_empty());
+    found
 }
 
 /// What a workload may exchange with addresses, in as few ranges as there are.
