@@ -22,6 +22,14 @@ impl Family {
         }
     }
 
+    /// The addresses that the internet has: of IPv6, global unicast (RFC 4291, 2.4; 2000::/3).
+    pub(crate) fn public(self) -> RangeInclusive<u128> {
+        match self {
+            Self::V4 => 0..=self.last(),
+            Self::V6 => (1 << 125)..=((1 << 126) - 1),
+        }
+    }
+
     /// An address as people write it.
     pub(crate) fn write(self, address: u128) -> String {
         match self {

@@ -53,7 +53,7 @@ pub use generate::{
 pub use groups::groups;
 pub use image::{ImageRef, ImageRefError};
 pub use manifest::{DecodeError, MAX_BYTES, Manifest, ObjectError, Position, decode, to_yaml};
-pub use network_policy::{Direction, NetworkPolicy};
+pub use network_policy::{Direction, NetworkPolicy, are_most_addresses};
 pub use patch::{Operation, Patch};
 pub use picture::{Change, Line, Picture, picture};
 pub use pod_security::{PodSecurityVersion, PodSecurityVersionError, Profile};

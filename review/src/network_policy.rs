@@ -1,6 +1,7 @@
 //! NetworkPolicy (networking.k8s.io/v1) with the meaning the API reference gives it.
 
 use crate::address_block::{AddressRanges, Block, FAMILIES, Family, count_less_one};
+use crate::generate::Cidr;
 use crate::manifest::Manifest;
 use crate::selector::{Labelled, Selector};
 use crate::workload::{Workload, namespace_or_default};
@@ -225,16 +226,19 @@ impl Rule {
         self.peers.is_empty() || wanted.iter().all(|range| held.gaps(range).next().is_none())
     }
 
-    /// Whether its blocks together hold at least half of the addresses of a family.
+    /// Whether its blocks together hold at least half of the public addresses of a family.
     pub(crate) fn holds_most_addresses(&self) -> bool {
-        FAMILIES.into_iter().any(|family| self.held(family).is_some_and(|held| held >= family.last() / 2))
+        Self::hold_most_addresses(std::iter::once(self))
     }
 
-    /// Whether the blocks of several rules together hold at least half of the addresses of a family.
+    /// Whether the blocks of several rules do.
     pub(crate) fn hold_most_addresses<'a>(rules: impl Iterator<Item = &'a Self> + Clone) -> bool {
         FAMILIES.into_iter().any(|family| {
-            let ranges = rules.clone().flat_map(|rule| &rule.peers).flat_map(|peer| peer.ranges(family)).collect();
-            count_less_one(&ranges).is_some_and(|held| held >= family.last() / 2)
+            let public = family.public();
+            let ranges = rules.clone().flat_map(|rule| &rule.peers).flat_map(|peer| peer.ranges(family));
+            let clipped = ranges.map(|range| *range.start().max(public.start())..=*range.end().min(public.end()));
+            let held = clipped.filter(|range| !range.is_empty()).collect();
+            count_less_one(&held).is_some_and(|held| held >= (public.end() - public.start()) / 2)
         })
     }
 
@@ -255,6 +259,13 @@ impl Rule {
         let numbers = ports_of(other, None).difference(&ports_of(self, None)).is_empty();
         every_peer && numbers && (self.ports.is_empty() || names(other).iter().all(|port| self.ports.contains(port)))
     }
+}
+
+/// Whether these blocks together hold at least half of the public addresses of IPv4 or IPv6.
+#[must_use]
+pub fn are_most_addresses(blocks: &[Cidr]) -> bool {
+    let peers = blocks.iter().map(|block| Peer::Block { cidr: block.to_string(), except: Vec::new() }).collect();
+    Rule { peers, ports: Vec::new() }.holds_most_addresses()
 }
 
 impl Peer {

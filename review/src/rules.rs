@@ -47,6 +47,7 @@ rules! {
     netpol_except_allowed_again,
     netpol_ignored_rules,
     netpol_internet_egress,
+    netpol_internet_ingress,
     netpol_invalid,
     netpol_kind_not_counted,
     netpol_metadata_address,

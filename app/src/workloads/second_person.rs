@@ -16,7 +16,8 @@ pub struct SecondPerson {
 
 impl Default for SecondPerson {
     fn default() -> Self {
-        let rules = ["netpol/allows-all", "netpol/internet-egress", "image/untrusted-registry"];
+        let rules =
+            ["netpol/allows-all", "netpol/internet-egress", "netpol/internet-ingress", "image/untrusted-registry"];
         Self { rules: rules.map(str::to_owned).into(), exceptions: true }
     }
 }

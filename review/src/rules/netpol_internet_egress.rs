@@ -12,42 +12,53 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Policy(check),
 };
 
-/// Leaving out some of all addresses makes little difference, and so does writing them as several rules or policies.
 fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
+    let words = Words {
+        one: "These pods may reach most addresses on the internet, and can carry data to any of them.",
+        together: "All rules for these pods together let them reach most addresses on the internet, and carry data to any \
+            of them.",
+        fix: "Name the addresses that are really needed.",
+    };
+    check_direction(policy, scope, Direction::Egress, &words)
+}
+
+/// What is said of the internet in one direction.
+pub(super) struct Words {
+    /// Of one rule.
+    pub(super) one: &'static str,
+    /// Of several together.
+    pub(super) together: &'static str,
+    pub(super) fix: &'static str,
+}
+
+/// Leaving out some of all addresses makes little difference, and so does writing them as several rules or policies.
+pub(super) fn check_direction(
+    policy: &NetworkPolicy,
+    scope: &Scope<'_>,
+    direction: Direction,
+    words: &Words,
+) -> Vec<Problem> {
     let whole: Vec<Problem> = policy
         .placed_rules()
-        .filter(|placed| placed.direction == Direction::Egress && !placed.rule.allows_everything())
+        .filter(|placed| placed.direction == direction && !placed.rule.allows_everything())
         .filter(|placed| placed.rule.peers.is_empty() || placed.rule.holds_most_addresses())
-        .map(|placed| {
-            problem(
-                placed.path(),
-                "These pods may reach most addresses on the internet, and can carry data to any of them.",
-            )
-        })
+        .map(|placed| Problem::warn(placed.path(), words.one, words.fix))
         .collect();
-    let own = policy.rules(Direction::Egress).unwrap_or_default();
+    let own = policy.rules(direction).unwrap_or_default();
     let has_blocks =
         |rules: &[PolicyRule]| rules.iter().flat_map(|rule| &rule.peers).any(|peer| matches!(peer, Peer::Block { .. }));
     if !whole.is_empty() || own.iter().any(PolicyRule::allows_everything) || !has_blocks(own) {
         return whole;
     }
     let together = scope.world.endpoints_in(&policy.namespace).iter().any(|endpoint| {
-        let governing: Vec<&NetworkPolicy> = scope.world.governing(endpoint, Direction::Egress).collect();
-        let narrow = governing.iter().flat_map(|policy| policy.rules(Direction::Egress).unwrap_or_default());
+        let governing: Vec<&NetworkPolicy> = scope.world.governing(endpoint, direction).collect();
+        let narrow = governing.iter().flat_map(|policy| policy.rules(direction).unwrap_or_default());
         governing.iter().any(|other| other.name == policy.name) && PolicyRule::hold_most_addresses(narrow)
     });
     if together || PolicyRule::hold_most_addresses(own.iter()) {
-        return vec![problem(
-            "spec.egress".to_owned(),
-            "All rules for these pods together let them reach most addresses on the internet, and carry data to any \
-             of them.",
-        )];
+        return vec![Problem::warn(format!("spec.{}", direction.field()), words.together, words.fix)];
     }
     Vec::new()
-}
-
-fn problem(path: String, message: &str) -> Problem {
-    Problem::warn(path, message, "Name the addresses that are really needed.")
 }
 
 #[cfg(test)]
@@ -88,6 +99,8 @@ mod tests {
         assert_eq!(path("{to: [{ipBlock: {cidr: 0.0.0.0/0}}], ports: [{port: 443}]}"), ["spec.egress[0]"]);
         assert_eq!(path("{ports: [{port: 443}]}"), ["spec.egress[0]"]);
         assert_eq!(path("{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}}]}"), ["spec.egress[0]"]);
+        assert_eq!(path("{to: [{ipBlock: {cidr: '2000::/3'}}], ports: [{port: 443}]}"), ["spec.egress[0]"]);
+        assert_eq!(path("{to: [], ports: [{port: 443}]}"), ["spec.egress[0]"]);
         assert!(path("{to: [{ipBlock: {cidr: 203.0.113.0/24}}], ports: [{port: 443}]}").is_empty());
     }
 }

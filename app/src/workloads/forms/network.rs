@@ -3,7 +3,7 @@
 use super::workload::{at, dns_label, parse_ports};
 use crate::form::FormErrors;
 use crate::workloads::known::Known;
-use review::{Cidr, Opening, Peer, PodLabels, Port};
+use review::{Cidr, Opening, Peer, PodLabels, Port, are_most_addresses};
 use serde::{Deserialize, Serialize};
 
 /// The most rows of a list: each may name another namespace, which is then looked into.
@@ -180,6 +180,13 @@ impl PeerRows {
             return None;
         }
         let peer = check_peer(known, errors, &format!("value-{row}"), kind, value);
+        if needs_ports && matches!(&peer, Some(Peer::Addresses(blocks)) if are_most_addresses(blocks)) {
+            errors.add(
+                format!("value-{row}"),
+                "These are most addresses of the internet: choose 'The whole internet' below, and say why.",
+            );
+            return None;
+        }
         let field = format!("ports-{row}");
         let ports =
             if needs_ports { needed_ports(errors, &field, ports) } else { errors.take(field, parse_ports(ports)) };
@@ -235,6 +242,14 @@ mod tests {
     fn a_port_without_a_destination_is_not_dropped() {
         assert_eq!(destinations("workload", "", "5432").1, ["value-0"]);
         assert_eq!(destinations("workload", "", "").0, Some(Vec::new()));
+    }
+
+    #[test]
+    fn the_whole_internet_is_no_row_however_it_is_written() {
+        for blocks in ["0.0.0.0/0", "0.0.0.0/1, 128.0.0.0/1", "::/0", "2000::/3"] {
+            assert_eq!(destinations("addresses", blocks, "443").1, ["value-0"], "{blocks}");
+        }
+        assert!(destinations("addresses", "203.0.113.0/24", "443").1.is_empty());
     }
 
     #[test]
