@@ -17,6 +17,12 @@ pub enum ClusterError {
     /// RBAC, an admission webhook or validation said no.
     #[error("refused: {0}")]
     Refused(String),
+    /// Fairway does not send it: the cluster was not asked.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// The API server answered that something went wrong in it. Only of what stores nothing: a write may have been stored.
+    #[error("failed: {0}")]
+    Failed(String),
     /// A webhook that the API server had to ask gave no usable answer; nothing is stored.
     #[error("{failure}: {cause}")]
     WebhookFailed {
@@ -50,6 +56,20 @@ impl From<ClusterError> for crate::error::AppError {
         use crate::error::Refusal;
         match error {
             ClusterError::Refused(message) => Self::ClusterRefused { message },
+            ClusterError::NotSent(message) => Self::Refused(Refusal {
+                code: "not_sent",
+                status: 422,
+                title: "Fairway does not apply this",
+                message,
+                faq: None,
+            }),
+            ClusterError::Failed(message) => Self::Refused(Refusal {
+                code: "cluster_failed",
+                status: 502,
+                title: "The cluster answered with an error",
+                message: format!("Nothing was changed. The API server says: {message}"),
+                faq: None,
+            }),
             ClusterError::WebhookFailed { failure, cause } => {
                 tracing::warn!(cause, "a webhook of the cluster failed");
                 Self::WebhookFailed(failure)

@@ -136,7 +136,7 @@ impl ApiRequest {
         let request = self
             .request
             .body(Body::from(self.body.into_bytes()))
-            .map_err(|error| ClusterError::Refused(error.to_string()))?;
+            .map_err(|error| ClusterError::NotSent(error.to_string()))?;
         let answered = async {
             let response = client.send(request).await.map_err(|error| broken(writes, &error))?;
             let (parts, body) = response.into_parts();
@@ -193,6 +193,10 @@ impl Answer {
             }
             status if status.is_server_error() => Err(match webhook_failure(&message(), writes) {
                 Some(failure) => ClusterError::WebhookFailed { failure, cause: message() },
+                // An error of the API server's own, in its own words.
+                None if status == StatusCode::INTERNAL_SERVER_ERROR && !writes && body["kind"] == "Status" => {
+                    ClusterError::Failed(message())
+                }
                 // A proxy in front, or a store behind that answered too late: it may have been stored.
                 None => lost(writes, message()),
             }),
@@ -319,6 +323,18 @@ mod tests {
         let answer =
             Answer { writes: true, status: StatusCode::INTERNAL_SERVER_ERROR, headers: HeaderMap::new(), bytes };
         assert!(matches!(answer.understand().err().unwrap(), ClusterError::Refused(_)));
+    }
+
+    #[test]
+    fn an_error_of_the_api_servers_own_is_shown_where_nothing_was_stored() {
+        let answer = |writes, body: &str| {
+            let (status, headers) = (StatusCode::INTERNAL_SERVER_ERROR, HeaderMap::new());
+            Answer { writes, status, headers, bytes: body.as_bytes().to_vec() }.understand().err().unwrap()
+        };
+        let status = r#"{"kind": "Status", "message": "element 0: omits key field \"protocol\""}"#;
+        assert_eq!(answer(false, status), ClusterError::Failed("element 0: omits key field \"protocol\"".to_owned()));
+        assert!(matches!(answer(true, status), ClusterError::Unknown(_)), "it may have been stored");
+        assert!(matches!(answer(false, "<html>"), ClusterError::Unavailable(_)), "a proxy says so");
     }
 
     #[test]

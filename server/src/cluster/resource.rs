@@ -7,7 +7,7 @@ use review::Manifest;
 /// Where objects of its kind are created.
 ///
 /// # Errors
-/// [`ClusterError::Refused`] for a kind that the portal does not make, or a name that is none.
+/// [`ClusterError::NotSent`] for a kind that the portal does not make, or a name that is none.
 pub(super) fn collection_path(object: &Manifest) -> Result<String, ClusterError> {
     let plural = match (object.api_version(), object.object().kind.as_str()) {
         ("v1", "Namespace") => return Ok("/api/v1/namespaces".to_owned()),
@@ -25,7 +25,7 @@ pub(super) fn collection_path(object: &Manifest) -> Result<String, ClusterError>
         ("networking.k8s.io/v1", "Ingress") => "ingresses",
         ("networking.k8s.io/v1", "NetworkPolicy") => "networkpolicies",
         ("rbac.authorization.k8s.io/v1", "RoleBinding") => "rolebindings",
-        (_, kind) => return Err(ClusterError::Refused(format!("Fairway does not apply objects of kind {kind}."))),
+        (_, kind) => return Err(ClusterError::NotSent(format!("Fairway does not apply objects of kind {kind}."))),
     };
     let root = if object.api_version() == "v1" { "/api" } else { "/apis" };
     Ok(format!("{root}/{}/namespaces/{}/{plural}", object.api_version(), segment(&object.object().namespace)?))
@@ -43,10 +43,10 @@ pub(super) fn resource_path(object: &Manifest) -> Result<String, ClusterError> {
 /// the path or begin a query.
 ///
 /// # Errors
-/// [`ClusterError::Refused`] for anything else.
+/// [`ClusterError::NotSent`] for anything else.
 pub(super) fn segment(name: &str) -> Result<&str, ClusterError> {
     let is_subdomain = name.len() <= 253 && name.split('.').all(is_dns_label);
-    is_subdomain.then_some(name).ok_or_else(|| ClusterError::Refused(format!("{name:?} is not a name.")))
+    is_subdomain.then_some(name).ok_or_else(|| ClusterError::NotSent(format!("{name:?} is not a name.")))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! What the rules and the cluster say, as people read it.
 
+use super::review::end;
 use crate::ui::{Badge, Diff, Notice, Tone};
 use crate::workloads::service::{DryRun, DryRunAnswer, finding_key, may_apply};
 use leptos::prelude::*;
-use review::{Finding, Report, Severity, Verdict};
+use review::{Connection, Finding, Report, Severity, Verdict};
 
 /// Whether something may be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum Readiness {
     Ready,
     /// The rules or the cluster say no.
     NotReady,
+    /// Fairway would not send all of it.
+    NotSent,
     /// The cluster could not be asked, or one of its webhooks failed.
     Unknown,
 }
@@ -19,14 +22,17 @@ pub enum Readiness {
 impl Readiness {
     #[must_use]
     pub fn of(report: &Report, dry_run: &[DryRun]) -> Self {
-        let is_unknown =
-            |tried: &DryRun| matches!(tried.answer, DryRunAnswer::Unknown | DryRunAnswer::WebhookFailed(_));
+        let is_unknown = |tried: &DryRun| {
+            matches!(tried.answer, DryRunAnswer::Unknown | DryRunAnswer::Failed(_) | DryRunAnswer::WebhookFailed(_))
+        };
         let is_refused =
             |tried: &DryRun| matches!(tried.answer, DryRunAnswer::Refused(_) | DryRunAnswer::Conflict { .. });
+        let is_not_sent = |tried: &DryRun| matches!(tried.answer, DryRunAnswer::NotSent(_));
         match () {
             () if may_apply(report, dry_run) => Self::Ready,
-            () if dry_run.iter().any(is_refused) => Self::NotReady,
-            () if dry_run.iter().any(is_unknown) && report.verdict != Verdict::Deny => Self::Unknown,
+            () if dry_run.iter().any(is_refused) || report.verdict == Verdict::Deny => Self::NotReady,
+            () if dry_run.iter().any(is_not_sent) => Self::NotSent,
+            () if dry_run.iter().any(is_unknown) => Self::Unknown,
             () => Self::NotReady,
         }
     }
@@ -38,13 +44,38 @@ pub fn Headline(
     report: Report,
     /// Whether it may be applied.
     readiness: Readiness,
+    /// What is open today and would not be any more.
+    #[prop(optional)]
+    closed: Vec<Connection>,
 ) -> impl IntoView {
     let tone = match (readiness, report.verdict) {
-        (Readiness::Ready, Verdict::Pass) => Tone::Good,
+        (Readiness::Ready, Verdict::Pass) if closed.is_empty() => Tone::Good,
         (Readiness::Ready, _) | (Readiness::Unknown, _) => Tone::Warn,
-        (Readiness::NotReady, _) => Tone::Bad,
+        (Readiness::NotReady | Readiness::NotSent, _) => Tone::Bad,
     };
-    view! { <Notice tone=tone><p>{headline(&report, readiness)}</p></Notice> }
+    view! { <Notice tone=tone><p>{headline(&report, readiness)}{closing(&closed)}</p></Notice> }
+}
+
+/// The most closed connections named in the verdict; the page lists them all.
+const MOST_NAMED: usize = 3;
+
+fn closing(closed: &[Connection]) -> Option<String> {
+    let named: Vec<String> = closed
+        .iter()
+        .take(MOST_NAMED)
+        .map(|closed| format!("{} to {}", short_end(&closed.from), short_end(&closed.to)))
+        .collect();
+    let more = closed.len() - named.len();
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    (!closed.is_empty())
+        .then(|| format!(" This closes {}: {}{more}.", things(closed.len(), "connection"), named.join(", ")))
+}
+
+/// An end of a connection, a workload by its name alone.
+fn short_end(text: &str) -> String {
+    let workload = text.strip_suffix(']').and_then(|text| text.rsplit_once('[')).map(|(workload, _)| workload);
+    let name = workload.and_then(|workload| workload.rsplit('/').next());
+    name.map_or_else(|| end(text), str::to_owned)
 }
 
 /// So many things of a kind.
@@ -60,6 +91,7 @@ pub fn headline(report: &Report, readiness: Readiness) -> String {
     match (count(Severity::Deny), count(Severity::Warn), readiness) {
         (0, 0, Readiness::Ready) => "Ready: the rules find nothing to fix.".to_owned(),
         (0, warned, Readiness::Ready) => format!("Ready, with {} worth reading.", things(warned, "warning")),
+        (0, _, Readiness::NotSent) => "Not ready: Fairway does not apply all of this.".to_owned(),
         (0, _, Readiness::NotReady) => "Not ready: the cluster would not take it.".to_owned(),
         (0, _, Readiness::Unknown) => "Fairway's checks passed, but the cluster could not complete its own.".to_owned(),
         (denied, _, _) => format!("Not ready: {} to fix.", things(denied, "problem")),
@@ -165,6 +197,11 @@ fn Tried(tried: DryRun) -> impl IntoView {
             (tone, word, warnings, change)
         }
         DryRunAnswer::Refused(message) => (Tone::Bad, "Refused", vec![message], None),
+        DryRunAnswer::NotSent(message) => (Tone::Bad, "Not sent", vec![message], None),
+        DryRunAnswer::Failed(message) => {
+            let texts = vec!["The API server could not try it, and says:".to_owned(), message];
+            (Tone::Bad, "Failed", texts, None)
+        }
         DryRunAnswer::WebhookFailed(failure) => (Tone::Bad, "Webhook failed", vec![failure.explained()], None),
         DryRunAnswer::Conflict { message, fields } => {
             let fields = view! { <Conflicts fields=fields/> }.into_any();

@@ -60,7 +60,7 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
         view! { <Action id=id readiness=readiness digest=digest.clone() reasons=reviewed.second_person.clone()/> };
     let marks = marks(&reviewed.report);
     view! {
-        <Headline report=reviewed.report.clone() readiness=readiness/>
+        <Headline report=reviewed.report.clone() readiness=readiness closed=reviewed.effect.closed.clone()/>
         <Unread parts=reviewed.unread.clone()/>
         <Existing dry_run=dry_run.clone()/>
         <SecondPersonNotice reasons=reviewed.second_person.clone()/>
@@ -106,7 +106,7 @@ fn Action(id: Uuid, readiness: Readiness, digest: String, reasons: Vec<String>) 
             </p>
         }
         .into_any(),
-        Readiness::NotReady => view! {
+        Readiness::NotReady | Readiness::NotSent => view! {
             <p>"It cannot be applied like this. Change what is named above; the draft is saved."</p>
         }
         .into_any(),
@@ -237,8 +237,7 @@ const MOST_CONNECTIONS: usize = 30;
 #[component]
 fn Effects(effect: Effect) -> impl IntoView {
     if effect.opened.is_empty() && effect.closed.is_empty() {
-        return view! { <p>"No connection between workloads of this namespace, or with addresses outside, changes."</p> }
-            .into_any();
+        return view! { <p>"None opens and none closes."</p> }.into_any();
     }
     view! {
         <Connections title="Opened" connections=effect.opened/>

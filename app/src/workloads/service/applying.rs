@@ -186,6 +186,8 @@ fn result_of(object: &Manifest, answer: &Result<Applied, ClusterError>) -> Apply
     let (outcome, message) = match answer {
         Ok(applied) => (ApplyOutcome::Applied, applied.warnings.join("\n")),
         Err(ClusterError::Refused(message)) => (ApplyOutcome::Refused, message.clone()),
+        Err(ClusterError::NotSent(message)) => (ApplyOutcome::Refused, message.clone()),
+        Err(ClusterError::Failed(message)) => (ApplyOutcome::Failed, message.clone()),
         Err(ClusterError::WebhookFailed { failure, .. }) => (ApplyOutcome::Failed, failure.explained()),
         Err(ClusterError::Conflict { message, .. }) => (ApplyOutcome::Conflict, message.clone()),
         Err(ClusterError::NotSignedIn) => (

@@ -35,8 +35,7 @@ pub struct Reviewed {
     pub picture: Option<Picture>,
     /// Workloads that the picture promises and that do not agree.
     pub one_sided: Vec<OneSided>,
-    /// What it opens and closes between the workloads of the namespace and the addresses outside; only where it was
-    /// asked for.
+    /// What it opens and closes; only where it was asked for.
     pub effect: Effect,
     /// Why a second person must approve it.
     pub second_person: Vec<String>,
@@ -70,6 +69,10 @@ pub enum DryRunAnswer {
         change: Option<String>,
     },
     Refused(String),
+    /// The cluster was not asked: Fairway would not send it.
+    NotSent(String),
+    /// The API server answered that something went wrong in it.
+    Failed(String),
     /// A webhook of the cluster gave no usable answer, so the cluster refused.
     WebhookFailed(WebhookFailure),
     /// Another manager owns fields of it.
@@ -145,8 +148,9 @@ pub async fn review_draft(
     let (policy, rego) = (state.policy.clone(), state.rego.clone());
     let review = move || review_written(&policy, rego, written, &namespace, snapshot, depth);
     let reviewed = state.compute.run(review).await?;
-    let named = |picture: Picture| picture.named(|words| names.get(words).cloned());
-    Ok(Ok(Reviewed { picture: reviewed.picture.map(named), ..reviewed }))
+    let name = |words: &str| names.get(words).cloned();
+    let picture = reviewed.picture.map(|picture| picture.named(name));
+    Ok(Ok(Reviewed { picture, effect: reviewed.effect.named(name), ..reviewed }))
 }
 
 /// What the rules say today of a bundle that was reviewed before.
@@ -241,6 +245,8 @@ async fn try_object(state: &AppState, who: &KubeIdentity, object: &Manifest, doc
             }
         }
         Err(ClusterError::Refused(message)) => DryRunAnswer::Refused(message),
+        Err(ClusterError::NotSent(message)) => DryRunAnswer::NotSent(message),
+        Err(ClusterError::Failed(message)) => DryRunAnswer::Failed(message),
         Err(ClusterError::WebhookFailed { failure, cause }) => {
             tracing::warn!(cause, "dry run stopped by a webhook of the cluster");
             DryRunAnswer::WebhookFailed(failure)
