@@ -174,6 +174,30 @@ test('a change is undone through the same review, and the first one says that th
   expect(rows(`select manifest from submissions where name = '${name}' order by created_at`).map(({ manifest }) => manifest)[2]).toBe(rows(`select manifest from submissions where name = '${name}' order by created_at`)[0].manifest);
 });
 
+test('what a policy cuts off is named in the verdict, also where it comes from another namespace', async ({ open }) => {
+  const name = unique('reached');
+  const namespace = unique('shop-cut');
+  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'admins', namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-shop' }] });
+  const running = deployment(name);
+  running.metadata.namespace = namespace;
+  await kube.apply(running);
+  const reports = { from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'reports' } } }], ports: [{ port: 5432 }] };
+  await kube.apply({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace }, spec: { podSelector: { matchLabels: { app: name } }, policyTypes: ['Ingress', 'Egress'], ingress: [reports] } }, 'fairway');
+  const page = await open('dana');
+  await expect(async () => {
+    await page.goto(`/workloads?namespace=${namespace}`);
+    await expect(page.getByRole('region', { name: 'What runs' }).getByRole('row').filter({ hasText: name })).toContainText('both directions', { timeout: 500 });
+  }).toPass({ timeout: 20_000 });
+  await page.getByRole('button', { name: `Write a policy for ${name}` }).click();
+  await goOn(page, 'Who may reach it');
+  await goOn(page, 'What it may reach');
+  await goOn(page, 'Review');
+  await expect(page.getByText(`Ready: the rules find nothing to fix. This closes 1 connection: every pod in reports to ${name}.`)).toBeVisible();
+  const closed = page.getByRole('heading', { name: 'Closed (1)' }).locator('..');
+  await expect(closed).toContainText(`every pod in reports to ${namespace}/${name}[Deployment]: TCP 5432`);
+});
+
 test('what runs is listed with its coverage, and a policy is written for it alone', async ({ open }) => {
   const name = unique('bare');
   const namespace = unique('shop-open');
