@@ -36,12 +36,12 @@ for (const [subject, paths] of Object.entries(pages)) {
 }
 
 test('accepting risks is accessible and fits in every width and colour', async ({ open }) => {
-  test.setTimeout(120_000);
+  test.setTimeout(300_000);
   await lookAtAnOptIn(await open('dana'), await open('ada'));
 });
 
 test('the wizard is accessible and fits in every width and colour, from a wrong answer to what runs', async ({ open }) => {
-  test.setTimeout(180_000);
+  test.setTimeout(450_000);
   await lookAtTheWizard(await open('dana'));
 });
 

@@ -44,7 +44,6 @@ fn a_policy_that_wants_all_memory_or_all_time_is_stopped_named_and_not_tried_aga
     let workers = workers(1);
     for (hostile, told) in [
         ("numbers.range(1, 5000000000000)", RegoError::Stopped),
-        ("x := sprintf(\"%1000000000d\", [1])", RegoError::Stopped),
         ("n := numbers.range(1, 3000); a := n[_]; b := n[_]; c := n[_]; a * b * c == -1", RegoError::Time),
     ] {
         let first = said(&workers, hostile);
@@ -52,6 +51,15 @@ fn a_policy_that_wants_all_memory_or_all_time_is_stopped_named_and_not_tried_aga
         assert_eq!(said(&workers, hostile), Err(RegoError::StoppedBefore), "{hostile}");
         assert_eq!(said(&workers, "true").unwrap(), ["said"], "after {hostile}");
     }
+}
+
+#[test]
+fn a_width_that_would_take_all_memory_is_none() {
+    // As in Go: the whole format is given up, and what it gives is short.
+    assert_eq!(said(&workers(1), "x := sprintf(\"%1000000000d\", [1])").unwrap(), ["said"]);
+    // Nobody pads so much, so it is not tried.
+    let wide = said(&workers(1), "x := sprintf(\"%999999d\", [1])");
+    assert!(matches!(wide, Err(RegoError::Failed(_))), "{wide:?}");
 }
 
 #[test]
