@@ -39,7 +39,7 @@ const still = {
 const moving = {
   queries: (more, stack) => check('queries', 'node', [join(import.meta.dirname, 'queries.mjs'), '--check'], { env: { DATABASE_URL: stack.database.owner } }),
   rust: (more, stack) =>
-    check('rust', 'cargo', ['test', ...more], {
+    check('rust', 'cargo', ['test', '--no-fail-fast', ...more], {
       env: { ...offline, DATABASE_URL: stack.database.owner, FAIRWAY_TEST_KUBECONFIG: stack.cluster.config, FAIRWAY_TEST_ADMIN_KUBECONFIG: stack.cluster.adminConfig, FAIRWAY_TEST_ISSUER: stack.provider.demo, FAIRWAY_TEST_DEX: stack.provider.issuer, FAIRWAY_TEST_AUTHORITY: stack.authority, FAIRWAY_TEST_PORTAL: stack.url, FAIRWAY_TEST_SMTP: stack.mailbox.smtp, FAIRWAY_TEST_MAILBOX: stack.mailbox.url },
     }),
   hnc: (more, stack) => check('hnc', 'node', ['--test', '--test-concurrency=4', ...more, join(import.meta.dirname, 'hnc/hnc.test.mjs')], { env: { FAIRWAY_TEST_ADMIN_KUBECONFIG: stack.cluster.adminConfig } }),
