@@ -46,7 +46,9 @@ struct Session {
 impl Session {
     /// Leaves the policy for the next session, unless its state cannot be relied on.
     fn unload(&mut self) {
-        let Some(loaded) = self.loaded.take().filter(|loaded| loaded.is_intact) else { return };
+        let Some(loaded) = self.loaded.take().filter(|loaded| loaded.is_intact && !loaded.has_inventory) else {
+            return;
+        };
         READY.with_borrow_mut(|ready| {
             if ready.len() >= MOST_READY {
                 ready.clear();

@@ -51,7 +51,7 @@ impl<'a> GrantPlan<'a> {
         for grant in self.grants_of(acceptance) {
             match self.state.cluster.drift(&grant).await {
                 Ok(found) => drift.extend(found.map(|found| drift_in_words(&found))),
-                Err(error @ ClusterError::Unavailable(_)) => return Err(error.into()),
+                Err(error @ (ClusterError::Unavailable(_) | ClusterError::Failed(_))) => return Err(error.into()),
                 Err(error) => drift.push(AppError::from(error).to_string()),
             }
         }
