@@ -27,7 +27,7 @@ impl Rego for Interpreter {
     }
 
     fn session(&self) -> Box<dyn RegoSession + '_> {
-        Box::new(Session { loaded: None })
+        Box::new(Session { policy: None, loaded: None })
     }
 }
 
@@ -40,21 +40,35 @@ thread_local! {
 }
 
 struct Session {
+    /// With what it sees in `data.inventory`.
+    policy: Option<(RegoPolicy, Option<String>)>,
     loaded: Option<Loaded>,
 }
 
 impl Session {
-    /// Leaves the policy for the next session, unless its state cannot be relied on.
+    /// Leaves the policy for the next session. What holds other people's objects is not kept.
     fn unload(&mut self) {
-        let Some(loaded) = self.loaded.take().filter(|loaded| loaded.is_intact && !loaded.has_inventory) else {
-            return;
-        };
+        let Some((policy, None)) = self.policy.take() else { return self.loaded = None };
+        let Some(loaded) = self.loaded.take() else { return };
         READY.with_borrow_mut(|ready| {
             if ready.len() >= MOST_READY {
                 ready.clear();
             }
-            ready.insert(loaded.policy.clone(), loaded);
+            ready.insert(policy, loaded);
         });
+    }
+
+    /// The policy that was loaded, read again where its state could not be relied on.
+    fn take(&mut self, within: Duration) -> Result<Loaded, RegoError> {
+        if let Some(loaded) = self.loaded.take() {
+            return Ok(loaded);
+        }
+        let (policy, inventory) = self.policy.as_ref().ok_or(RegoError::Broken)?;
+        if let (None, Some(loaded)) = (inventory, READY.with_borrow_mut(|ready| ready.remove(policy))) {
+            return Ok(loaded);
+        }
+        let compiled = caught(|| Ok(compile(policy)))??;
+        caught(|| Loaded::new(policy.version, compiled, inventory.as_deref(), within))
     }
 }
 
@@ -67,27 +81,16 @@ impl Drop for Session {
 impl RegoSession for Session {
     fn load(&mut self, policy: &RegoPolicy, inventory: Option<&str>, within: Duration) -> Result<(), RegoError> {
         self.unload();
-        let mut loaded = match READY.with_borrow_mut(|ready| ready.remove(policy)) {
-            Some(loaded) => loaded,
-            None => {
-                let compiled = caught(|| Ok(compile(policy)))??;
-                caught(|| Loaded::new(policy, compiled, within))?
-            }
-        };
-        caught(|| loaded.set_inventory(inventory))?;
-        self.loaded = Some(loaded);
+        self.policy = Some((policy.clone(), inventory.map(str::to_owned)));
+        self.loaded = Some(self.take(within)?);
         Ok(())
     }
 
     fn violations(&mut self, input: &Value, within: Duration) -> Result<Vec<String>, RegoError> {
-        // Its state cannot be relied on once it broke on an object.
-        let mut loaded = self.loaded.take().ok_or(RegoError::Broken)?;
-        let found = caught(|| loaded.violations(input, within));
-        loaded.is_intact &= found.is_ok();
-        if found != Err(RegoError::Broken) {
-            self.loaded = Some(loaded);
-        }
-        let found = serde_json::to_value(&found?).map_err(|error| RegoError::Failed(error.to_string()))?;
+        let mut loaded = self.take(within)?;
+        let found = caught(|| loaded.violations(input, within))?;
+        self.loaded = Some(loaded);
+        let found = serde_json::to_value(&found).map_err(|error| RegoError::Failed(error.to_string()))?;
         let messages: Vec<String> = found.as_array().into_iter().flatten().map(message).collect::<Result<_, _>>()?;
         let answer = serde_json::to_string(&messages).map_err(|error| RegoError::Failed(error.to_string()))?;
         if answer.len() > LONGEST_ANSWER { Err(RegoError::LongAnswer) } else { Ok(messages) }
@@ -96,20 +99,21 @@ impl RegoSession for Session {
 
 /// A policy, ready to judge.
 struct Loaded {
-    policy: RegoPolicy,
     engine: Engine,
     rule: String,
-    has_inventory: bool,
-    /// Whether every evaluation so far has come to its end.
-    is_intact: bool,
     /// Of the functions, about the object that is judged.
     doubt: Doubt,
 }
 
 impl Loaded {
-    fn new(policy: &RegoPolicy, compiled: Compiled, within: Duration) -> anyhow::Result<Self> {
+    fn new(
+        version: RegoVersion,
+        compiled: Compiled,
+        inventory: Option<&str>,
+        within: Duration,
+    ) -> anyhow::Result<Self> {
         let mut engine = Engine::new();
-        engine.set_rego_v0(policy.version == RegoVersion::V0);
+        engine.set_rego_v0(version == RegoVersion::V0);
         // As in Gatekeeper, a built-in function that fails makes an expression undefined, and not the policy fail.
         engine.set_strict_builtin_errors(false);
         engine.set_execution_timer_config(timer(within));
@@ -122,18 +126,10 @@ impl Loaded {
             engine.add_policy(format!("library-{index}.rego"), library)?;
         }
         let package = engine.add_policy("template.rego".to_owned(), compiled.rego)?;
-        let rule = format!("{package}.violation");
-        Ok(Self { policy: policy.clone(), engine, rule, has_inventory: false, is_intact: true, doubt })
-    }
-
-    fn set_inventory(&mut self, inventory: Option<&str>) -> anyhow::Result<()> {
-        if std::mem::replace(&mut self.has_inventory, inventory.is_some()) {
-            self.engine.clear_data();
+        if let Some(inventory) = inventory {
+            engine.add_data_json(&format!("{{\"inventory\":{inventory}}}"))?;
         }
-        match inventory {
-            Some(inventory) => self.engine.add_data_json(&format!("{{\"inventory\":{inventory}}}")),
-            None => Ok(()),
-        }
+        Ok(Self { engine, rule: format!("{package}.violation"), doubt })
     }
 
     fn violations(&mut self, input: &Value, within: Duration) -> anyhow::Result<regorus::Value> {

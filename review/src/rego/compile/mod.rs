@@ -78,7 +78,10 @@ struct Parsed {
 impl Parsed {
     fn of(name: &str, text: &str, version: RegoVersion) -> Result<Self, RegoError> {
         let mut parsed = Self { module: parse(name, text, version)?, text: text.to_owned() };
-        while let Some(text) = rewrite::separated(&parsed.module, &parsed.text) {
+        while let Some(gap) = rewrite::gap(&parsed.module, &parsed.text) {
+            let rewrite::Gap::Line(text) = gap else {
+                return Err(CompileError::not_accepted("it has a space before the parenthesis of a call").into());
+            };
             parsed = Self { module: parse(name, &text, version)?, text };
         }
         Ok(parsed)

@@ -52,11 +52,11 @@ fn check_data(module: &Module) -> Result<(), CompileError> {
     for term in module.rules.iter().flat_map(terms_of_rule) {
         let is_data = |term: &Term| matches!(term, Term::Var(name) if name == "data");
         let mut is_allowed = true;
-        visit(term, &mut |term| match term {
+        term.visit_all(&mut |term| match term {
             Term::Ref(head, path) if is_data(head) => {
                 is_allowed &= matches!(path.first(), Some(Term::String(step)) if step == "inventory" || step == "lib");
                 path.iter().for_each(|step| {
-                    visit(step, &mut |term| {
+                    step.visit_all(&mut |term| {
                         is_allowed &= !is_data(term);
                         true
                     });
@@ -82,7 +82,7 @@ const KNOWN: [&str; 7] = ["_unstable", "kind", "name", "namespace", "object", "o
 fn check_request(module: &Module) -> Result<(), CompileError> {
     let mut unknown = None;
     for term in module.rules.iter().flat_map(terms_of_rule) {
-        visit(term, &mut |term| {
+        term.visit_all(&mut |term| {
             if let Term::Ref(head, path) = term {
                 let is_input = matches!(head.as_ref(), Term::Var(name) if name == "input");
                 unknown = unknown.take().or_else(|| match &path[..] {
@@ -183,7 +183,7 @@ pub(super) fn check_recursion(policy: &Policy, bodies: &[(&Module, &Rule, Body)]
         let names = Names::of(policy, module);
         let used = uses.entry(full_name(module, rule)).or_default();
         for term in terms_of_body(body) {
-            visit(term, &mut |term| {
+            term.visit_all(&mut |term| {
                 used.extend(names.rule_of(term));
                 true
             });
@@ -296,20 +296,7 @@ fn terms_of_rule(rule: &Rule) -> Vec<&Term> {
 }
 
 fn terms_of_body(body: &Body) -> Vec<&Term> {
-    body.iter().flat_map(terms_of_statement).collect()
-}
-
-fn terms_of_statement(statement: &Statement) -> Vec<&Term> {
-    let mut terms = match &statement.kind {
-        Kind::Term(term) => vec![term],
-        Kind::Unify(left, right) | Kind::Assign(left, right) => vec![left, right],
-        Kind::Call(_, arguments) => arguments.iter().collect(),
-        Kind::Some(_) => Vec::new(),
-        Kind::SomeIn { key, value, collection } => key.iter().chain([value, collection]).collect(),
-        Kind::Every { domain, body, .. } => std::iter::once(domain).chain(terms_of_body(body)).collect(),
-    };
-    terms.extend(statement.with.iter().flat_map(|(target, value)| [target, value]));
-    terms
+    body.iter().flat_map(Statement::all_terms).collect()
 }
 
 /// The functions that a body calls, and with how many arguments.
@@ -321,8 +308,8 @@ fn calls_of(body: &Body) -> Vec<(String, usize)> {
             Kind::Every { body, .. } => names.extend(calls_of(body)),
             _ => {}
         }
-        for term in terms_of_statement(statement) {
-            visit(term, &mut |term| {
+        for term in statement.all_terms() {
+            term.visit(&mut |term| {
                 if let Term::Comprehension(Comprehension { body, .. }) = term {
                     names.extend(calls_of(body));
                 }
@@ -331,29 +318,4 @@ fn calls_of(body: &Body) -> Vec<(String, usize)> {
         }
     }
     names
-}
-
-/// Visits a term and all that is in it, comprehensions included, as long as the visitor wants to see more.
-pub(super) fn visit<'a>(term: &'a Term, visitor: &mut dyn FnMut(&'a Term) -> bool) {
-    if !visitor(term) {
-        return;
-    }
-    match term {
-        Term::Ref(head, path) => {
-            visit(head, visitor);
-            path.iter().for_each(|step| visit(step, visitor));
-        }
-        Term::Call(_, items) | Term::Array(items) | Term::Set(items) => {
-            items.iter().for_each(|item| visit(item, visitor));
-        }
-        Term::Object(fields) => fields.iter().for_each(|(key, value)| {
-            visit(key, visitor);
-            visit(value, visitor);
-        }),
-        Term::Comprehension(Comprehension { terms, body, .. }) => {
-            terms.iter().for_each(|term| visit(term, visitor));
-            terms_of_body(body).into_iter().for_each(|term| visit(term, visitor));
-        }
-        Term::Var(_) | Term::Null | Term::Bool | Term::Number(_) | Term::String(_) => {}
-    }
 }

@@ -1,76 +1,99 @@
 //! What the interpreter would evaluate otherwise than OPA, in words that both understand alike.
 //!
 //! OPA evaluates the arguments of a negated call before it negates (`not f(input.x)` holds for nobody without `input.x`), the
-//! interpreter with it. So they get a statement of their own: `v = input.x; not f(v)`.
+//! interpreter with it; the same goes for steps of references. So they get a statement of their own: `v = input.x; not f(v)`.
 //!
 //! `[path, value] := walk(x)` goes through all of `x`, which the interpreter knows as `walk(x, [path, value])` only.
 
 use super::CompileError;
 use regorus::unstable as tree;
-use regorus::unstable::{BoolOp, Expr, Literal, Query, Rule, RuleHead};
+use regorus::unstable::{BoolOp, Expr, Literal, LiteralStmt, Query, Rule, RuleHead};
 use std::ops::Range;
 
-/// Where the interpreter takes a parenthesis on a new line for the arguments of what stands before it, a semicolon between
-/// them; nothing where there is no such place.
-pub(super) fn separated(module: &tree::Module, text: &str) -> Option<String> {
-    let mut places = Vec::new();
-    let mut waiting: Vec<&Expr> = module.policy.iter().flat_map(|rule| expressions_of(rule)).collect();
-    while let Some(expression) = waiting.pop() {
-        if let Expr::Call { span, fcn, .. } = expression {
-            let after = text.get(fcn.span().end as usize..span.end as usize).unwrap_or_default();
-            if after.split_once('(').is_some_and(|(between, _)| between.contains('\n')) {
-                places.push(fcn.span().end as usize);
+/// The expressions and statements of a module, those of comprehensions and of `every` with them.
+#[derive(Default)]
+struct Walk<'a> {
+    expressions: Vec<&'a Expr>,
+    statements: Vec<&'a LiteralStmt>,
+}
+
+impl<'a> Walk<'a> {
+    fn of(module: &'a tree::Module) -> Self {
+        let mut walk = Self::default();
+        module.policy.iter().for_each(|rule| walk.rule(rule));
+        walk
+    }
+
+    fn rule(&mut self, rule: &'a Rule) {
+        let Rule::Spec { head, bodies, .. } = rule else { return };
+        let (refr, key, assign) = match head {
+            RuleHead::Compr { refr, assign, .. } | RuleHead::Func { refr, assign, .. } => (refr, None, assign.as_ref()),
+            RuleHead::Set { refr, key, .. } => (refr, key.as_ref(), None),
+        };
+        let values = bodies.iter().filter_map(|body| body.assign.as_ref()).chain(assign).map(|assign| &assign.value);
+        std::iter::once(refr).chain(key).chain(values).for_each(|term| self.expression(term));
+        bodies.iter().for_each(|body| self.query(&body.query));
+    }
+
+    fn query(&mut self, query: &'a Query) {
+        for statement in &query.stmts {
+            self.statements.push(statement);
+            statement.with_mods.iter().for_each(|with| self.expression(&with.r#as));
+            match &statement.literal {
+                Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => self.expression(expr),
+                Literal::SomeIn { key, value, collection, .. } => {
+                    key.iter().chain([value, collection]).for_each(|term| self.expression(term));
+                }
+                Literal::Every { domain, query, .. } => {
+                    self.expression(domain);
+                    self.query(query);
+                }
+                Literal::SomeVars { .. } => {}
             }
         }
-        waiting.extend(children(expression));
+    }
+
+    fn expression(&mut self, expression: &'a Expr) {
+        self.expressions.push(expression);
+        children(expression).into_iter().for_each(|child| self.expression(child));
         if let Expr::ArrayCompr { query, .. } | Expr::SetCompr { query, .. } | Expr::ObjectCompr { query, .. } =
             expression
         {
-            waiting.extend(expressions_of_query(query));
+            self.query(query);
         }
     }
-    // One within the other is found the next time.
-    let first = places.into_iter().min()?;
-    let (before, after) = text.split_at_checked(first)?;
-    Some(format!("{before};{after}"))
 }
 
-fn expressions_of(rule: &Rule) -> Vec<&Expr> {
-    let Rule::Spec { head, bodies, .. } = rule else { return Vec::new() };
-    let (refr, key, assign) = match head {
-        RuleHead::Compr { refr, assign, .. } | RuleHead::Func { refr, assign, .. } => (refr, None, assign.as_ref()),
-        RuleHead::Set { refr, key, .. } => (refr, key.as_ref(), None),
-    };
-    let values =
-        bodies.iter().filter_map(|body| body.assign.as_ref()).chain(assign).map(|assign| assign.value.as_ref());
-    let queries = bodies.iter().flat_map(|body| expressions_of_query(&body.query));
-    std::iter::once(refr.as_ref()).chain(key.map(AsRef::as_ref)).chain(values).chain(queries).collect()
+/// What the interpreter takes for a call, and OPA does not.
+pub(super) enum Gap {
+    /// On a new line a parenthesis begins another expression: the text with semicolons in such places.
+    Line(String),
+    /// OPA takes no space there.
+    Space,
 }
 
-fn expressions_of_query(query: &Query) -> Vec<&Expr> {
-    query.stmts.iter().flat_map(expressions_of_statement).collect()
-}
-
-fn expressions_of_statement(statement: &tree::LiteralStmt) -> Vec<&Expr> {
-    let mut found: Vec<&Expr> = statement.with_mods.iter().map(|with| with.r#as.as_ref()).collect();
-    match &statement.literal {
-        Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => found.push(expr),
-        Literal::SomeIn { key, value, collection, .. } => {
-            found.extend(key.iter().chain([value, collection]).map(AsRef::as_ref));
+/// The first gap between the name of a function and its parenthesis. Of calls within calls, the outermost.
+pub(super) fn gap(module: &tree::Module, text: &str) -> Option<Gap> {
+    let mut edits = Edits::default();
+    for expression in Walk::of(module).expressions {
+        let Expr::Call { span, fcn, .. } = expression else { continue };
+        let (end, whole) = (fcn.span().end as usize, span.start as usize..span.end as usize);
+        let after = text.get(end..whole.end).unwrap_or_default();
+        let between = &after[..after.find(|sign: char| !sign.is_whitespace()).unwrap_or(0)];
+        match (after.starts_with('('), between.contains('\n') || after.trim_start().starts_with('#')) {
+            (true, _) => {}
+            (false, true) if edits.found.iter().any(|(range, _)| whole.contains(&range.start)) => {}
+            (false, true) => edits.found.push((end..end, ";".to_owned())),
+            (false, false) => return Some(Gap::Space),
         }
-        Literal::Every { domain, query, .. } => {
-            found.push(domain);
-            found.extend(expressions_of_query(query));
-        }
-        Literal::SomeVars { .. } => {}
     }
-    found
+    if edits.found.is_empty() { None } else { edits.apply(text).ok().map(Gap::Line) }
 }
 
 /// The text of a module with its negated calls taken apart.
 pub(super) fn module(module: &tree::Module, text: &str) -> Result<String, CompileError> {
     let mut edits = Edits::default();
-    module.policy.iter().try_for_each(|rule| edits.rule(rule))?;
+    Walk::of(module).statements.into_iter().try_for_each(|statement| edits.statement(statement))?;
     edits.apply(text)
 }
 
@@ -97,51 +120,24 @@ impl Edits {
         Ok(edited)
     }
 
-    fn rule(&mut self, rule: &Rule) -> Result<(), CompileError> {
-        let Rule::Spec { head, bodies, .. } = rule else { return Ok(()) };
-        let (refr, key, assign) = match head {
-            RuleHead::Compr { refr, assign, .. } | RuleHead::Func { refr, assign, .. } => (refr, None, assign.as_ref()),
-            RuleHead::Set { refr, key, .. } => (refr, key.as_ref(), None),
-        };
-        let values = bodies.iter().filter_map(|body| body.assign.as_ref()).chain(assign).map(|assign| &assign.value);
-        std::iter::once(refr).chain(key).chain(values).try_for_each(|term| self.term(term))?;
-        bodies.iter().try_for_each(|body| self.query(&body.query))
-    }
-
-    fn query(&mut self, query: &Query) -> Result<(), CompileError> {
-        for statement in &query.stmts {
-            for with in &statement.with_mods {
-                self.term(&with.r#as)?;
+    fn statement(&mut self, statement: &LiteralStmt) -> Result<(), CompileError> {
+        match &statement.literal {
+            Literal::NotExpr { span, expr } => {
+                let before = before_negation(expr);
+                if !before.is_empty() && !statement.with_mods.is_empty() {
+                    return Err(CompileError::not_read(expr));
+                }
+                before.into_iter().for_each(|expression| self.give_statement(span.start as usize, expression));
             }
-            match &statement.literal {
-                Literal::NotExpr { span, expr } => {
-                    let arguments = arguments_before(expr);
-                    if !arguments.is_empty() && !statement.with_mods.is_empty() {
-                        return Err(CompileError::not_read(expr));
-                    }
-                    for argument in arguments {
-                        self.give_statement(span.start as usize, argument);
-                    }
-                    self.term(expr)?;
+            Literal::Expr { expr, .. } => {
+                if let Expr::AssignExpr { span, lhs, rhs, .. } = expr.as_ref()
+                    && let Some(argument) = walked(rhs)
+                {
+                    let instead = format!("walk({}, {})", argument.span().text(), lhs.span().text());
+                    self.found.push((span.start as usize..span.end as usize, instead));
                 }
-                Literal::Expr { expr, .. } => {
-                    if let Expr::AssignExpr { span, lhs, rhs, .. } = expr.as_ref()
-                        && let Some(argument) = walked(rhs)
-                    {
-                        let instead = format!("walk({}, {})", argument.span().text(), lhs.span().text());
-                        self.found.push((span.start as usize..span.end as usize, instead));
-                    }
-                    self.term(expr)?;
-                }
-                Literal::SomeIn { key, value, collection, .. } => {
-                    key.iter().chain([value, collection]).try_for_each(|term| self.term(term))?;
-                }
-                Literal::Every { domain, query, .. } => {
-                    self.term(domain)?;
-                    self.query(query)?;
-                }
-                Literal::SomeVars { .. } => {}
             }
+            Literal::SomeIn { .. } | Literal::Every { .. } | Literal::SomeVars { .. } => {}
         }
         Ok(())
     }
@@ -152,20 +148,6 @@ impl Edits {
         let span = argument.span();
         self.found.push((place..place, format!("{name} = {}; ", span.text())));
         self.found.push((span.start as usize..span.end as usize, name));
-    }
-
-    /// Comprehensions have queries of their own.
-    fn term(&mut self, expression: &Expr) -> Result<(), CompileError> {
-        let mut result = Ok(());
-        for child in children(expression) {
-            result = result.and_then(|()| self.term(child));
-        }
-        match expression {
-            Expr::ArrayCompr { query, .. } | Expr::SetCompr { query, .. } | Expr::ObjectCompr { query, .. } => {
-                result.and_then(|()| self.query(query))
-            }
-            _ => result,
-        }
     }
 }
 
@@ -179,38 +161,45 @@ pub(super) fn walked(expression: &Expr) -> Option<&Expr> {
     }
 }
 
-/// What OPA evaluates before a negated expression.
-fn arguments_before(expression: &Expr) -> Vec<&Expr> {
-    let sides = match expression {
+/// What OPA evaluates before a negated expression (v1/ast/compile.go, `rewriteExprTerms` and `rewriteDynamicTerms`).
+fn before_negation(expression: &Expr) -> Vec<&Expr> {
+    match expression {
         // A comparison for equality takes references as they are.
-        Expr::BoolExpr { op: BoolOp::Eq, .. } => return outermost_calls(children(expression)),
-        _ if is_call(expression) => children(expression),
-        _ => return outermost_calls(children(expression)),
-    };
-    sides
-        .into_iter()
-        .filter(|side| {
-            !matches!(
-                side,
-                Expr::Var { .. }
-                    | Expr::String { .. }
-                    | Expr::RawString { .. }
-                    | Expr::Number { .. }
-                    | Expr::Bool { .. }
-                    | Expr::Null { .. }
-            )
-        })
-        .collect()
+        Expr::BoolExpr { op: BoolOp::Eq, lhs, rhs, .. } | Expr::AssignExpr { lhs, rhs, .. } => {
+            [lhs, rhs].into_iter().flat_map(|side| within(side)).collect()
+        }
+        call if is_call(call) => children(call).into_iter().filter(|argument| is_dynamic(argument)).collect(),
+        other => within(other),
+    }
 }
 
-/// Those of comprehensions belong to their bodies.
-fn outermost_calls<'a>(expressions: Vec<&'a Expr>) -> Vec<&'a Expr> {
-    let of = |expression: &'a Expr| match expression {
-        Expr::ArrayCompr { .. } | Expr::SetCompr { .. } | Expr::ObjectCompr { .. } => Vec::new(),
+/// What is evaluated before an expression that itself stays in its place.
+fn within(expression: &Expr) -> Vec<&Expr> {
+    match expression {
         call if is_call(call) => vec![call],
-        other => outermost_calls(children(other)),
-    };
-    expressions.into_iter().flat_map(of).collect()
+        Expr::RefDot { refr, .. } => within(refr),
+        Expr::RefBrack { refr, index, .. } => {
+            within(refr).into_iter().chain(is_dynamic(index).then_some(index.as_ref())).collect()
+        }
+        Expr::Array { .. } | Expr::Set { .. } | Expr::Object { .. } => {
+            children(expression).into_iter().filter(|item| is_dynamic(item)).collect()
+        }
+        // Those of comprehensions belong to their bodies.
+        _ => Vec::new(),
+    }
+}
+
+/// Whether it may have no value, or has to be evaluated to know.
+fn is_dynamic(expression: &Expr) -> bool {
+    !matches!(
+        expression,
+        Expr::Var { .. }
+            | Expr::String { .. }
+            | Expr::RawString { .. }
+            | Expr::Number { .. }
+            | Expr::Bool { .. }
+            | Expr::Null { .. }
+    )
 }
 
 fn is_call(expression: &Expr) -> bool {

@@ -78,8 +78,8 @@ fn check_closures(statement: &Statement, known: &Vars, arity: &Arity) -> Result<
         check(body, &known, arity)?;
     }
     let mut result = Ok(());
-    for term in terms_of(statement) {
-        walk(term, &mut |term| {
+    for term in statement.terms() {
+        term.visit(&mut |term| {
             let Term::Comprehension(Comprehension { terms, body, .. }) = term else { return true };
             result = std::mem::replace(&mut result, Ok(())).and_then(|()| {
                 let mut named: Vars = body.iter().flat_map(vars_of_statement).collect();
@@ -96,51 +96,10 @@ fn check_closures(statement: &Statement, known: &Vars, arity: &Arity) -> Result<
     result
 }
 
-/// The terms of a statement, without the body of `every`.
-fn terms_of(statement: &Statement) -> Vec<&Term> {
-    let mut terms = match &statement.kind {
-        Kind::Term(term) => vec![term],
-        Kind::Unify(left, right) | Kind::Assign(left, right) => vec![left, right],
-        Kind::Call(_, arguments) => arguments.iter().collect(),
-        Kind::Every { domain, .. } => vec![domain],
-        Kind::SomeIn { key, value, collection } => key.iter().chain([value, collection]).collect(),
-        Kind::Some(_) => Vec::new(),
-    };
-    // What a target begins with is a document or a function.
-    terms.extend(statement.with.iter().flat_map(|(target, value)| steps(target).iter().chain([value])));
-    terms
-}
-
-fn steps(target: &Term) -> &[Term] {
-    match target {
-        Term::Ref(_, path) => path,
-        _ => &[],
-    }
-}
-
-/// Visits a term and what is in it, as long as the visitor wants to see more.
-fn walk<'a>(term: &'a Term, visit: &mut dyn FnMut(&'a Term) -> bool) {
-    if !visit(term) {
-        return;
-    }
-    match term {
-        Term::Ref(head, path) => {
-            walk(head, visit);
-            path.iter().for_each(|step| walk(step, visit));
-        }
-        Term::Call(_, items) | Term::Array(items) | Term::Set(items) => items.iter().for_each(|item| walk(item, visit)),
-        Term::Object(fields) => fields.iter().for_each(|(key, value)| {
-            walk(key, visit);
-            walk(value, visit);
-        }),
-        Term::Comprehension(_) | Term::Var(_) | Term::Null | Term::Bool | Term::Number(_) | Term::String(_) => {}
-    }
-}
-
 /// What is not in comprehensions.
 fn vars_of_term(term: &Term) -> Vars {
     let mut vars = Vars::new();
-    walk(term, &mut |term| {
+    term.visit(&mut |term| {
         if let Term::Var(name) = term {
             vars.insert(name.clone());
         }
@@ -150,13 +109,13 @@ fn vars_of_term(term: &Term) -> Vars {
 }
 
 fn vars_of_statement(statement: &Statement) -> Vars {
-    terms_of(statement).into_iter().flat_map(vars_of_term).collect()
+    statement.terms().into_iter().flat_map(vars_of_term).collect()
 }
 
 /// With those of comprehensions.
 pub(super) fn all_vars(term: &Term) -> Vars {
     let mut vars = vars_of_term(term);
-    walk(term, &mut |term| {
+    term.visit(&mut |term| {
         if let Term::Comprehension(Comprehension { terms, body, .. }) = term {
             vars.extend(terms.iter().flat_map(all_vars));
             vars.extend(body.iter().flat_map(all_vars_of_statement));
@@ -167,7 +126,7 @@ pub(super) fn all_vars(term: &Term) -> Vars {
 }
 
 pub(super) fn all_vars_of_statement(statement: &Statement) -> Vars {
-    let mut vars: Vars = terms_of(statement).into_iter().flat_map(all_vars).collect();
+    let mut vars: Vars = statement.terms().into_iter().flat_map(all_vars).collect();
     if let Kind::Every { body, .. } = &statement.kind {
         vars.extend(body.iter().flat_map(all_vars_of_statement));
     }
@@ -176,8 +135,8 @@ pub(super) fn all_vars_of_statement(statement: &Statement) -> Vars {
 
 fn vars_of_closures(statement: &Statement) -> Vars {
     let mut vars = Vars::new();
-    for term in terms_of(statement) {
-        walk(term, &mut |term| {
+    for term in statement.terms() {
+        term.visit(&mut |term| {
             if let Term::Comprehension(_) = term {
                 vars.extend(all_vars(term));
             }
@@ -193,13 +152,11 @@ fn vars_of_closures(statement: &Statement) -> Vars {
 /// The variables that a statement gives values to.
 fn given_by(statement: &Statement, safe: &Vars, arity: &Arity) -> Vars {
     let is_known = |term: &Term| vars_of_term(term).is_subset(safe);
-    if statement.is_negated
-        || !statement.with.iter().all(|(target, value)| steps(target).iter().all(is_known) && is_known(value))
-    {
+    if statement.is_negated || !statement.with_terms().into_iter().all(is_known) {
         return Vars::new();
     }
     match &statement.kind {
-        Kind::Term(_) | Kind::Every { .. } => given_by_references(&terms_of(statement), safe),
+        Kind::Term(_) | Kind::Every { .. } => given_by_references(&statement.terms(), safe),
         Kind::Unify(left, right) => {
             let by_references = given_by_references(&[left, right], safe);
             let safe: Vars = safe.union(&by_references).cloned().collect();
@@ -229,7 +186,7 @@ fn given_by(statement: &Statement, safe: &Vars, arity: &Arity) -> Vars {
 fn given_by_references(terms: &[&Term], safe: &Vars) -> Vars {
     let mut given = Vars::new();
     for term in terms {
-        walk(term, &mut |term| match term {
+        term.visit(&mut |term| match term {
             Term::Comprehension(_) => false,
             Term::Ref(head, _) if !vars_of_term(head).is_subset(safe) => false,
             Term::Ref(_, path) => {
@@ -362,7 +319,7 @@ impl Unifier<'_> {
 /// Like [`pattern_vars`], with those in sets.
 fn pattern_vars_with_sets(term: &Term) -> Vars {
     let mut vars = pattern_vars(term);
-    walk(term, &mut |term| {
+    term.visit(&mut |term| {
         if let Term::Set(items) = term {
             vars.extend(items.iter().flat_map(vars_of_term));
         }

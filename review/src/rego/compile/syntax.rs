@@ -74,6 +74,81 @@ pub(super) enum Kind {
     },
 }
 
+impl Term {
+    /// Visits it and what is in it, as long as the visitor wants to see more; a comprehension, and nothing in it.
+    pub(super) fn visit<'a>(&'a self, visitor: &mut dyn FnMut(&'a Term) -> bool) {
+        if !visitor(self) {
+            return;
+        }
+        match self {
+            Self::Ref(head, path) => {
+                head.visit(visitor);
+                path.iter().for_each(|step| step.visit(visitor));
+            }
+            Self::Call(_, items) | Self::Array(items) | Self::Set(items) => {
+                items.iter().for_each(|item| item.visit(visitor));
+            }
+            Self::Object(fields) => fields.iter().for_each(|(key, value)| {
+                key.visit(visitor);
+                value.visit(visitor);
+            }),
+            Self::Comprehension(_) | Self::Var(_) | Self::Null | Self::Bool | Self::Number(_) | Self::String(_) => {}
+        }
+    }
+
+    /// Like [`Self::visit`], with what is in comprehensions.
+    pub(super) fn visit_all<'a>(&'a self, visitor: &mut dyn FnMut(&'a Term) -> bool) {
+        self.visit(&mut |term| {
+            let goes_on = visitor(term);
+            if let (true, Self::Comprehension(Comprehension { terms, body, .. })) = (goes_on, term) {
+                terms.iter().chain(body.iter().flat_map(Statement::all_terms)).for_each(|term| term.visit_all(visitor));
+            }
+            goes_on
+        });
+    }
+}
+
+impl Statement {
+    /// What its variables stand in, without the body of `every`. What a target of `with` begins with is a document or a
+    /// function.
+    pub(super) fn terms(&self) -> Vec<&Term> {
+        [self.own_terms(), self.with_terms()].concat()
+    }
+
+    /// Those of `with`.
+    pub(super) fn with_terms(&self) -> Vec<&Term> {
+        let mut terms = Vec::new();
+        for (target, value) in &self.with {
+            if let Term::Ref(_, path) = target {
+                terms.extend(path);
+            }
+            terms.push(value);
+        }
+        terms
+    }
+
+    /// All that stands in it.
+    pub(super) fn all_terms(&self) -> Vec<&Term> {
+        let mut terms = self.own_terms();
+        if let Kind::Every { body, .. } = &self.kind {
+            terms.extend(body.iter().flat_map(Self::all_terms));
+        }
+        terms.extend(self.with.iter().flat_map(|(target, value)| [target, value]));
+        terms
+    }
+
+    fn own_terms(&self) -> Vec<&Term> {
+        match &self.kind {
+            Kind::Term(term) => vec![term],
+            Kind::Unify(left, right) | Kind::Assign(left, right) => vec![left, right],
+            Kind::Call(_, arguments) => arguments.iter().collect(),
+            Kind::Every { domain, .. } => vec![domain],
+            Kind::SomeIn { key, value, collection } => key.iter().chain([value, collection]).collect(),
+            Kind::Some(_) => Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Module {
     /// `["data", "lib", "text"]`
