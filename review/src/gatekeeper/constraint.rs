@@ -50,7 +50,7 @@ impl<'a> Constraint<'a> {
     }
 
     /// What the policy is given to judge an object by.
-    pub(super) fn input(&self, admitted: &Admitted<'_>, namespace: Option<&Value>) -> Value {
+    pub(super) fn input(&self, admitted: &Admitted<'_>) -> Value {
         let (group, version) = admitted.group_version();
         json!({
             "parameters": self.spec().get("parameters").cloned().unwrap_or_else(|| json!({})),
@@ -61,7 +61,6 @@ impl<'a> Constraint<'a> {
                 "operation": "CREATE",
                 "object": admitted.object,
                 "oldObject": null,
-                "_unstable": { "namespace": namespace },
             },
         })
     }

@@ -181,7 +181,7 @@ impl Review<'_> {
             }
             Applies::Yes => {}
         }
-        let input = constraint.input(admitted, namespace);
+        let input = constraint.input(admitted);
         match left.and_then(|left| self.session.violations(&input, left)) {
             Ok(messages) => {
                 messages.into_iter().take(MOST_MESSAGES).map(|said| violation(constraint, admitted, said)).collect()

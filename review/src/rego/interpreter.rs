@@ -101,6 +101,8 @@ impl RegoSession for Session {
 struct Loaded {
     engine: Engine,
     rule: String,
+    /// Whether it has operators of arithmetic.
+    calculates: bool,
     /// Of the functions, about the object that is judged.
     doubt: Doubt,
 }
@@ -121,7 +123,7 @@ impl Loaded {
         engine
             .set_policy_length_config(PolicyLengthConfig { max_col: NonZeroU32::MAX, ..PolicyLengthConfig::default() });
         let doubt = Doubt::default();
-        functions::add_to(&mut engine, &doubt)?;
+        functions::add_to(&mut engine, &doubt, compiled.calculates)?;
         for (index, library) in compiled.libraries.into_iter().enumerate() {
             engine.add_policy(format!("library-{index}.rego"), library)?;
         }
@@ -129,17 +131,30 @@ impl Loaded {
         if let Some(inventory) = inventory {
             engine.add_data_json(&format!("{{\"inventory\":{inventory}}}"))?;
         }
-        Ok(Self { engine, rule: format!("{package}.violation"), doubt })
+        Ok(Self { engine, rule: format!("{package}.violation"), calculates: compiled.calculates, doubt })
     }
 
     fn violations(&mut self, input: &Value, within: Duration) -> anyhow::Result<regorus::Value> {
         self.engine.set_execution_timer_config(timer(TIME.min(within)));
+        if self.calculates && holds_fraction(input) {
+            anyhow::bail!("it calculates with fractions");
+        }
+        self.doubt.begin(&input["review"]);
         self.engine.set_input(input.clone().into());
         let found = self.engine.eval_rule(self.rule.clone());
         match self.doubt.take() {
             Some(unsure) => Err(unsure.into()),
             None => found,
         }
+    }
+}
+
+fn holds_fraction(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_i64() && !number.is_u64(),
+        Value::Array(items) => items.iter().any(holds_fraction),
+        Value::Object(fields) => fields.values().any(holds_fraction),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
     }
 }
 

@@ -1,8 +1,10 @@
 //! What Gatekeeper and OPA demand of a policy before they evaluate it, and what the interpreter must be told otherwise. A
 //! policy that the cluster would not accept gets no verdict here.
 
+mod arithmetic;
 mod calls;
 mod references;
+mod request;
 mod rewrite;
 mod safety;
 mod scopes;
@@ -20,6 +22,8 @@ use std::num::NonZeroU32;
 pub(super) struct Compiled {
     pub(super) rego: String,
     pub(super) libraries: Vec<String>,
+    /// Whether it has operators of arithmetic.
+    pub(super) calculates: bool,
 }
 
 /// Why a policy is not evaluated.
@@ -62,10 +66,11 @@ pub(super) fn compile(policy: &RegoPolicy) -> Result<Compiled, RegoError> {
         template: syntax::module(&template.module)?,
         libraries: libraries.iter().map(|library| syntax::module(&library.module)).collect::<Result<_, _>>()?,
     };
-    check(&modules)?;
+    let calculates = check(&modules)?;
     Ok(Compiled {
         rego: template.rewritten()?,
         libraries: libraries.iter().map(Parsed::rewritten).collect::<Result<_, _>>()?,
+        calculates,
     })
 }
 
@@ -103,9 +108,11 @@ fn parse(name: &str, text: &str, version: RegoVersion) -> Result<tree::Module, R
     parser.parse().map_err(failed)
 }
 
-fn check(policy: &Policy) -> Result<(), CompileError> {
+/// Whether it calculates.
+fn check(policy: &Policy) -> Result<bool, CompileError> {
     references::check(policy)?;
     let mut bodies = Vec::new();
+    let (mut request, mut arithmetic) = (request::Uses::default(), arithmetic::Arithmetic::default());
     for module in policy.modules() {
         let names = Names::of(policy, module);
         let globals = names.globals();
@@ -116,9 +123,13 @@ fn check(policy: &Policy) -> Result<(), CompileError> {
                 let known = globals.iter().cloned().chain(bound.arguments).collect();
                 let ordered = safety::check(&body, &known, &|name| names.arity(name))?;
                 types::check(&ordered, &names)?;
+                request.add(&body, &names)?;
+                arithmetic.add(&body);
                 bodies.push((module, rule, body));
             }
         }
     }
-    references::check_recursion(policy, &bodies)
+    references::check_recursion(policy, &bodies)?;
+    request.check()?;
+    arithmetic.calculates()
 }

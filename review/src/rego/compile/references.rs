@@ -3,7 +3,7 @@
 
 use super::CompileError;
 use super::signatures;
-use super::syntax::{Body, Comprehension, Kind, Module, Rule, RuleKind, Statement, Term, Vars};
+use super::syntax::{Body, Kind, Module, Rule, RuleKind, Statement, Term, Vars, all_statements};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A template with its libraries.
@@ -30,7 +30,6 @@ pub(super) fn check(policy: &Policy) -> Result<(), CompileError> {
     for module in policy.modules() {
         check_imports(module)?;
         check_data(module)?;
-        check_request(module)?;
     }
     check_conflicts(policy)?;
     check_violations(&policy.template)
@@ -76,34 +75,10 @@ fn check_data(module: &Module) -> Result<(), CompileError> {
     Ok(())
 }
 
-/// What of a request is known before there is one.
-const KNOWN: [&str; 7] = ["_unstable", "kind", "name", "namespace", "object", "oldObject", "operation"];
-
-fn check_request(module: &Module) -> Result<(), CompileError> {
-    let mut unknown = None;
-    for term in module.rules.iter().flat_map(terms_of_rule) {
-        term.visit_all(&mut |term| {
-            if let Term::Ref(head, path) = term {
-                let is_input = matches!(head.as_ref(), Term::Var(name) if name == "input");
-                unknown = unknown.take().or_else(|| match &path[..] {
-                    [Term::String(review), Term::String(field), ..] if is_input && review == "review" => {
-                        (!KNOWN.contains(&field.as_str())).then(|| field.clone())
-                    }
-                    path => path.contains(&Term::String("userInfo".to_owned())).then(|| "userInfo".to_owned()),
-                });
-            }
-            true
-        });
-    }
-    match unknown {
-        Some(field) => Err(CompileError::NotRead(format!("it uses `input.review.{field}`, which is not known before"))),
-        None => Ok(()),
-    }
-}
-
 /// All rules of one name are of one kind.
 fn check_conflicts(policy: &Policy) -> Result<(), CompileError> {
     let mut kinds: BTreeMap<String, BTreeSet<(u8, usize)>> = BTreeMap::new();
+    let mut defaults = BTreeSet::new();
     for module in policy.modules() {
         for rule in &module.rules {
             let kind = match rule.kind {
@@ -112,6 +87,9 @@ fn check_conflicts(policy: &Policy) -> Result<(), CompileError> {
                 RuleKind::PartialSet => 2,
                 RuleKind::PartialObject => 3,
             };
+            if rule.kind == RuleKind::Default && !defaults.insert(full_name(module, rule)) {
+                return Err(CompileError::not_accepted(format!("the rule `{}` has two defaults", rule.name)));
+            }
             kinds.entry(full_name(module, rule)).or_default().insert((kind, rule.arguments.len()));
         }
     }
@@ -156,13 +134,31 @@ fn last(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
 
+/// Functions that are built in for Rego v0 only (OPA 1.17, capabilities.json, `deprecated`).
+const DEPRECATED: [&str; 11] = [
+    "all",
+    "any",
+    "cast_array",
+    "cast_boolean",
+    "cast_null",
+    "cast_object",
+    "cast_set",
+    "cast_string",
+    "net.cidr_overlap",
+    "re_match",
+    "set_diff",
+];
+
 /// Every function is there, and gets as many arguments as it takes.
 pub(super) fn check_calls(body: &Body, names: &Names) -> Result<(), CompileError> {
     for (name, given) in calls_of(body) {
         let is_print = name == "print";
-        match names.arity(&name) {
+        if names.module.is_v1 && DEPRECATED.contains(&name) && !names.is_own(name) {
+            return Err(CompileError::not_accepted(format!("`{name}` is gone from Rego v1")));
+        }
+        match names.arity(name) {
             _ if is_print => {}
-            None if names.rule(&name).is_some() => {
+            None if names.rule(name).is_some() => {
                 return Err(CompileError::NotRead(format!("it calls `{name}`, which takes no arguments")));
             }
             None => return Err(CompileError::not_accepted(format!("there is no function `{name}`"))),
@@ -188,7 +184,7 @@ pub(super) fn check_recursion(policy: &Policy, bodies: &[(&Module, &Rule, Body)]
                 true
             });
         }
-        used.extend(calls_of(body).into_iter().filter_map(|(name, _)| names.rule(&name)));
+        used.extend(calls_of(body).into_iter().filter_map(|(name, _)| names.rule(name)));
     }
     for start in uses.keys() {
         let mut seen = BTreeSet::new();
@@ -300,22 +296,12 @@ fn terms_of_body(body: &Body) -> Vec<&Term> {
 }
 
 /// The functions that a body calls, and with how many arguments.
-fn calls_of(body: &Body) -> Vec<(String, usize)> {
-    let mut names = Vec::new();
-    for statement in body {
-        match &statement.kind {
-            Kind::Call(name, arguments) => names.push((name.clone(), arguments.len())),
-            Kind::Every { body, .. } => names.extend(calls_of(body)),
-            _ => {}
-        }
-        for term in statement.all_terms() {
-            term.visit(&mut |term| {
-                if let Term::Comprehension(Comprehension { body, .. }) = term {
-                    names.extend(calls_of(body));
-                }
-                true
-            });
-        }
-    }
-    names
+fn calls_of(body: &Body) -> Vec<(&str, usize)> {
+    let statements = all_statements(body).into_iter();
+    statements
+        .filter_map(|statement| match &statement.kind {
+            Kind::Call(name, arguments) => Some((name.as_str(), arguments.len())),
+            _ => None,
+        })
+        .collect()
 }

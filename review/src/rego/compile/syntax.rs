@@ -149,9 +149,30 @@ impl Statement {
     }
 }
 
+/// The statements of a body, those of comprehensions and of `every` with them.
+pub(super) fn all_statements(body: &Body) -> Vec<&Statement> {
+    let mut found = Vec::new();
+    for statement in body {
+        found.push(statement);
+        if let Kind::Every { body, .. } = &statement.kind {
+            found.extend(all_statements(body));
+        }
+        for term in statement.terms() {
+            term.visit(&mut |term| {
+                if let Term::Comprehension(Comprehension { body, .. }) = term {
+                    found.extend(all_statements(body));
+                }
+                true
+            });
+        }
+    }
+    found
+}
+
 #[derive(Debug)]
 pub(super) struct Module {
     /// `["data", "lib", "text"]`
+    pub(super) is_v1: bool,
     pub(super) package: Vec<String>,
     pub(super) imports: Vec<Import>,
     pub(super) rules: Vec<Rule>,
@@ -196,7 +217,7 @@ pub(super) fn module(module: &tree::Module) -> Result<Module, CompileError> {
     let rules = module.policy.iter().map(|rule| reader.rule(rule)).collect::<Result<_, _>>()?;
     let mut package = vec!["data".to_owned()];
     package.extend(path(&module.package.refr)?);
-    Ok(Module { package, imports, rules })
+    Ok(Module { is_v1: module.rego_v1, package, imports, rules })
 }
 
 fn import(import: &tree::Import) -> Result<Import, CompileError> {
@@ -388,7 +409,13 @@ impl Reader {
                 name if name == "set" && params.is_empty() => Term::Set(Vec::new()),
                 name if name == "walk" && params.len() == 1 => return Err(CompileError::not_read(expression)),
                 name if name == "print" => return Err(CompileError::not_accepted("it uses `print` as a value")),
-                name => Term::Call(name, self.terms(params)?),
+                name => {
+                    let arguments = self.terms(params)?;
+                    if name == "glob.match" && !has_plain_delimiters(&arguments) {
+                        return Err(CompileError::not_read(expression));
+                    }
+                    Term::Call(name, arguments)
+                }
             },
             Expr::UnaryExpr { expr, .. } => {
                 Term::Call("minus".to_owned(), vec![Term::Number("0".to_owned()), self.term(expr)?])
@@ -406,10 +433,6 @@ impl Reader {
                 &[lhs, rhs],
             )?,
             Expr::BoolExpr { op, lhs, rhs, .. } => self.call(comparison(op), &[lhs, rhs])?,
-            // OPA has more digits.
-            Expr::ArithExpr { lhs, rhs, .. } if is_fraction(lhs) || is_fraction(rhs) => {
-                return Err(CompileError::NotRead("it calculates with fractions".to_owned()));
-            }
             Expr::ArithExpr { op, lhs, rhs, .. } => self.call(arithmetic(op), &[lhs, rhs])?,
             Expr::Membership { key: None, value, collection, .. } => {
                 self.call("internal.member_2", &[value, collection])?
@@ -432,8 +455,12 @@ impl Reader {
     }
 }
 
-fn is_fraction(expression: &tree::Expr) -> bool {
-    matches!(expression, tree::Expr::Number { span, .. } if span.text().contains('.'))
+/// The interpreter takes a colon for a sign like others.
+fn has_plain_delimiters(arguments: &[Term]) -> bool {
+    match arguments.get(1) {
+        Some(Term::Array(signs)) => signs.iter().all(|sign| matches!(sign, Term::String(sign) if sign != ":")),
+        delimiters => matches!(delimiters, Some(Term::Null)),
+    }
 }
 
 fn comparison(operator: &BoolOp) -> &'static str {

@@ -12,9 +12,6 @@ const UNUSUAL_VERB: Unsure = Unsure("an unusual verb of sprintf");
 /// So much padding no policy needs.
 const WIDEST: usize = 10_000;
 
-/// Longest text of a number that is surely the same in OPA.
-const MOST_DIGITS: usize = 15;
-
 enum Argument {
     Int(i64),
     Float(f64),
@@ -27,11 +24,7 @@ impl Argument {
             Term::Number(Number::Whole(number)) => {
                 Self::Int(i64::try_from(*number).map_err(|_| Unsure("a very large number"))?)
             }
-            // OPA calculates with more digits, which shows where they do not come out even.
-            Term::Number(Number::Fraction(number)) if shortest(*number).len() > MOST_DIGITS => {
-                return Err(Unsure("a number with many digits"));
-            }
-            Term::Number(Number::Fraction(number)) => Self::Float(*number),
+            Term::Number(fraction @ Number::Fraction(number)) => fraction.text().map(|_| Self::Float(*number))?,
             Term::String(text) => Self::Text(text.clone()),
             other => Self::Text(other.text()?),
         })

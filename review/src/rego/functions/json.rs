@@ -4,6 +4,7 @@ use super::numbers::plain;
 use super::term::Term;
 use super::{Answer, Unsure};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 pub(super) fn marshal(arguments: &[Term]) -> Answer {
     let mut text = String::new();
@@ -69,7 +70,7 @@ fn write_string(content: &str, text: &mut String) {
 
 pub(super) fn is_valid(arguments: &[Term]) -> Answer {
     let Term::String(text) = &arguments[0] else { return Ok(Some(Term::Bool(false))) };
-    Ok(Some(Term::Bool(serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok())))
+    Ok(Some(Term::Bool(is_json(text))))
 }
 
 pub(super) fn unmarshal(arguments: &[Term]) -> Answer {
@@ -79,8 +80,14 @@ pub(super) fn unmarshal(arguments: &[Term]) -> Answer {
             Err(Unsure("a number that is written in an unusual way"))
         }
         Ok(value) => Term::try_from(&regorus::Value::from(value)).map(Some),
+        // Go takes deeper nesting, larger numbers and halves of surrogates.
+        Err(_) if is_json(text) => Err(Unsure("unusual JSON")),
         Err(_) => Ok(None),
     }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
 /// The numbers of a text that is JSON.

@@ -16,6 +16,9 @@ enum Address {
 impl Address {
     fn of(term: &Term) -> Result<Option<Self>, Unsure> {
         let Term::String(text) = term else { return Ok(None) };
+        if is_unusual(text) {
+            return Err(Unsure("an address that is written in an unusual way"));
+        }
         if let Ok(block) = text.parse::<IpNet>() {
             return Ok(Some(Self::Block(block.trunc())));
         }
@@ -24,6 +27,16 @@ impl Address {
             Err(_) => Ok(None),
         }
     }
+}
+
+/// Zeros before a number, which Go and the crate read otherwise, and IPv4 within IPv6, which Go takes for IPv4.
+fn is_unusual(text: &str) -> bool {
+    let has_zero =
+        |part: &str| part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
+    let address = text.split('/').next().and_then(|address| address.parse::<Ipv6Addr>().ok());
+    address.is_some_and(|address| address.to_ipv4_mapped().is_some())
+        || (text.contains('.') && text.split(['.', '/']).any(has_zero))
+        || text.split_once('/').is_some_and(|(_, length)| has_zero(length) || length.starts_with('+'))
 }
 
 pub(super) fn cidr_contains(arguments: &[Term]) -> Answer {
@@ -56,7 +69,7 @@ pub(super) fn cidr_expand(arguments: &[Term]) -> Answer {
         IpAddr::V4(address) => u128::from(address.to_bits()),
         IpAddr::V6(address) => address.to_bits(),
     };
-    let addresses = (first..first + (1 << bits)).map(|bits| match block {
+    let addresses = (first..=first + ((1 << bits) - 1)).map(|bits| match block {
         // No larger than the block, whose addresses have 32 bits.
         IpNet::V4(_) => Ipv4Addr::from_bits(bits as u32).to_string(),
         IpNet::V6(_) => Ipv6Addr::from_bits(bits).to_string(),

@@ -1,5 +1,6 @@
 //! Functions of numbers (OPA 1.17: v1/topdown/casts.go, time.go).
 
+use super::collections::items;
 use super::term::{Number, Term};
 use super::{Answer, Unsure, format};
 
@@ -10,6 +11,14 @@ pub(super) fn to_number(arguments: &[Term]) -> Answer {
         Term::Number(number) => Ok(Some(Term::Number(*number))),
         Term::String(text) => read(text),
         Term::Array(_) | Term::Object(_) | Term::Set(_) => Ok(None),
+    }
+}
+
+/// Where the policy calculates on with it, OPA does so with more digits.
+pub(super) fn to_whole_number(arguments: &[Term]) -> Answer {
+    match to_number(arguments)? {
+        Some(Term::Number(Number::Fraction(_))) => Err(Unsure("calculating with fractions")),
+        other => Ok(other),
     }
 }
 
@@ -32,6 +41,30 @@ pub(super) fn plain(text: &str) -> Option<Number> {
     }
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && number.fract() != 0.0)?;
     (format::shortest(number) == text).then_some(Number::Fraction(number))
+}
+
+pub(super) fn sum(arguments: &[Term]) -> Answer {
+    folded(&arguments[0], 0, i128::checked_add)
+}
+
+pub(super) fn product(arguments: &[Term]) -> Answer {
+    folded(&arguments[0], 1, i128::checked_mul)
+}
+
+/// Of whole numbers: of others, OPA calculates with more digits.
+fn folded(term: &Term, first: i128, join: fn(i128, i128) -> Option<i128>) -> Answer {
+    let Some(items) = items(term) else { return Ok(None) };
+    let mut result = first;
+    for item in items {
+        match item {
+            Term::Number(Number::Whole(number)) => {
+                result = join(result, *number).ok_or(Unsure("a very large number"))?;
+            }
+            Term::Number(Number::Fraction(_)) => return Err(Unsure("calculating with fractions")),
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(Term::Number(Number::Whole(result))))
 }
 
 /// Days are OPA's, the other units Go's (`time.ParseDuration`).

@@ -5,6 +5,9 @@ use regorus::Value;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Longest text of a number that is surely the same in OPA.
+const MOST_DIGITS: usize = 15;
+
 /// The order of the variants is the order that values of different kinds have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Term {
@@ -109,12 +112,25 @@ impl From<Term> for Value {
 }
 
 impl Term {
+    /// Whether one of these numbers is in it.
+    pub(super) fn holds_number(&self, numbers: &BTreeSet<i128>) -> bool {
+        match self {
+            Self::Number(Number::Whole(number)) => numbers.contains(number),
+            Self::Array(items) => items.iter().any(|item| item.holds_number(numbers)),
+            Self::Set(items) => items.iter().any(|item| item.holds_number(numbers)),
+            Self::Object(fields) => {
+                fields.iter().any(|(key, value)| key.holds_number(numbers) || value.holds_number(numbers))
+            }
+            Self::Null | Self::Bool(_) | Self::Number(Number::Fraction(_)) | Self::String(_) => false,
+        }
+    }
+
     /// As `%v` writes what is neither a text nor a number.
     pub(super) fn text(&self) -> Result<String, Unsure> {
         Ok(match self {
             Self::Null => "null".to_owned(),
             Self::Bool(value) => value.to_string(),
-            Self::Number(number) => number.text(),
+            Self::Number(number) => number.text()?,
             Self::String(text) => quoted(text)?,
             Self::Array(items) => format!("[{}]", joined(items)?),
             Self::Set(items) if items.is_empty() => "set()".to_owned(),
@@ -134,10 +150,13 @@ fn joined<'a>(items: impl IntoIterator<Item = &'a Term>) -> Result<String, Unsur
 }
 
 impl Number {
-    pub(super) fn text(self) -> String {
+    pub(super) fn text(self) -> Result<String, Unsure> {
         match self {
-            Self::Whole(number) => number.to_string(),
-            Self::Fraction(number) => super::format::shortest(number),
+            Self::Whole(number) => Ok(number.to_string()),
+            // OPA calculates with more digits, which shows where they do not come out even.
+            Self::Fraction(number) => Some(super::format::shortest(number))
+                .filter(|text| text.len() <= MOST_DIGITS)
+                .ok_or(Unsure("a number with many digits")),
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{Answer, Unsure};
 use std::cmp::Ordering;
 
 struct Version<'a> {
-    core: Vec<u64>,
+    core: Vec<i64>,
     pre: Option<Vec<&'a str>>,
 }
 
@@ -45,6 +45,9 @@ fn read(text: &str) -> Result<Option<Version<'_>>, Unsure> {
     let version = text.strip_prefix('v').unwrap_or(text);
     let (version, build) = version.split_once('+').map_or((version, None), |(version, build)| (version, Some(build)));
     let (core, pre) = version.split_once('-').map_or((version, None), |(core, pre)| (core, Some(pre)));
+    if [pre, build].contains(&Some("")) {
+        return Err(Unsure("a version with nothing behind its sign"));
+    }
     let parts = |text: Option<&'_ str>| text.into_iter().flat_map(|text| text.split('.')).all(is_part);
     let has_zero =
         |part: &str| part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -52,7 +55,7 @@ fn read(text: &str) -> Result<Option<Version<'_>>, Unsure> {
         return Err(Unsure("a version with zeros before a number"));
     }
     let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let numbers: Option<Vec<u64>> = core.split('.').map(|part| Some(part).filter(is_number)?.parse().ok()).collect();
+    let numbers: Option<Vec<i64>> = core.split('.').map(|part| Some(part).filter(is_number)?.parse().ok()).collect();
     let numbers = numbers.filter(|numbers| numbers.len() == 3 && parts(pre) && parts(build));
     Ok(numbers.map(|core| Version { core, pre: pre.map(|pre| pre.split('.').collect()) }))
 }
