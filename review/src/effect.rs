@@ -35,8 +35,8 @@ impl Effect {
 #[must_use]
 pub fn effect(before: &World, after: &World) -> Effect {
     let with_ipv6 = speaks_of_ipv6(before) || speaks_of_ipv6(after);
-    let named = [elsewhere(before), elsewhere(after)];
-    let links_of = |world| [links(world, with_ipv6), links_elsewhere(world, &named)].concat();
+    let (named_before, named_after) = (elsewhere(before), elsewhere(after));
+    let links_of = |world| [links(world, with_ipv6), links_elsewhere(world, [&named_before, &named_after])].concat();
     let (before, after) = (links_of(before), links_of(after));
     let cuts = cuts(before.iter().chain(&after));
     let (before, after) = (cut(&before, &cuts), cut(&after, &cuts));

@@ -97,21 +97,6 @@ pub enum Peer {
     },
 }
 
-impl Peer {
-    /// Whether all pods of other namespaces that `other` describes are meant as well. Selectors are compared as they are
-    /// written: of two that mean the same in other words, neither covers the other.
-    pub(crate) fn covers(&self, other: &Self) -> bool {
-        let (
-            Self::Pods { namespaces: Some(namespaces), pods },
-            Self::Pods { namespaces: Some(other_namespaces), pods: other_pods },
-        ) = (self, other)
-        else {
-            return false;
-        };
-        (namespaces.is_empty() || namespaces == other_namespaces) && (pods.is_empty() || pods == other_pods)
-    }
-}
-
 /// A port or a range of ports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyPort {

@@ -7,7 +7,7 @@ use crate::reach::peer_in_words;
 use crate::selector::Selector;
 use crate::world::{Endpoint, World, ports_of};
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::rc::Rc;
 
@@ -156,17 +156,6 @@ impl View<'_> {
     }
 }
 
-impl View<'_> {
-    /// What it lets through to or from pods that a policy describes.
-    fn allows_elsewhere(&self, direction: Direction, pods: &Peer) -> PortSet {
-        let Some(rules) = self.rules(direction) else { return PortSet::all() };
-        let receiver = (direction == Direction::Ingress).then_some(self.endpoint);
-        let named =
-            rules.iter().filter(|(_, rule)| rule.peers.is_empty() || rule.peers.iter().any(|peer| peer.covers(pods)));
-        named.fold(PortSet::default(), |all, (_, rule)| all.union(&ports_of(rule, receiver)))
-    }
-}
-
 /// Which endpoints a rule names. Many rules name the same peers, so each list is looked up once.
 struct PeerIndex<'a> {
     world: &'a World,
@@ -213,37 +202,82 @@ pub(crate) fn speaks_of_ipv6(world: &World) -> bool {
     })
 }
 
-/// Pods of other namespaces, as policies name them, by the workloads that these policies govern.
-pub(crate) type Elsewhere<'a> = HashMap<String, Vec<&'a Peer>>;
+/// Pods of other namespaces, as policies name them.
+type Pods<'a> = (&'a Selector, &'a Selector);
+
+/// Those that the policies of each workload name.
+pub(crate) type Elsewhere<'a> = HashMap<String, HashSet<Pods<'a>>>;
+
+fn pods_elsewhere(peer: &Peer) -> Option<Pods<'_>> {
+    match peer {
+        Peer::Pods { namespaces: Some(namespaces), pods } => Some((namespaces, pods)),
+        Peer::Pods { namespaces: None, .. } | Peer::Block { .. } => None,
+    }
+}
 
 /// Whom the policies of each workload name in other namespaces.
 pub(crate) fn elsewhere(world: &World) -> Elsewhere<'_> {
     let mut found = Elsewhere::new();
     for view in views(world) {
         let rules = [&view.ingress, &view.egress].into_iter().flatten().flatten();
-        let peers = rules.flat_map(|(_, rule)| &rule.peers);
-        let peers = peers.filter(|peer| matches!(peer, Peer::Pods { namespaces: Some(_), .. }));
-        found.entry(view.endpoint.to_string()).or_default().extend(peers);
+        let pods = rules.flat_map(|(_, rule)| &rule.peers).filter_map(pods_elsewhere);
+        found.entry(view.endpoint.to_string()).or_default().extend(pods);
     }
     found
 }
 
 /// What workloads may exchange with these pods of other namespaces, of which nothing else is known.
-pub(crate) fn links_elsewhere(world: &World, named: &[Elsewhere<'_>]) -> Vec<Link> {
+pub(crate) fn links_elsewhere(world: &World, named: [&Elsewhere<'_>; 2]) -> Vec<Link> {
     let mut found = Vec::new();
     for view in views(world) {
         let name = view.endpoint.to_string();
-        for peer in named.iter().filter_map(|named| named.get(&name)).flatten() {
-            let pods = End::Pods(peer_in_words(&view.endpoint.namespace, peer));
+        let [before, after] = named.map(|named| named.get(&name));
+        let all: HashSet<Pods<'_>> = before.into_iter().chain(after).flatten().copied().collect();
+        let openings = [Direction::Ingress, Direction::Egress].map(|direction| OpenElsewhere::of(&view, direction));
+        for (namespaces, pods) in all {
+            let [ingress, egress] = openings.each_ref().map(|open| open.ports((namespaces, pods)));
+            let peer = Peer::Pods { namespaces: Some(namespaces.clone()), pods: pods.clone() };
+            let others = End::Pods(peer_in_words(&view.endpoint.namespace, &peer));
             let own = End::Workload(name.clone());
-            let ingress = view.allows_elsewhere(Direction::Ingress, peer);
-            let egress = view.allows_elsewhere(Direction::Egress, peer);
-            found.push(Link { from: pods.clone(), to: own.clone(), ports: ingress });
-            found.push(Link { from: own, to: pods, ports: egress });
+            found.push(Link { from: others.clone(), to: own.clone(), ports: ingress });
+            found.push(Link { from: own, to: others, ports: egress });
         }
     }
     found.retain(|link| !link.ports.is_empty());
     found
+}
+
+/// What a workload lets through to or from pods of other namespaces. Selectors are compared as they are written: of two
+/// that mean the same in other words, neither is the other.
+struct OpenElsewhere<'a> {
+    to_all: PortSet,
+    by_pods: HashMap<Pods<'a>, PortSet>,
+}
+
+impl<'a> OpenElsewhere<'a> {
+    fn of(view: &View<'a>, direction: Direction) -> Self {
+        let receiver = (direction == Direction::Ingress).then_some(view.endpoint);
+        let mut open = Self { to_all: PortSet::default(), by_pods: HashMap::new() };
+        let Some(rules) = view.rules(direction) else { return Self { to_all: PortSet::all(), ..open } };
+        for (_, rule) in rules {
+            let ports = ports_of(rule, receiver);
+            if rule.peers.is_empty() {
+                open.to_all = open.to_all.union(&ports);
+            }
+            for pods in rule.peers.iter().filter_map(pods_elsewhere) {
+                let known = open.by_pods.entry(pods).or_default();
+                *known = known.union(&ports);
+            }
+        }
+        open
+    }
+
+    /// An empty selector stands for all.
+    fn ports(&self, (namespaces, pods): Pods<'_>) -> PortSet {
+        let every = Selector::default();
+        let wider = [(&every, &every), (&every, pods), (namespaces, &every), (namespaces, pods)];
+        wider.iter().filter_map(|pods| self.by_pods.get(pods)).fold(self.to_all.clone(), |all, ports| all.union(ports))
+    }
 }
 
 /// What a workload may exchange with addresses, in as few ranges as there are.
