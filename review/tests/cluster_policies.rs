@@ -305,3 +305,21 @@ fn a_warning_of_a_policy_can_be_accepted_and_a_refusal_cannot() {
     assert_eq!(exception("{enforcementAction: warn}").as_deref(), Some("Agreed in ticket 7."));
     assert_eq!(exception("{}"), None);
 }
+
+#[test]
+fn what_is_there_already_is_changed_and_not_made() {
+    let policy = policy(
+        "package test\nviolation[{\"msg\": msg}] { input.review.operation == \"UPDATE\"; \
+         input.review.object.spec.replicas < input.review.oldObject.spec.replicas; msg := \"fewer\" }",
+        "{match: {kinds: [{apiGroups: [apps], kinds: [Deployment]}]}}",
+    );
+    let scaled = |replicas: u32| {
+        format!(
+            "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web, namespace: shop}}, \
+             spec: {{replicas: {replicas}, template: {{spec: {{containers: []}}}}}}}}"
+        )
+    };
+    assert_eq!(said(&format!("{policy}\n---\n{}", scaled(3)), &scaled(2)), ["policy/test fewer"]);
+    assert!(said(&format!("{policy}\n---\n{}", scaled(2)), &scaled(3)).is_empty());
+    assert!(said(&policy, &scaled(2)).is_empty());
+}

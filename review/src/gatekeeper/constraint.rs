@@ -50,7 +50,8 @@ impl<'a> Constraint<'a> {
     }
 
     /// What the policy is given to judge an object by.
-    pub(super) fn input(&self, admitted: &Admitted<'_>) -> Value {
+    /// `old` is what is there already under that name.
+    pub(super) fn input(&self, admitted: &Admitted<'_>, old: Option<&Value>) -> Value {
         let (group, version) = admitted.group_version();
         json!({
             "parameters": self.spec().get("parameters").cloned().unwrap_or_else(|| json!({})),
@@ -58,9 +59,9 @@ impl<'a> Constraint<'a> {
                 "kind": { "group": group, "version": version, "kind": admitted.kind() },
                 "name": admitted.name(),
                 "namespace": admitted.namespace,
-                "operation": "CREATE",
+                "operation": if old.is_some() { "UPDATE" } else { "CREATE" },
                 "object": admitted.object,
-                "oldObject": null,
+                "oldObject": old,
             },
         })
     }

@@ -42,6 +42,7 @@ pub(crate) fn findings(manifests: &[Manifest], context: &Context) -> Vec<Vec<Fin
     let mut review = Review {
         manifests,
         judged,
+        existing: context.existing.iter().map(|manifest| (manifest.key(), manifest.value())).collect(),
         inventory: Inventory::new(&everything),
         session: context.rego.session(),
         end: end_of_a_review(&*context.rego, manifests.len() * constraints.len()),
@@ -102,6 +103,8 @@ struct Review<'a> {
     manifests: &'a [Manifest],
     /// Each manifest as policies see it.
     judged: Vec<Vec<Admitted<'a>>>,
+    /// What is there already, by what makes it the same object.
+    existing: HashMap<(&'a str, &'a str, &'a str, &'a str), &'a Value>,
     inventory: Inventory<'a>,
     session: Box<dyn RegoSession + 'a>,
     /// When all of it must be over; nothing where it may take any time.
@@ -172,6 +175,8 @@ impl Review<'_> {
         let left = self.left();
         let admitted = &self.judged[place][object];
         let namespace = self.namespace_of(admitted);
+        let key = self.manifests[place].key();
+        let old = self.existing.get(&key).copied().filter(|_| !admitted.is_rendered);
         match constraint.applies_to(admitted, namespace) {
             Applies::No => return Vec::new(),
             Applies::Unknown => {
@@ -181,7 +186,7 @@ impl Review<'_> {
             }
             Applies::Yes => {}
         }
-        let input = constraint.input(admitted);
+        let input = constraint.input(admitted, old);
         match left.and_then(|left| self.session.violations(&input, left)) {
             Ok(messages) => {
                 messages.into_iter().take(MOST_MESSAGES).map(|said| violation(constraint, admitted, said)).collect()
