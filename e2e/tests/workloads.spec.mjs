@@ -174,14 +174,20 @@ test('a change is undone through the same review, and the first one says that th
   expect(rows(`select manifest from submissions where name = '${name}' order by created_at`).map(({ manifest }) => manifest)[2]).toBe(rows(`select manifest from submissions where name = '${name}' order by created_at`)[0].manifest);
 });
 
-test('what a policy cuts off is named in the verdict, also where it comes from another namespace', async ({ open }) => {
-  const name = unique('reached');
-  const namespace = unique('shop-cut');
+/** A workload in a namespace of its own, without policies; gives the namespace. */
+async function running(name) {
+  const namespace = unique('shop-bare');
   await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'admins', namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-shop' }] });
-  const running = deployment(name);
-  running.metadata.namespace = namespace;
-  await kube.apply(running);
+  const workload = deployment(name);
+  workload.metadata.namespace = namespace;
+  await kube.apply(workload);
+  return namespace;
+}
+
+test('what a policy cuts off is named in the verdict, also where it comes from another namespace', async ({ open }) => {
+  const name = unique('reached');
+  const namespace = await running(name);
   const reports = { from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'reports' } } }], ports: [{ port: 5432 }] };
   await kube.apply({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace }, spec: { podSelector: { matchLabels: { app: name } }, policyTypes: ['Ingress', 'Egress'], ingress: [reports] } }, 'fairway');
   const page = await open('dana');
@@ -200,12 +206,7 @@ test('what a policy cuts off is named in the verdict, also where it comes from a
 
 test('what runs is listed with its coverage, and a policy is written for it alone', async ({ open }) => {
   const name = unique('bare');
-  const namespace = unique('shop-open');
-  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-  await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'admins', namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-shop' }] });
-  const running = deployment(name);
-  running.metadata.namespace = namespace;
-  await kube.apply(running);
+  const namespace = await running(name);
   const page = await open('dana');
   await expect(async () => {
     await page.goto(`/workloads?namespace=${namespace}`);
