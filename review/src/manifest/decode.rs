@@ -1,7 +1,7 @@
 //! Decoding manifests the way kubectl does: YAML or JSON text to a JSON value, then typed.
 
 use super::legible::{Legible, without_long_runs_of_comments};
-use super::{Manifest, ObjectError, Source, object_of};
+use super::{Content, Manifest, ObjectError, Source, object_of};
 use crate::places::{Place, Placed};
 use crate::schema::unknown_fields;
 use serde_json::Value;
@@ -100,7 +100,8 @@ pub fn decode(file: &str, text: &str) -> Result<Vec<Manifest>, DecodeError> {
             let object = object_of(&value).map_err(refused)?;
             let unknown_fields = unknown_fields(&value).map_err(|wrong| refused(wrong.into()))?;
             let source = Source { file: file.to_owned(), document: index + 1, pointer, places };
-            manifests.push(Manifest { value: Arc::new(value), object, unknown_fields, source: Some(Arc::new(source)) });
+            let content = Content { value, object, unknown_fields, source: Some(Arc::new(source)) };
+            manifests.push(Manifest(Arc::new(content)));
         }
     }
     Ok(manifests)

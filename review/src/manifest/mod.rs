@@ -14,11 +14,14 @@ use crate::workload::namespace_or_default;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// One object of an input, as a JSON value with the fields that every object has.
+/// One object of an input, as a JSON value with the fields that every object has. A clone shares what it holds, as the
+/// same objects are looked at again and again beside what is new.
 #[derive(Debug, Clone)]
-pub struct Manifest {
-    /// Shared, as the same objects are looked at again and again beside what is new.
-    value: Arc<Value>,
+pub struct Manifest(Arc<Content>);
+
+#[derive(Debug, Clone)]
+struct Content {
+    value: Value,
     object: ObjectRef,
     /// Fields that the kind does not have; known only of what was read.
     unknown_fields: Vec<FieldPath>,
@@ -39,7 +42,7 @@ struct Source {
 /// Two manifests are the same where they say the same, wherever they were read.
 impl PartialEq for Manifest {
     fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
+        self.0.value == other.0.value
     }
 }
 
@@ -69,53 +72,54 @@ impl Manifest {
     /// # Errors
     /// [`ObjectError`], naming what is missing or of the wrong type.
     pub fn from_value(value: Value) -> Result<Self, ObjectError> {
-        Ok(Self { object: object_of(&value)?, value: Arc::new(value), unknown_fields: Vec::new(), source: None })
+        let object = object_of(&value)?;
+        Ok(Self(Arc::new(Content { value, object, unknown_fields: Vec::new(), source: None })))
     }
 
     /// The file it was read from, or `-`; nothing where it was made otherwise.
     #[must_use]
     pub fn file(&self) -> Option<&str> {
-        self.source.as_ref().map(|source| source.file.as_str())
+        self.0.source.as_ref().map(|source| source.file.as_str())
     }
 
     /// The line of a field, from 1; where the field is missing, that of the nearest one around it.
     #[must_use]
     pub fn line_of(&self, path: &str) -> Option<u64> {
-        let source = self.source.as_ref()?;
-        Some(source.places.find(&self.value, &FieldPath::parse(path)).line)
+        let source = self.0.source.as_ref()?;
+        Some(source.places.find(&self.0.value, &FieldPath::parse(path)).line)
     }
 
     /// Changes the object. It stays where it was read; its name and kind are not for patches to change.
     pub fn patch(&mut self, patch: &Patch) {
-        patch.apply(Arc::make_mut(&mut self.value));
+        patch.apply(&mut Arc::make_mut(&mut self.0).value);
     }
 
     /// Where it was read: file, number of the document from 1, and the way from the document to the object, which is
     /// not empty for the items of a list.
     #[must_use]
     pub fn origin(&self) -> Option<(&str, usize, &str)> {
-        self.source.as_ref().map(|source| (source.file.as_str(), source.document, source.pointer.as_str()))
+        self.0.source.as_ref().map(|source| (source.file.as_str(), source.document, source.pointer.as_str()))
     }
 
     /// Fields that its kind does not have.
     pub(crate) fn unknown_fields(&self) -> &[FieldPath] {
-        &self.unknown_fields
+        &self.0.unknown_fields
     }
 
     #[must_use]
     pub fn value(&self) -> &Value {
-        &self.value
+        &self.0.value
     }
 
     #[must_use]
     pub fn object(&self) -> &ObjectRef {
-        &self.object
+        &self.0.object
     }
 
     /// For example `apps/v1`.
     #[must_use]
     pub fn api_version(&self) -> &str {
-        self.value["apiVersion"].as_str().unwrap_or_default()
+        self.0.value["apiVersion"].as_str().unwrap_or_default()
     }
 
     /// Group and version of the API; the core group is empty.
@@ -126,14 +130,14 @@ impl Manifest {
 
     /// What makes it the same object as another: group, kind, namespace and name.
     pub(crate) fn key(&self) -> (&str, &str, &str, &str) {
-        let ObjectRef { kind, namespace, name } = &self.object;
+        let ObjectRef { kind, namespace, name } = &self.0.object;
         (self.group_version().0, kind, namespace_or_default(namespace), name)
     }
 
     /// The value of an annotation.
     #[must_use]
     pub fn annotation(&self, key: &str) -> Option<&str> {
-        self.value["metadata"]["annotations"].get(key)?.as_str()
+        self.0.value["metadata"]["annotations"].get(key)?.as_str()
     }
 }
 
