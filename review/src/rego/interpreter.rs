@@ -46,10 +46,10 @@ struct Session {
 }
 
 impl Session {
-    /// Leaves the policy for the next session. What holds other people's objects is not kept.
+    /// Leaves the policy for the next session, without what it saw.
     fn unload(&mut self) {
-        let Some((policy, None)) = self.policy.take() else { return self.loaded = None };
-        let Some(loaded) = self.loaded.take() else { return };
+        let (Some((policy, _)), Some(mut loaded)) = (self.policy.take(), self.loaded.take()) else { return };
+        loaded.engine.clear_data();
         READY.with_borrow_mut(|ready| {
             if ready.len() >= MOST_READY {
                 ready.clear();
@@ -64,11 +64,15 @@ impl Session {
             return Ok(loaded);
         }
         let (policy, inventory) = self.policy.as_ref().ok_or(RegoError::Broken)?;
-        if let (None, Some(loaded)) = (inventory, READY.with_borrow_mut(|ready| ready.remove(policy))) {
-            return Ok(loaded);
-        }
-        let compiled = caught(|| Ok(compile(policy)))??;
-        caught(|| Loaded::new(policy.version, compiled, inventory.as_deref(), within))
+        let mut loaded = match READY.with_borrow_mut(|ready| ready.remove(policy)) {
+            Some(loaded) => loaded,
+            None => {
+                let compiled = caught(|| Ok(compile(policy)))??;
+                caught(|| Loaded::new(policy.version, compiled, within))?
+            }
+        };
+        caught(|| loaded.show(inventory.as_deref()))?;
+        Ok(loaded)
     }
 }
 
@@ -108,12 +112,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn new(
-        version: RegoVersion,
-        compiled: Compiled,
-        inventory: Option<&str>,
-        within: Duration,
-    ) -> anyhow::Result<Self> {
+    fn new(version: RegoVersion, compiled: Compiled, within: Duration) -> anyhow::Result<Self> {
         let mut engine = Engine::new();
         engine.set_rego_v0(version == RegoVersion::V0);
         // As in Gatekeeper, a built-in function that fails makes an expression undefined, and not the policy fail.
@@ -128,10 +127,13 @@ impl Loaded {
             engine.add_policy(format!("library-{index}.rego"), library)?;
         }
         let package = engine.add_policy("template.rego".to_owned(), compiled.rego)?;
-        if let Some(inventory) = inventory {
-            engine.add_data_json(&format!("{{\"inventory\":{inventory}}}"))?;
-        }
         Ok(Self { engine, rule: format!("{package}.violation"), calculates: compiled.calculates, doubt })
+    }
+
+    /// Makes objects visible as `data.inventory`.
+    fn show(&mut self, inventory: Option<&str>) -> anyhow::Result<()> {
+        let Some(inventory) = inventory else { return Ok(()) };
+        self.engine.add_data_json(&format!("{{\"inventory\":{inventory}}}"))
     }
 
     fn violations(&mut self, input: &Value, within: Duration) -> anyhow::Result<regorus::Value> {
@@ -183,4 +185,26 @@ pub(super) fn in_one_line(message: &str) -> String {
 fn message(violation: &Value) -> Result<String, RegoError> {
     let message = violation["msg"].as_str().map(str::to_owned);
     message.ok_or_else(|| RegoError::Failed("it gives a violation without a message".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_policy_that_is_ready_sees_nothing_of_the_objects_of_the_review_before() {
+        let rego = "package test\nviolation[{\"msg\": name}] { data.inventory.cluster.v1.Namespace[name] }";
+        let policy = RegoPolicy { rego: rego.to_owned(), libraries: Vec::new(), version: RegoVersion::V0 };
+        let seen = |inventory: Option<&str>| {
+            let mut session = Interpreter.session();
+            session.load(&policy, inventory, TIME).unwrap();
+            session.violations(&json!({ "review": {} }), TIME).unwrap()
+        };
+        let inventory = |name: &str| json!({ "cluster": { "v1": { "Namespace": { name: {} } } } }).to_string();
+        assert_eq!(seen(Some(&inventory("shop"))), ["shop"]);
+        assert_eq!(READY.with_borrow(HashMap::len), 1);
+        assert_eq!(seen(Some(&inventory("pay"))), ["pay"]);
+        assert!(seen(None).is_empty());
+    }
 }
