@@ -9,6 +9,7 @@ use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 /// The two kinds of bindings.
@@ -50,6 +51,8 @@ type Key = (&'static str, Option<String>, String);
 #[derive(Default)]
 pub(super) struct BindingIndex {
     inner: RwLock<Inner>,
+    /// Grows with everything that the watches tell.
+    revision: AtomicU64,
 }
 
 #[derive(Default)]
@@ -84,7 +87,13 @@ impl BindingIndex {
         Some(subjects.filter_map(|subject| inner.by_subject.get(&subject)).flatten().cloned().collect())
     }
 
+    /// The same number means that no binding has changed.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
     pub(super) fn take<K: BindingSource>(&self, event: Event<K>) {
+        self.revision.fetch_add(1, Ordering::AcqRel);
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Init => drop(inner.seen.insert(K::KIND, HashSet::new())),

@@ -47,6 +47,9 @@ const REQUESTED_BY: &str = "fairway.dev/requested-by";
 /// be still true. What is applied is decided by the API server itself, every time.
 const SHORT_MEMORY: Duration = Duration::from_secs(10);
 
+/// How long a no to a person's right is, unless a binding changes. Roles may change as well, which nothing tells.
+const REFUSAL_MEMORY: Duration = Duration::from_secs(2);
+
 /// How long the addresses of the API server are.
 const LONG_MEMORY: Duration = Duration::from_secs(300);
 
@@ -69,8 +72,9 @@ pub struct KubeCluster {
     namespaces_ready: Arc<AtomicBool>,
     bindings: Arc<BindingIndex>,
     objects: Arc<ObjectIndex>,
-    /// Only what is allowed: somebody who has just been let in is not kept waiting.
     allowed: Cache<(KubeIdentity, Right), ()>,
+    /// At which revision of the bindings: somebody who has just been let in is not kept waiting.
+    refused: Cache<(KubeIdentity, Right), u64>,
     may_list: Cache<ListQuestion, bool>,
     policies: Cache<(), NamespaceSnapshot>,
     api_server: Cache<(), Option<(Vec<Cidr>, Port)>>,
@@ -110,6 +114,7 @@ impl KubeCluster {
             bindings,
             objects,
             allowed: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(SHORT_MEMORY).build(),
+            refused: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(REFUSAL_MEMORY).build(),
             may_list: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(SHORT_MEMORY).build(),
             policies: Cache::builder().max_capacity(1).time_to_live(SHORT_MEMORY).build(),
             api_server: Cache::builder().max_capacity(1).time_to_live(LONG_MEMORY).build(),
@@ -153,8 +158,12 @@ impl ClusterAccess for KubeCluster {
 
     async fn allows(&self, who: &KubeIdentity, right: &Right) -> Result<bool, ClusterError> {
         let key = (who.clone(), right.clone());
+        let revision = self.bindings.revision();
         if self.allowed.contains_key(&key) {
             return Ok(true);
+        }
+        if self.refused.get(&key).await == Some(revision) {
+            return Ok(false);
         }
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
@@ -167,8 +176,9 @@ impl ClusterAccess for KubeCluster {
             )
             .await?;
         let is_allowed = sent.body["status"]["allowed"] == true;
-        if is_allowed {
-            self.allowed.insert(key, ()).await;
+        match is_allowed {
+            true => self.allowed.insert(key, ()).await,
+            false => self.refused.insert(key, revision).await,
         }
         Ok(is_allowed)
     }
