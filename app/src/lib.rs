@@ -16,6 +16,7 @@ pub mod policy;
 pub mod ports;
 pub mod preview;
 pub mod routes;
+pub mod row_limit;
 pub mod sent_form;
 pub mod sessions;
 pub mod state;

@@ -50,6 +50,12 @@ async function tellWhere(contexts) {
   console.error(`The portal's last warnings:\n${warnings.slice(-8).join('\n')}`);
 }
 
+/** Asks for more rows of a list until all are there. */
+export async function shownAll(page, what) {
+  const more = page.getByRole('link', { name: `Show more ${what}`, exact: true });
+  while (await more.isVisible()) await more.click();
+}
+
 /** Signs in as one of the demo people. */
 export async function signIn(page, subject, path = '/access') {
   await page.goto(path);

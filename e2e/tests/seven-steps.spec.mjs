@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { expect, stack, test, unique } from './portal.mjs';
+import { expect, shownAll, stack, test, unique } from './portal.mjs';
 import { clusterAudit, kube, rows } from './db.mjs';
 import { confirmed, decided } from './opt-ins.mjs';
 import { describe, fillRow, goOn } from './wizard.mjs';
@@ -108,6 +108,7 @@ for (const javaScriptEnabled of [true, false]) {
       const feature = javaScriptEnabled ? 'snippet-annotations' : 'custom-resource-definitions';
       const developer = await open('devin', options);
       await developer.goto('/preview-features');
+      await shownAll(developer, 'features');
       await developer.locator(`a[href="/preview-features/${feature}"]`).first().click();
       await confirmed(developer, feature, { why: 'A rewrite that the ingress does not offer' });
       await expect(developer.getByText('A rewrite that the ingress does not offer').first()).toBeVisible();

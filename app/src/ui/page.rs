@@ -4,6 +4,7 @@ use super::failure::{SentAgain, failure_body};
 use super::frame::{Frame, Section, Visitor};
 use crate::actor::Actor;
 use crate::error::{AppError, Dependency};
+use crate::row_limit::RowLimit;
 use crate::sent_form::SentForm;
 use crate::state::AppState;
 use axum::http::StatusCode;
@@ -75,6 +76,22 @@ impl PageRequest {
     pub fn query(&self, name: &str) -> Option<String> {
         let query = self.parts.uri.query()?;
         url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// How many rows of a list the address asks for.
+    #[must_use]
+    pub fn row_limit(&self, list: &str) -> RowLimit {
+        RowLimit::asked_for(self.query(list).as_deref())
+    }
+
+    /// This page's own address with another value in its query string.
+    #[must_use]
+    pub fn address_with(&self, name: &str, value: &str) -> String {
+        let query = self.parts.uri.query().unwrap_or_default();
+        let kept = url::form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key != name);
+        let mut written = url::form_urlencoded::Serializer::new(String::new());
+        let query = written.extend_pairs(kept).append_pair(name, value).finish();
+        format!("{}?{query}", self.parts.uri.path())
     }
 
     /// The path and query asked for.

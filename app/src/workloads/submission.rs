@@ -49,8 +49,6 @@ impl Submission {
 /// A line of the list.
 pub struct SubmissionSummary {
     pub id: Uuid,
-    /// Everyone who wrote it.
-    pub contributors: Vec<Uuid>,
     pub author_name: String,
     pub namespace: String,
     pub name: String,

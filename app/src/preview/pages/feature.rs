@@ -42,7 +42,7 @@ pub fn FeaturePage() -> impl IntoView {
             <Breadcrumb links=crumbs/>
             <ErrorSummary errors=errors.clone()/>
             <h1>{name.clone()}</h1>
-            <EndingSoon summaries=opt_ins.ending.clone()/>
+            <EndingSoon opt_ins=opt_ins.ending.clone()/>
             <About feature=feature.clone()/>
             <Statement feature=feature.clone() before=earlier.first().cloned()/>
             <Accepting feature=feature choices=choices form=form errors=errors/>

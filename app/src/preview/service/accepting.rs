@@ -10,8 +10,9 @@ use crate::preview::acceptance::AcceptanceDocument;
 use crate::preview::errors::PreviewError;
 use crate::preview::statement::{Effect, Scope, Stage};
 use crate::preview::store;
-use crate::preview::summary::{Cursor, FeatureSummary, OptInPage, OptInSummary};
+use crate::preview::summary::{Cursor, FeatureSummary, OptInPage, OptInSummary, Viewer};
 use crate::preview::{Feature, Version};
+use crate::row_limit::{RowLimit, Rows};
 use crate::state::AppState;
 use jiff::Timestamp;
 use record::{Digest, Event};
@@ -261,12 +262,20 @@ pub struct FeatureOffer {
     pub opt_ins: VisibleOptIns,
 }
 
+/// An opt-in of which people were told that it ends.
+#[derive(Debug, Clone)]
+pub struct EndingOptIn {
+    pub summary: OptInSummary,
+    /// Its risks were accepted again, and that waits for a decision.
+    pub is_renewed: bool,
+}
+
 /// What somebody may see of what was accepted.
 #[derive(Debug, Clone)]
 pub struct VisibleOptIns {
     pub page: OptInPage,
-    /// What ends within a month, wherever it stands in the list.
-    pub ending: Vec<OptInSummary>,
+    /// What people were told that it ends, wherever it stands in the list.
+    pub ending: Vec<EndingOptIn>,
     /// Why some of it may be missing, such as a cluster that is unavailable.
     pub missing: Option<AppError>,
 }
@@ -282,8 +291,10 @@ pub async fn load_feature(
     after: Option<Cursor>,
 ) -> Result<FeatureOffer, AppError> {
     let feature = store::find_feature(&state.database, slug).await?;
-    let mut earlier = store::list_versions(&state.database, slug).await?;
-    earlier.retain(|version| version.terms.version < feature.current.terms.version);
+    let earlier = match feature.current.terms.version {
+        1 => Vec::new(),
+        current => store::list_versions_before(&state.database, slug, current).await?,
+    };
     let scopes = load_opt_in_scopes(state, actor).await;
     let opt_ins = load_visible(state, actor, &scopes, Some(slug), after).await?;
     let choices = scopes.map(|scopes| scopes.for_kinds(&feature.current.terms.scopes).cloned().collect());
@@ -297,11 +308,12 @@ pub async fn load_feature(
 pub async fn load_features(
     state: &AppState,
     actor: &Actor,
+    limit: RowLimit,
     after: Option<Cursor>,
-) -> Result<(Vec<FeatureSummary>, VisibleOptIns), AppError> {
-    let features = store::list_feature_summaries(&state.database).await?;
+) -> Result<(Rows<FeatureSummary>, VisibleOptIns), AppError> {
+    let features = store::list_feature_summaries(&state.database, limit.to_read()).await?;
     let scopes = load_opt_in_scopes(state, actor).await;
-    Ok((features, load_visible(state, actor, &scopes, None, after).await?))
+    Ok((limit.cut(features), load_visible(state, actor, &scopes, None, after).await?))
 }
 
 async fn load_visible(
@@ -315,7 +327,28 @@ async fn load_visible(
     let mut connection = state.database.acquire().await?;
     Ok(VisibleOptIns {
         page: store::list_visible(&mut connection, &viewer, feature, after).await?,
-        ending: store::list_ending(&mut connection, &viewer, feature).await?,
+        ending: load_ending(&mut connection, &viewer, feature).await?,
         missing: scopes.as_ref().err().cloned(),
     })
+}
+
+async fn load_ending(
+    connection: &mut PgConnection,
+    viewer: &Viewer,
+    feature: Option<&str>,
+) -> sqlx::Result<Vec<EndingOptIn>> {
+    let ending = store::list_ending(connection, viewer, feature).await?;
+    if ending.is_empty() {
+        return Ok(Vec::new());
+    }
+    let features: Vec<String> = ending.iter().map(|summary| summary.feature.clone()).collect();
+    let waiting = store::list_waiting(connection, viewer, &features).await?;
+    let renews = |other: &OptInSummary, summary: &OptInSummary| {
+        (&other.feature, &other.scope) == (&summary.feature, &summary.scope) && other.lifecycle.is_in_force()
+    };
+    let with_renewal = |summary: OptInSummary| EndingOptIn {
+        is_renewed: waiting.iter().any(|other| renews(other, &summary)),
+        summary,
+    };
+    Ok(ending.into_iter().map(with_renewal).collect())
 }

@@ -57,16 +57,17 @@ async fn select_features(database: &PgPool, slug: Option<&str>) -> Result<Vec<Fe
         .collect()
 }
 
-/// All features but those that are retired, by name.
+/// Features by name, but not those that are retired; at most `limit`.
 ///
 /// # Errors
 /// When the database is unavailable.
-pub async fn list_feature_summaries(database: &PgPool) -> sqlx::Result<Vec<FeatureSummary>> {
+pub async fn list_feature_summaries(database: &PgPool, limit: i64) -> sqlx::Result<Vec<FeatureSummary>> {
     sqlx::query_as!(
         FeatureSummary,
         r#"select f.slug, f.name, f.purpose, f.stage as "stage: Stage" from preview_features f
            where f.stage <> 'retired' and exists (select from risk_statements s where s.feature_slug = f.slug)
-           order by f.name"#
+           order by f.name, f.slug limit $1"#,
+        limit,
     )
     .fetch_all(database)
     .await
@@ -90,6 +91,22 @@ pub async fn list_versions(database: &PgPool, slug: &str) -> Result<Vec<Version>
         r#"select document, digest as "digest: Digest", published_at as "published_at: jiff_sqlx::Timestamp"
            from risk_statements where feature_slug = $1 order by version desc"#,
         slug,
+    )
+    .fetch_all(database)
+    .await?;
+    rows.into_iter().map(|row| version(&row.document, row.digest, row.published_at)).collect()
+}
+
+/// The versions of a feature's statement before one of them, the newest first.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn list_versions_before(database: &PgPool, slug: &str, before: i32) -> Result<Vec<Version>, AppError> {
+    let rows = sqlx::query!(
+        r#"select document, digest as "digest: Digest", published_at as "published_at: jiff_sqlx::Timestamp"
+           from risk_statements where feature_slug = $1 and version < $2 order by version desc"#,
+        slug,
+        before,
     )
     .fetch_all(database)
     .await?;

@@ -93,7 +93,7 @@ pub async fn list_visible(
     page(connection, rows).await
 }
 
-/// Of what somebody may see, what people were told to end, and what waits and may keep it; of one feature or of all.
+/// Of what somebody may see, what is granted and people were told that it ends; of one feature or of all.
 ///
 /// # Errors
 /// When the database is unavailable.
@@ -107,14 +107,40 @@ pub async fn list_ending(
         "where (u.person_id = $1 or (u.scope_kind, u.scope_name) in (select * from unnest($2::text[], $3::text[]))
              or u.namespaces ?| $4)
            and ($5::text is null or u.feature_slug = $5)
-           and (u.status = 'waiting' or (u.status in ('approved', 'effective')
-             and exists (select from notices n where n.acceptance_id = u.id)))
+           and u.status in ('approved', 'effective')
+           and exists (select from notices n where n.acceptance_id = u.id)
          order by u.accepted_at desc",
         viewer.person,
         &kinds as &[&str],
         &names as &[&str],
         &viewer.namespaces,
         feature,
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    with_lifecycles(connection, rows).await
+}
+
+/// Of what somebody may see, what waits for a decision on one of these features.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn list_waiting(
+    connection: &mut PgConnection,
+    viewer: &Viewer,
+    features: &[String],
+) -> sqlx::Result<Vec<OptInSummary>> {
+    let (kinds, names) = viewer.scope_columns();
+    let rows = summaries!(
+        "where (u.person_id = $1 or (u.scope_kind, u.scope_name) in (select * from unnest($2::text[], $3::text[]))
+             or u.namespaces ?| $4)
+           and u.feature_slug = any($5) and u.status = 'waiting'
+         order by u.accepted_at desc",
+        viewer.person,
+        &kinds as &[&str],
+        &names as &[&str],
+        &viewer.namespaces,
+        features,
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -21,10 +21,13 @@ pub use wizard::{DeleteDraftPage, DraftPage, NewWorkloadPage};
 
 use self::submission::StateBadge;
 use crate::error::AppError;
-use crate::ui::{Badge, Empty, Field, Notice, OnEnter, Page, PageRequest, Section, Submit, Table, Time, Tone, page};
+use crate::row_limit::Others;
+use crate::ui::{
+    Badge, Empty, Field, MoreRows, Notice, OnEnter, Page, PageRequest, Section, Submit, Table, Time, Tone, page,
+};
 use crate::workloads::draft::DraftSummary;
 use crate::workloads::paths;
-use crate::workloads::service::{Listed, ListedWorkload, Overview, list_workloads, load_overview};
+use crate::workloads::service::{Listed, ListedWorkload, Overview, OverviewLimits, list_workloads, load_overview};
 use crate::workloads::submission::SubmissionSummary;
 use leptos::prelude::*;
 use std::sync::Arc;
@@ -36,9 +39,14 @@ fn query(pairs: &[(&str, &str)]) -> String {
 #[component]
 pub fn WorkloadsPage() -> impl IntoView {
     page(Section::Workloads, |request| async move {
-        let overview = load_overview(&request.state, request.actor()?).await?;
+        let limits = OverviewLimits {
+            drafts: request.row_limit("drafts"),
+            submissions: request.row_limit("submissions"),
+            to_review: request.row_limit("to-review"),
+        };
+        let overview = load_overview(&request.state, request.actor()?, &limits).await?;
         let Overview { drafts, submissions, to_review, namespaces } = overview;
-        let nothing = drafts.is_empty() && submissions.is_empty() && namespaces.is_empty();
+        let nothing = drafts.rows.is_empty() && submissions.rows.is_empty() && namespaces.is_empty();
         let empty = nothing.then(|| {
             view! {
                 <Empty title="Nothing here yet">
@@ -51,41 +59,24 @@ pub fn WorkloadsPage() -> impl IntoView {
         });
         let deleted =
             request.query("deleted").map(|_| view! { <Notice tone=Tone::Good><p>"The draft is deleted."</p></Notice> });
-        let drafts = shortened(&request, "drafts", "Show all drafts", drafts);
-        let submissions = shortened(&request, "submissions", "Show everything that was submitted", submissions);
+        let more = |list: &'static str, what: &'static str, others: Others| {
+            view! { <MoreRows request=request.clone() list what others/> }
+        };
         let running = running(&request, &namespaces).await;
         let body = view! {
             {deleted}
             <div class="page-head"><h1>"Workloads"</h1><a class="button" href="/workloads/new">"Add workload"</a></div>
             {empty}
-            <Submissions title="Waiting for your review" submissions=to_review/>
-            <Drafts drafts=drafts.0/>
-            {drafts.1}
+            <Submissions id="to-review" title="Waiting for your review" submissions=to_review.rows/>
+            {more("to-review", "reviews", to_review.others)}
+            <Drafts drafts=drafts.rows/>
+            {more("drafts", "drafts", drafts.others)}
             {running}
-            <Submissions title="Submitted to your namespaces" submissions=submissions.0/>
-            {submissions.1}
+            <Submissions id="submissions" title="Submitted to your namespaces" submissions=submissions.rows/>
+            {more("submissions", "submissions", submissions.others)}
         };
         Ok(Page::new("Workloads", body))
     })
-}
-
-/// The most rows of a list that people see without asking for all of them.
-const MOST_SHOWN: usize = 20;
-
-/// The first rows of a list and a link to the rest, unless the address asks for all.
-fn shortened<T>(
-    request: &PageRequest,
-    list: &'static str,
-    label: &'static str,
-    mut rows: Vec<T>,
-) -> (Vec<T>, impl IntoView + use<T>) {
-    let is_short = rows.len() > MOST_SHOWN && request.query("show").as_deref() != Some(list);
-    if is_short {
-        rows.truncate(MOST_SHOWN);
-    }
-    let more =
-        is_short.then(|| view! { <p><a href=format!("/workloads?{}", query(&[("show", list)]))>{label}</a></p> });
-    (rows, more)
 }
 
 fn draft_name(draft: &DraftSummary) -> String {
@@ -109,14 +100,14 @@ fn Drafts(drafts: Vec<DraftSummary>) -> impl IntoView {
             })
             .collect_view();
         view! {
-            <h2>"Drafts"</h2>
+            <h2 id="drafts">"Drafts"</h2>
             <Table label="Drafts" columns=&["Name", "Namespace", "Next step", "Saved"]>{rows}</Table>
         }
     })
 }
 
 #[component]
-fn Submissions(title: &'static str, submissions: Vec<SubmissionSummary>) -> impl IntoView {
+fn Submissions(id: &'static str, title: &'static str, submissions: Vec<SubmissionSummary>) -> impl IntoView {
     (!submissions.is_empty()).then(|| {
         let rows = submissions
             .into_iter()
@@ -133,7 +124,7 @@ fn Submissions(title: &'static str, submissions: Vec<SubmissionSummary>) -> impl
             })
             .collect_view();
         view! {
-            <h2>{title}</h2>
+            <h2 id=id>{title}</h2>
             <Table label=title columns=&["Name", "Namespace", "By", "When", "Status"]>{rows}</Table>
         }
     })

@@ -6,6 +6,7 @@ use super::review::show_review;
 use super::step_form::StepForm;
 use crate::error::AppError;
 use crate::form::{FormErrors, Rejected};
+use crate::row_limit::RowLimit;
 use crate::ui::{
     Breadcrumb, Empty, ErrorSummary, Notice, OnEnter, Page, PageRequest, Section, Submit, Time, Tone, page, page_with,
 };
@@ -16,6 +17,9 @@ use islands::LivePanel;
 use leptos::prelude::*;
 use uuid::Uuid;
 
+/// How many drafts somebody may go on with from there.
+const UNFINISHED: RowLimit = RowLimit::new(5);
+
 /// `/workloads/new`: how to begin.
 #[component]
 pub fn NewWorkloadPage() -> impl IntoView {
@@ -25,7 +29,7 @@ pub fn NewWorkloadPage() -> impl IntoView {
         if targets.is_empty() {
             return Ok(Page::new("Add workload", view! { <NoTarget/> }));
         }
-        let drafts = load_drafts(&request.state, actor, &targets).await?;
+        let drafts = load_drafts(&request.state, actor, &targets, UNFINISHED).await?;
         let namespace = request.query("namespace").unwrap_or_default();
         let import = format!("/workloads/import?{}", super::query(&[("namespace", &namespace)]));
         let running = format!("/workloads?{}#running", super::query(&[("namespace", &namespace)]));
@@ -47,7 +51,7 @@ pub fn NewWorkloadPage() -> impl IntoView {
                     <a href=running>"Write a policy for what runs already"</a>": choose it from the list of workloads."
                 </li>
             </ul>
-            <Unfinished drafts=drafts/>
+            <Unfinished drafts=drafts.rows/>
         };
         Ok(Page::new("Add workload", body))
     })
@@ -58,7 +62,6 @@ fn Unfinished(drafts: Vec<DraftSummary>) -> impl IntoView {
     (!drafts.is_empty()).then(|| {
         let items = drafts
             .into_iter()
-            .take(5)
             .map(|draft| {
                 let place = paths::step(draft.id, draft.next_step);
                 view! { <li><a href=place>{super::draft_name(&draft)}</a>", saved "<Time at=draft.updated_at/></li> }

@@ -6,6 +6,7 @@ use crate::actor::Actor;
 use crate::audit::settle;
 use crate::error::AppError;
 use crate::namespaces::{deploy_right, is_dns_label, load_namespace, namespaces_where};
+use crate::row_limit::{RowLimit, Rows};
 use crate::state::AppState;
 use crate::workloads::draft::{Draft, DraftForm, DraftSummary};
 use crate::workloads::errors::WorkloadError;
@@ -81,8 +82,10 @@ pub async fn load_drafts(
     state: &AppState,
     actor: &Actor,
     namespaces: &[String],
-) -> Result<Vec<DraftSummary>, AppError> {
-    Ok(store::list_drafts(&state.database, actor.person_id, namespaces).await?)
+    limit: RowLimit,
+) -> Result<Rows<DraftSummary>, AppError> {
+    let drafts = store::list_drafts(&state.database, actor.person_id, namespaces, limit.to_read()).await?;
+    Ok(limit.cut(drafts))
 }
 
 /// How long an empty draft may still be open in some window.

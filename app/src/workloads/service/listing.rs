@@ -9,6 +9,7 @@ use crate::error::AppError;
 use crate::namespaces::{load_namespace, load_namespaces, namespaces_where};
 use crate::policy::Policy;
 use crate::ports::NamespaceSnapshot;
+use crate::row_limit::{RowLimit, Rows};
 use crate::state::AppState;
 use crate::workloads::draft::DraftSummary;
 use crate::workloads::known::{Known, RunningWorkload};
@@ -24,32 +25,38 @@ use std::time::Duration;
 /// What a person has to do with workloads.
 pub struct Overview {
     /// Their drafts, and those of their namespaces.
-    pub drafts: Vec<DraftSummary>,
+    pub drafts: Rows<DraftSummary>,
     /// What was submitted into the namespaces they may look into.
-    pub submissions: Vec<SubmissionSummary>,
+    pub submissions: Rows<SubmissionSummary>,
     /// What waits for them as reviewers.
-    pub to_review: Vec<SubmissionSummary>,
+    pub to_review: Rows<SubmissionSummary>,
     /// The namespaces they may look into.
     pub namespaces: Vec<String>,
+}
+
+/// How many rows of each list of an [`Overview`] are shown.
+pub struct OverviewLimits {
+    pub drafts: RowLimit,
+    pub submissions: RowLimit,
+    pub to_review: RowLimit,
 }
 
 /// Loads what the list of workloads begins with.
 ///
 /// # Errors
 /// When a dependency is unavailable.
-pub async fn load_overview(state: &AppState, actor: &Actor) -> Result<Overview, AppError> {
+pub async fn load_overview(state: &AppState, actor: &Actor, limits: &OverviewLimits) -> Result<Overview, AppError> {
     let (namespaces, administered, targets) = futures::try_join!(
         namespaces_where(state, actor, look_right),
         namespaces_where(state, actor, administer_right),
         load_targets(state, actor),
     )?;
-    let drafts = load_drafts(state, actor, &targets).await?;
+    let drafts = load_drafts(state, actor, &targets, limits.drafts).await?;
     let reviewed = if actor.administrator().is_ok() { state.cluster.namespace_names()? } else { administered };
-    let is_for_them = |submission: &SubmissionSummary| !submission.contributors.contains(&actor.person_id);
-    let waiting = store::list_waiting_submissions(&state.database, &reviewed).await?;
-    let to_review = waiting.into_iter().filter(is_for_them).collect();
-    let submissions = store::list_submissions(&state.database, &namespaces).await?;
-    Ok(Overview { drafts, submissions, to_review, namespaces })
+    let (database, limit) = (&state.database, limits.to_review);
+    let waiting = store::list_waiting_submissions(database, actor.person_id, &reviewed, limit.to_read()).await?;
+    let submissions = store::list_submissions(database, &namespaces, limits.submissions.to_read()).await?;
+    Ok(Overview { drafts, submissions: limits.submissions.cut(submissions), to_review: limit.cut(waiting), namespaces })
 }
 
 pub struct Listed {

@@ -20,7 +20,8 @@ pub use drafts::{begin_draft, delete_draft, load_draft, load_drafts, load_target
 pub use fixing::{finding_key, fix_draft};
 pub use importing::undo;
 pub use listing::{
-    Found, Listed, ListedWorkload, Listings, MOST_SEARCHED, Overview, find_picks, list_workloads, load_overview,
+    Found, Listed, ListedWorkload, Listings, MOST_SEARCHED, Overview, OverviewLimits, find_picks, list_workloads,
+    load_overview,
 };
 pub use reviewing::{Depth, DryRun, DryRunAnswer, Reviewed, dry_run, load_known, may_apply, review_draft};
 pub use steps::{SentStep, with_step};

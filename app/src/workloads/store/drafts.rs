@@ -84,18 +84,24 @@ pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> 
 }
 
 /// A person's drafts and then those shared with these namespaces, the latest first; not those that nobody typed
-/// anything into.
+/// anything into. At most `limit`.
 ///
 /// # Errors
 /// When the database is unavailable.
-pub async fn list_drafts(database: &PgPool, person: Uuid, namespaces: &[String]) -> sqlx::Result<Vec<DraftSummary>> {
+pub async fn list_drafts(
+    database: &PgPool,
+    person: Uuid,
+    namespaces: &[String],
+    limit: i64,
+) -> sqlx::Result<Vec<DraftSummary>> {
     let rows = sqlx::query!(
         r#"select d.id, d.name, d.namespace, d.next_step, p.name as saved_by, d.updated_at as "updated_at: Timestamp"
            from drafts d join people p on p.id = d.saved_by
            where ((d.author_id = $1 and d.shared_with = '') or d.shared_with = any($2)) and not d.is_untouched
-           order by d.author_id = $1 desc, d.updated_at desc limit 100"#,
+           order by d.author_id = $1 desc, d.updated_at desc limit $3"#,
         person,
-        namespaces
+        namespaces,
+        limit,
     )
     .fetch_all(database)
     .await?;

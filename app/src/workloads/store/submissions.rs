@@ -123,7 +123,6 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
 
 struct SummaryRow {
     id: Uuid,
-    contributors: Vec<Uuid>,
     author_name: String,
     namespace: String,
     name: String,
@@ -148,7 +147,6 @@ impl From<SummaryRow> for SubmissionSummary {
         };
         Self {
             id: row.id,
-            contributors: row.contributors,
             author_name: row.author_name,
             namespace: row.namespace,
             name: row.name,
@@ -163,7 +161,7 @@ macro_rules! summaries {
     ($conditions:literal, $($argument:expr),* $(,)?) => {
         sqlx::query_as!(
             SummaryRow,
-            r#"select s.id, s.contributors, p.name as author_name, s.namespace, s.name,
+            r#"select s.id, p.name as author_name, s.namespace, s.name,
                  s.created_at as "created_at: jiff_sqlx::Timestamp", g.objects as "objects!: Vec<ApplyOutcome>",
                  g.needs_second_person as "needs_second_person!", g.verdict as "verdict: ReviewVerdict",
                  g.latest_apply as "latest_apply?", g.applied_at is not null as "succeeded!",
@@ -176,27 +174,37 @@ macro_rules! summaries {
     };
 }
 
-/// Submissions into these namespaces, the latest first.
+/// Submissions into these namespaces, the latest first; at most `limit`.
 ///
 /// # Errors
 /// When the database is unavailable.
-pub async fn list_submissions(database: &PgPool, namespaces: &[String]) -> sqlx::Result<Vec<SubmissionSummary>> {
-    let rows = summaries!("where s.namespace = any($1) order by s.created_at desc limit 100", namespaces);
+pub async fn list_submissions(
+    database: &PgPool,
+    namespaces: &[String],
+    limit: i64,
+) -> sqlx::Result<Vec<SubmissionSummary>> {
+    let rows = summaries!("where s.namespace = any($1) order by s.created_at desc limit $2", namespaces, limit);
     Ok(rows.fetch_all(database).await?.into_iter().map(SubmissionSummary::from).collect())
 }
 
-/// Submissions into these namespaces that wait for a second person, the latest first.
+/// Submissions into these namespaces that wait for a second person, who did not write any of it, the latest first; at
+/// most `limit`.
 ///
 /// # Errors
 /// When the database is unavailable.
 pub async fn list_waiting_submissions(
     database: &PgPool,
+    reviewer: Uuid,
     namespaces: &[String],
+    limit: i64,
 ) -> sqlx::Result<Vec<SubmissionSummary>> {
     let rows = summaries!(
         "where s.namespace = any($1) and g.needs_second_person and not g.is_replaced and g.verdict is null
-         order by s.created_at desc limit 100",
-        namespaces
+           and $2 <> all (s.contributors)
+         order by s.created_at desc limit $3",
+        namespaces,
+        reviewer,
+        limit,
     );
     Ok(rows.fetch_all(database).await?.into_iter().map(SubmissionSummary::from).collect())
 }
