@@ -1,6 +1,7 @@
 //! Image references, parsed as the distribution project defines them
 //! (github.com/distribution/reference, grammar of `reference.go`).
 
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 /// A container image reference: `[registry[:port]/]path[:tag][@digest]`.
@@ -91,14 +92,24 @@ fn split_registry(name: &str) -> (String, String) {
 }
 
 fn is_registry(text: &str) -> bool {
-    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    let end_of_host = text.find(']').map_or_else(|| text.find(':').unwrap_or(text.len()), |bracket| bracket + 1);
+    let (host, port) = text.split_at(end_of_host);
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    is_host(host) && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+}
+
+/// A name, or an address of IPv6 in brackets.
+fn is_host(text: &str) -> bool {
+    if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return address.parse::<Ipv6Addr>().is_ok();
+    }
     let label = |label: &str| {
         !label.is_empty()
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    host.split('.').all(label) && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
+    text.split('.').all(label)
 }
 
 fn is_path_component(text: &str) -> bool {
@@ -150,6 +161,26 @@ mod tests {
     }
 
     #[test]
+    fn references_of_every_shape_are_read() {
+        let digest = "a".repeat(64);
+        for text in [
+            "nginx:1",
+            "nginx",
+            "library/nginx:1.27-alpine",
+            "localhost:5000/a/b:v1",
+            "harbor.example.com/a__b/c-d.e:1_2.3-4",
+            &format!("registry.example.com:443/a:1@sha256:{digest}"),
+            "[2001:db8::1]:5000/a:1",
+            "[::1]/a",
+            &format!("{}:1", "a".repeat(200)),
+            &format!("a:{}", "x".repeat(128)),
+        ] {
+            assert!(text.parse::<ImageRef>().is_ok(), "{text}");
+        }
+        assert_eq!(parsed("[2001:db8::1]:5000/a:1").0, "[2001:db8::1]:5000");
+    }
+
+    #[test]
     fn a_tag_beside_a_digest_is_seen() {
         let digest = "a".repeat(64);
         let (.., tag, digested) = parsed(&format!("x:latest@sha256:{digest}"));
@@ -182,9 +213,17 @@ mod tests {
             ("a b", ImageRefError::Name),
             ("x:", ImageRefError::Tag),
             ("x:-a", ImageRefError::Tag),
+            ("-a:1", ImageRefError::Name),
+            ("https://a/b:1", ImageRefError::Name),
+            ("[2001:db8]/a", ImageRefError::Name),
+            ("[::1]5000/a", ImageRefError::Name),
+            ("[::1]:/a", ImageRefError::Name),
+            ("a:5000:1/a", ImageRefError::Name),
             ("x@sha256:zz", ImageRefError::Digest),
+            ("x@sha256:12", ImageRefError::Digest),
         ] {
             assert_eq!(text.parse::<ImageRef>(), Err(error), "{text}");
         }
+        assert_eq!(format!("a:{}", "x".repeat(129)).parse::<ImageRef>(), Err(ImageRefError::Tag));
     }
 }

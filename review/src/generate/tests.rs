@@ -256,7 +256,8 @@ fn address_ranges_are_parsed_not_matched() {
 fn labels_may_hold_what_kubernetes_allows() {
     assert!("app.kubernetes.io/name=web,tier=front_end".parse::<PodLabels>().is_ok());
     assert!("empty=".parse::<PodLabels>().is_ok());
-    for text in ["", "app", "=x", "a=-b", "A B=c", "UPPER.io/x=y"] {
+    let too_long = format!("{}=b", "a".repeat(64));
+    for text in ["", "app", "=x", "a=-b", "a=b c", "A B=c", "UPPER.io/x=y", &too_long] {
         assert!(text.parse::<PodLabels>().is_err(), "{text}");
     }
 }
