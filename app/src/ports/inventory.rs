@@ -77,6 +77,24 @@ pub struct NamespaceSnapshot {
     pub objects: Vec<Manifest>,
     /// What the cluster did not show, in words for people.
     pub unread: Vec<String>,
+    pub version: SnapshotVersion,
+}
+
+/// Says whether two snapshots of a namespace that this process took hold the same objects: then it is the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct SnapshotVersion(String);
+
+impl SnapshotVersion {
+    #[must_use]
+    pub fn new(version: String) -> Self {
+        Self(version)
+    }
+
+    /// Of the objects of both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(format!("{}&{}", self.0, other.0))
+    }
 }
 
 /// A workload and what was made for it.

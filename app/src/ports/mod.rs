@@ -18,5 +18,5 @@ pub use identity_provider::{
     Beginning, Finished, GroupsClaim, IdentityProvider, LoggedOut, Misconfiguration, OfflineAccess, PendingSignIn,
     Prompt, ProviderError, SignedIn,
 };
-pub use inventory::{ClusterEvent, ClusterInventory, Family, NamespaceSnapshot};
+pub use inventory::{ClusterEvent, ClusterInventory, Family, NamespaceSnapshot, SnapshotVersion};
 pub use mailer::{Mail, MailError, Mailer};

@@ -246,6 +246,7 @@ impl ClusterInventory for KubeCluster {
         let (mut found, policies) = futures::try_join!(self.of_namespace(who, namespace), self.policies())?;
         found.objects.extend(policies.objects);
         found.unread.extend(policies.unread);
+        found.version = found.version.and(&policies.version);
         Ok(found)
     }
 

@@ -6,27 +6,27 @@ use super::objects::KindState;
 use super::request::{ApiRequest, As};
 use super::served::{Served, kinds_of_a_namespace};
 use app::access::KubeIdentity;
-use app::ports::{ClusterAccess, ClusterError, Family, NamespaceSnapshot, Right};
+use app::ports::{ClusterAccess, ClusterError, Family, NamespaceSnapshot, Right, SnapshotVersion};
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace as KubeNamespace;
 use kube::runtime::reflector;
+use record::Digest;
 use review::{Manifest, ObjectRef};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashSet;
 
 /// Whether a workload that is shown as well made it, and stands for it. What an operator's own kinds make stands for
 /// itself.
-fn is_made_by_another(object: &Value) -> bool {
-    let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+fn is_made_by_another(object: &Manifest) -> bool {
+    if !matches!(object.object().kind.as_str(), "Pod" | "ReplicaSet" | "Job") {
+        return false;
+    }
+    let owners = object.value()["metadata"]["ownerReferences"].as_array().into_iter().flatten();
     let is_workload = |kind: &str| {
         ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob"]
             .contains(&kind)
     };
-    let is_made = matches!(object["kind"].as_str(), Some("Pod" | "ReplicaSet" | "Job"));
-    is_made
-        && owners
-            .into_iter()
-            .any(|owner| owner["controller"] == true && owner["kind"].as_str().is_some_and(is_workload))
+    owners.into_iter().any(|owner| owner["controller"] == true && owner["kind"].as_str().is_some_and(is_workload))
 }
 
 impl KubeCluster {
@@ -73,12 +73,19 @@ impl KubeCluster {
         namespace: &str,
     ) -> Result<NamespaceSnapshot, ClusterError> {
         let (shown, unread) = self.shown(who, namespace).await?;
-        let own = self.namespaces.get(&reflector::ObjectRef::new(namespace)).and_then(|found| as_manifest(&found));
-        let objects = shown.iter().flat_map(|kind| self.objects.of(kind, namespace));
-        let objects = objects.filter(|object| !is_made_by_another(object.value()));
         // Policies mean namespaces by their labels. Who may list nothing in it need not know them.
-        let own = own.filter(|_| !shown.is_empty());
-        Ok(NamespaceSnapshot { objects: objects.chain(own).collect(), unread })
+        let own = self.namespaces.get(&reflector::ObjectRef::new(namespace)).filter(|_| !shown.is_empty());
+        // Before the objects are read: what changes meanwhile makes another version.
+        let mut version = self.objects.revision(namespace).to_string();
+        let kinds = shown.iter().map(|kind| kind.kind.as_str());
+        for part in kinds.chain(own.as_ref().and_then(|own| own.metadata.resource_version.as_deref())) {
+            version.push('/');
+            version.push_str(part);
+        }
+        let objects = shown.iter().flat_map(|kind| self.objects.of(kind, namespace));
+        let objects = objects.filter(|object| !is_made_by_another(object));
+        let own = own.and_then(|own| as_manifest(&own));
+        Ok(NamespaceSnapshot { objects: objects.chain(own).collect(), unread, version: SnapshotVersion::new(version) })
     }
 
     /// Replica sets, jobs and pods that were made for a workload, through however many owners.
@@ -125,6 +132,7 @@ impl KubeCluster {
         let constraints = gathered(try_join_all(kinds.iter().map(|kind| self.list(kind))).await?);
         found.objects.extend(constraints.objects);
         found.unread.extend(constraints.unread);
+        found.version = version_of(&found.objects);
         Ok(found)
     }
 
@@ -146,6 +154,15 @@ impl KubeCluster {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Of objects that the API server has just listed.
+fn version_of(objects: &[Manifest]) -> SnapshotVersion {
+    let parts = objects.iter().flat_map(|object| {
+        let metadata = &object.value()["metadata"];
+        ["uid", "resourceVersion"].map(|part| metadata[part].as_str().unwrap_or_default())
+    });
+    SnapshotVersion::new(Digest::of(parts.collect::<Vec<_>>().join("/")).to_string())
 }
 
 fn uid(object: &Manifest) -> Option<String> {
@@ -188,13 +205,14 @@ mod tests {
     #[test]
     fn what_a_workload_made_stands_behind_it_and_what_an_operator_made_does_not() {
         let owned = |kind: &str| {
-            json!({
-                "kind": "Pod", "metadata": { "ownerReferences": [{ "kind": kind, "name": "web", "controller": true }] }
-            })
+            let owner = json!({ "kind": kind, "name": "web", "controller": true });
+            let metadata = json!({ "name": "web-1", "ownerReferences": [owner] });
+            Manifest::from_value(json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata })).unwrap()
         };
         assert!(is_made_by_another(&owned("ReplicaSet")));
         assert!(!is_made_by_another(&owned("Cluster")));
-        assert!(!is_made_by_another(&json!({ "kind": "Pod", "metadata": {} })));
+        let alone = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "alone" } });
+        assert!(!is_made_by_another(&Manifest::from_value(alone).unwrap()));
     }
 
     #[test]

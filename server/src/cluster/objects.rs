@@ -21,12 +21,22 @@ pub(super) struct ObjectIndex {
 
 #[derive(Default)]
 struct Inner {
-    by_namespace: HashMap<String, BTreeMap<Key, Manifest>>,
+    by_namespace: HashMap<String, NamespaceObjects>,
+    /// How many changes the watches told.
+    changes: u64,
     states: HashMap<String, KindState>,
     /// Since when the watch of a kind is broken.
     broken: HashMap<String, Instant>,
     /// Seen since a watch began anew; the others of that kind are gone when it is done.
     seen: HashMap<String, HashSet<(String, String)>>,
+}
+
+/// What is in a namespace.
+#[derive(Default)]
+struct NamespaceObjects {
+    objects: BTreeMap<Key, Manifest>,
+    /// The number of the change that it comes from.
+    revision: u64,
 }
 
 /// Kind and name.
@@ -121,11 +131,18 @@ impl ObjectIndex {
         Some(if is_old && state == KindState::Filled { KindState::Stale } else { state })
     }
 
+    /// Says whether something in a namespace has changed: then it is another. 0 while there is nothing.
+    pub(super) fn revision(&self, namespace: &str) -> u64 {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        inner.by_namespace.get(namespace).map_or(0, |found| found.revision)
+    }
+
     /// The objects of a kind in a namespace, by name.
     pub(super) fn of(&self, kind: &Served, namespace: &str) -> Vec<Manifest> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(objects) = inner.by_namespace.get(namespace) else { return Vec::new() };
-        objects
+        let Some(found) = inner.by_namespace.get(namespace) else { return Vec::new() };
+        found
+            .objects
             .range((kind.kind.clone(), String::new())..)
             .take_while(|((found, _), _)| *found == kind.kind)
             .map(|(_, manifest)| manifest.clone())
@@ -137,14 +154,19 @@ impl Inner {
     fn insert(&mut self, kind: &Served, object: DynamicObject) -> Option<(String, String)> {
         let manifest = manifest_of(kind, object)?;
         let place = (manifest.object().namespace.clone(), manifest.object().name.clone());
-        self.by_namespace.entry(place.0.clone()).or_default().insert((kind.kind.clone(), place.1.clone()), manifest);
+        self.changes += 1;
+        let namespace = self.by_namespace.entry(place.0.clone()).or_default();
+        namespace.objects.insert((kind.kind.clone(), place.1.clone()), manifest);
+        namespace.revision = self.changes;
         Some(place)
     }
 
     fn remove(&mut self, kind: &Served, namespace: &str, name: &str) {
-        if let Some(objects) = self.by_namespace.get_mut(namespace) {
-            objects.remove(&(kind.kind.clone(), name.to_owned()));
-            if objects.is_empty() {
+        self.changes += 1;
+        if let Some(found) = self.by_namespace.get_mut(namespace) {
+            found.objects.remove(&(kind.kind.clone(), name.to_owned()));
+            found.revision = self.changes;
+            if found.objects.is_empty() {
                 self.by_namespace.remove(namespace);
             }
         }
@@ -152,10 +174,15 @@ impl Inner {
 
     fn forget_unseen(&mut self, kind: &Served) {
         let seen = self.seen.remove(&kind.kind).unwrap_or_default();
-        for (namespace, objects) in &mut self.by_namespace {
+        self.changes += 1;
+        for (namespace, NamespaceObjects { objects, revision }) in &mut self.by_namespace {
+            let before = objects.len();
             objects.retain(|(found, name), _| *found != kind.kind || seen.contains(&(namespace.clone(), name.clone())));
+            if objects.len() < before {
+                *revision = self.changes;
+            }
         }
-        self.by_namespace.retain(|_, objects| !objects.is_empty());
+        self.by_namespace.retain(|_, found| !found.objects.is_empty());
         self.states.insert(kind.kind.clone(), KindState::Filled);
     }
 }
@@ -199,6 +226,30 @@ mod tests {
         assert_eq!(index.of(&pods(), "pay")[0].value()["metadata"].get("managedFields"), None);
         index.take(&pods(), Event::Delete(pod("pay", "c")));
         assert!(index.of(&pods(), "pay").is_empty());
+    }
+
+    #[test]
+    fn a_namespace_has_another_revision_after_each_change_in_it_and_after_no_other() {
+        let index = ObjectIndex::default();
+        let mut seen = vec![index.revision("shop")];
+        index.take(&pods(), Event::Apply(pod("shop", "a")));
+        seen.push(index.revision("shop"));
+        index.take(&pods(), Event::Apply(pod("shop", "a")));
+        seen.push(index.revision("shop"));
+        index.take(&pods(), Event::Apply(pod("shop", "b")));
+        seen.push(index.revision("shop"));
+        index.take(&pods(), Event::Delete(pod("shop", "b")));
+        seen.push(index.revision("shop"));
+        index.take(&pods(), Event::Apply(pod("pay", "a")));
+        assert_eq!(index.revision("shop"), seen[4]);
+        for event in [Event::Init, Event::InitApply(pod("pay", "a")), Event::InitDone] {
+            index.take(&pods(), event);
+        }
+        assert_eq!(index.revision("shop"), seen[0], "nothing is there");
+        index.take(&pods(), Event::Apply(pod("shop", "a")));
+        seen.push(index.revision("shop"));
+        let distinct: HashSet<u64> = seen.iter().copied().collect();
+        assert_eq!(distinct.len(), seen.len(), "{seen:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::actor::Actor;
 use crate::error::AppError;
 use crate::namespaces::{load_namespace, load_namespaces, namespaces_where};
 use crate::policy::Policy;
-use crate::ports::NamespaceSnapshot;
+use crate::ports::{NamespaceSnapshot, SnapshotVersion};
 use crate::row_limit::{RowLimit, Rows};
 use crate::state::AppState;
 use crate::workloads::draft::DraftSummary;
@@ -16,7 +16,6 @@ use crate::workloads::known::{Known, RunningWorkload};
 use crate::workloads::store;
 use crate::workloads::submission::SubmissionSummary;
 use moka::future::Cache;
-use record::Digest;
 use review::{Context, Manifest, PodSecurityVersion, Rego, Report, Selection, Severity, World, coverage, review};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,13 +88,13 @@ const MOST_LISTED: usize = 25;
 #[derive(Clone)]
 pub struct Listings(Cache<ListingKey, Arc<Listed>>);
 
-/// Which workloads were asked for, and all that the answer follows from: the objects by the versions that the cluster
-/// gives them.
+/// Which workloads were asked for, and all that the answer follows from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct ListingKey {
     namespace: String,
     search: String,
-    objects: Digest,
+    objects: SnapshotVersion,
+    unread: Vec<String>,
 }
 
 /// The most listings that are kept.
@@ -107,21 +106,6 @@ const KEPT: Duration = Duration::from_secs(60);
 impl Default for Listings {
     fn default() -> Self {
         Self(Cache::builder().max_capacity(MOST_KEPT).time_to_live(KEPT).build())
-    }
-}
-
-impl ListingKey {
-    fn new(namespace: &str, search: &str, around: &NamespaceSnapshot) -> Self {
-        let mut text = around.unread.join("\n");
-        for manifest in &around.objects {
-            let (object, metadata) = (manifest.object(), &manifest.value()["metadata"]);
-            let versions = ["uid", "resourceVersion"].map(|part| metadata[part].as_str().unwrap_or_default());
-            for part in [object.kind.as_str(), &object.namespace, &object.name].into_iter().chain(versions) {
-                text.push('\0');
-                text.push_str(part);
-            }
-        }
-        Self { namespace: namespace.to_owned(), search: search.to_owned(), objects: Digest::of(text) }
     }
 }
 
@@ -138,7 +122,8 @@ pub async fn list_workloads(
     load_namespace(state, actor, namespace)?;
     let around = state.cluster.namespace_snapshot(&actor.kube, namespace).await?;
     let (settings, rego, search) = (state.policy.clone(), state.rego.clone(), search.to_lowercase());
-    let key = ListingKey::new(namespace, &search, &around);
+    let (objects, unread) = (around.version.clone(), around.unread.clone());
+    let key = ListingKey { namespace: namespace.to_owned(), search: search.clone(), objects, unread };
     let place = namespace.to_owned();
     let judge = move || Arc::new(listed(&settings, rego, around, &search, &place));
     let judged = state.compute.run(judge);

@@ -177,7 +177,7 @@ fn review_written(
 ) -> Reviewed {
     let Written { answers, bundle } = written;
     let manifests = bundle.objects();
-    let NamespaceSnapshot { objects, unread } = around;
+    let NamespaceSnapshot { objects, unread, .. } = around;
     let context = Context { existing: objects, every_workload: unread.is_empty(), rego };
     let pod_security_version = PodSecurityVersion::enforced_in(namespace, &context.existing);
     let selection = Selection { pod_security_version, ..Selection::default() };
