@@ -25,6 +25,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use leptos::prelude::LeptosOptions;
 use secrecy::ExposeSecret;
+use sqlx::Executor;
 use sqlx::postgres::PgPoolOptions;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +72,11 @@ async fn connect(config: &Config) -> anyhow::Result<AppState> {
     let database = PgPoolOptions::new()
         .max_connections(20)
         .acquire_timeout(Duration::from_secs(3))
+        // Postgres would plan anew for every request what takes longer to plan than to run. Where a plan must fit what
+        // is asked for, the query says so.
+        .after_connect(|connection, _| {
+            Box::pin(async { connection.execute("set plan_cache_mode = force_generic_plan").await.map(drop) })
+        })
         .connect(config.database_url.expose_secret())
         .await
         .context("the database cannot be reached")?;
