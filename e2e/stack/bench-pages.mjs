@@ -10,7 +10,9 @@ import { Refusal, say } from './say.mjs';
 import { signedIn } from './sign-in.mjs';
 
 const [DRAFTS, WORKLOADS, ACCEPTANCES] = [200, 500, 200];
-const SECONDS = 5;
+const SECONDS = 3;
+/** The cluster has its own work beside, more at one moment than at another: what counts is the middle one. */
+const ROUNDS = 5;
 
 /** Every page that people come back to. What they come to first must be the fastest. */
 const pages = [
@@ -18,7 +20,7 @@ const pages = [
   ['/preview-features', 0.4], ['/preview-features/bench-1', 0.4], ['/faq', 0.4],
 ];
 
-/** For each page its path, its part of the bare handler's throughput, and its target. */
+/** For each page its path, its part of the bare handler's throughput in the same round, and its target. */
 export async function measurePages(stack, bareHandler) {
   requireWrk();
   say('filling a namespace with drafts, workloads and acceptances; usually 3 minutes');
@@ -27,12 +29,16 @@ export async function measurePages(stack, bareHandler) {
   const bare = await startBare(stack, bareHandler);
   const cookie = people.dana.cookie();
   const rate = (address) => requestsPerSecond(address, cookie);
-  const before = rate(bare.url);
-  const measured = pages.map(([path, target]) => ({ path, target, rate: rate(new URL(path, stack.url)) }));
-  const limit = (before + rate(bare.url)) / 2;
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const limit = rate(bare.url);
+    return { limit, parts: pages.map(([path]) => rate(new URL(path, stack.url)) / limit) };
+  });
   await stack.processes.stop(bare.entry);
-  return { limit, pages: measured.map(({ path, target, rate }) => ({ path, target, rate, part: rate / limit })) };
+  const measured = pages.map(([path, target], page) => ({ path, target, part: middle(rounds.map(({ parts }) => parts[page])) }));
+  return { limit: middle(rounds.map(({ limit }) => limit)), pages: measured };
 }
+
+const middle = (figures) => figures.toSorted((one, other) => one - other)[Math.floor(figures.length / 2)];
 
 async function fill({ cluster: { kube } }, { dana, ada }) {
   for (let number = 0; number < WORKLOADS; number += 1) await kube.apply(workload(`bench-${number}`));
