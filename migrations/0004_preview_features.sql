@@ -238,6 +238,10 @@ select a.id, a.person_id, a.feature_slug, f.name as feature_name, f.stage, f.ret
     where later.feature_slug = a.feature_slug and later.scope_kind = a.scope_kind and later.scope_name = a.scope_name
       and later.accepted_at > a.accepted_at and l.status in ('approved', 'effective')
   ) as is_replaced,
+  -- There is a later version of the accepted statement.
+  exists (
+    select from risk_statements later where later.feature_slug = a.feature_slug and later.version > a.statement_version
+  ) as has_later_version,
   case o.status
     when 'waiting' then true
     when 'approved' then s.is_manual or coalesce(e.problem <> '', false)

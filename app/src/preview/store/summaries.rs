@@ -9,11 +9,14 @@ use jiff_sqlx::ToSqlx;
 use record::{Digest, EndReason, StatusKind};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgExecutor};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
-/// How many a page shows.
-const PAGE: i64 = 50;
+/// How many a page shows of what somebody may see, below the features that they came for.
+const VISIBLE: i64 = 25;
+
+/// How many a page shows to those who work through them.
+const QUEUE: i64 = 50;
 
 struct SummaryRow {
     id: Uuid,
@@ -37,6 +40,7 @@ struct SummaryRow {
     problem: String,
     drift: String,
     is_replaced: bool,
+    has_later_version: bool,
 }
 
 /// Selects the columns of a [`SummaryRow`], with the conditions of one question.
@@ -53,7 +57,7 @@ macro_rules! summaries {
                  u.steps as "steps!", u.end_reason as "end_reason: EndReason", u.comment as "comment!",
                  u.approved_at as "approved_at: jiff_sqlx::Timestamp", u.validity_months as "validity_months!",
                  u.is_manual as "is_manual!", u.problem as "problem!", u.drift as "drift!",
-                 u.is_replaced as "is_replaced!"
+                 u.is_replaced as "is_replaced!", u.has_later_version as "has_later_version!"
                from opt_in_summaries u "# + $conditions,
             $($argument),*
         )
@@ -72,12 +76,17 @@ pub async fn list_visible(
 ) -> sqlx::Result<OptInPage> {
     let (kinds, names) = viewer.scope_columns();
     let rows = summaries!(
-        "where (u.person_id = $1 or (u.scope_kind, u.scope_name) in (select * from unnest($2::text[], $3::text[]))
-             or u.namespaces ?| $4)
-           and ($5::text is null or u.feature_slug = $5)
-           and ($6::boolean is null or (u.status = 'waiting') < $6
-             or ((u.status = 'waiting') = $6 and (u.accepted_at, u.id) < ($7, $8)))
-         order by (u.status = 'waiting') desc, u.accepted_at desc, u.id desc limit $9",
+        "join (
+           select a.id, o.status = 'waiting' as is_waiting, a.accepted_at
+           from acceptances a join opt_ins o on o.acceptance_id = a.id
+           where (a.person_id = $1 or (a.scope_kind, a.scope_name) in (select * from unnest($2::text[], $3::text[]))
+               or a.namespaces ?| $4)
+             and ($5::text is null or a.feature_slug = $5)
+             and ($6::boolean is null or (o.status = 'waiting') < $6
+               or ((o.status = 'waiting') = $6 and (a.accepted_at, a.id) < ($7, $8)))
+           order by is_waiting desc, a.accepted_at desc, a.id desc limit $9
+         ) shown on shown.id = u.id
+         order by shown.is_waiting desc, shown.accepted_at desc, shown.id desc",
         viewer.person,
         &kinds as &[&str],
         &names as &[&str],
@@ -86,11 +95,11 @@ pub async fn list_visible(
         after.map(|cursor| cursor.is_waiting),
         after.map(|cursor| cursor.accepted_at.to_sqlx()) as _,
         after.map(|cursor| cursor.id),
-        PAGE,
+        VISIBLE,
     )
     .fetch_all(&mut *connection)
     .await?;
-    page(connection, rows).await
+    page(connection, rows, VISIBLE).await
 }
 
 /// Of what somebody may see, what is granted and people were told that it ends; of one feature or of all.
@@ -167,11 +176,11 @@ pub async fn list_by_status(
         after.map(|cursor| cursor.is_waiting),
         after.map(|cursor| cursor.accepted_at.to_sqlx()) as _,
         after.map(|cursor| cursor.id),
-        PAGE,
+        QUEUE,
     )
     .fetch_all(&mut *connection)
     .await?;
-    page(connection, rows).await
+    page(connection, rows, QUEUE).await
 }
 
 /// What somebody has to decide, do by hand, or see to, of one feature or of all; those that wait for a decision first,
@@ -194,11 +203,11 @@ pub async fn list_needing_action(
         after.map(|cursor| cursor.is_waiting),
         after.map(|cursor| cursor.accepted_at.to_sqlx()) as _,
         after.map(|cursor| cursor.id),
-        PAGE,
+        QUEUE,
     )
     .fetch_all(&mut *connection)
     .await?;
-    page(connection, rows).await
+    page(connection, rows, QUEUE).await
 }
 
 /// What is open or granted for a scope of a feature, under one version of its statement.
@@ -316,19 +325,22 @@ pub async fn list_granted_in(database: impl PgExecutor<'_>, namespace: &str) -> 
     Ok(granted.collect())
 }
 
-async fn page(connection: &mut PgConnection, rows: Vec<SummaryRow>) -> sqlx::Result<OptInPage> {
-    let is_full = i64::try_from(rows.len()) == Ok(PAGE);
+async fn page(connection: &mut PgConnection, rows: Vec<SummaryRow>, most: i64) -> sqlx::Result<OptInPage> {
+    let is_full = i64::try_from(rows.len()) == Ok(most);
     let summaries = with_lifecycles(connection, rows).await?;
     let next = summaries.last().filter(|_| is_full).map(OptInSummary::cursor);
     Ok(OptInPage { summaries, next })
 }
 
-/// When each ends depends on the versions of its statement that came later: few, and looked up together.
+/// When each ends depends on the versions of its statement that came later: mostly none, and otherwise few, which are
+/// looked up together.
 async fn with_lifecycles(connection: &mut PgConnection, rows: Vec<SummaryRow>) -> sqlx::Result<Vec<OptInSummary>> {
-    let mut features: Vec<String> = rows.iter().map(|row| row.feature_slug.clone()).collect();
-    features.sort();
-    features.dedup();
-    let versions = list_renewals(connection, &features).await?;
+    let outdated = rows.iter().filter(|row| row.has_later_version);
+    let features: BTreeSet<&str> = outdated.map(|row| row.feature_slug.as_str()).collect();
+    let versions = match features.is_empty() {
+        true => HashMap::new(),
+        false => list_renewals(connection, &features.into_iter().collect::<Vec<_>>()).await?,
+    };
     let summary = |row: SummaryRow| {
         let versions = versions.get(&row.feature_slug).map(Vec::as_slice).unwrap_or_default();
         let later = versions.iter().filter(|(version, _)| *version > row.statement_version);
@@ -365,12 +377,12 @@ async fn with_lifecycles(connection: &mut PgConnection, rows: Vec<SummaryRow>) -
 /// What each version of the statements of some features means for those who accepted an earlier one.
 async fn list_renewals(
     connection: &mut PgConnection,
-    features: &[String],
+    features: &[&str],
 ) -> sqlx::Result<HashMap<String, Vec<(i32, LaterVersion)>>> {
     let rows = sqlx::query!(
         r#"select feature_slug, version, renewal_days, published_at as "published_at: jiff_sqlx::Timestamp"
            from risk_statements where feature_slug = any($1)"#,
-        features,
+        features as &[&str],
     )
     .fetch_all(connection)
     .await?;
