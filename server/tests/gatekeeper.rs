@@ -342,3 +342,187 @@ async fn gatekeeper_and_the_review_say_the_same_of_every_object() {
     );
     assert!(compared >= 900 && refused > 100, "{compared} compared, {refused} refused");
 }
+
+/// A policy that refuses everything, and says what the mutations made of it.
+const PRINTS: &str = r#"
+package prints
+violation[{"msg": msg}] {
+  object := input.review.object
+  pod := object.spec
+  object.kind == "Pod"
+  msg := sprintf("pod %v", [json.marshal([
+    [container.securityContext | container := pod.containers[_]],
+    [container.args | container := pod.containers[_]],
+    [container.imagePullPolicy | container := pod.containers[_]; container.imagePullPolicy == "Never"],
+    [toleration | toleration := pod.tolerations[_]; toleration.key == "dedicated"],
+    object.metadata.labels,
+  ])])
+}
+violation[{"msg": msg}] {
+  object := input.review.object
+  object.kind == "Deployment"
+  msg := sprintf("deployment %v", [json.marshal([object.metadata.labels, object.spec.template.metadata.labels])])
+}
+"#;
+
+/// The policy and the mutations, for one namespace alone.
+fn printing_policy(namespace: &str) -> (Value, Value) {
+    let template = json!({
+        "apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate", "metadata": { "name": "prints" },
+        "spec": {
+            "crd": { "spec": { "names": { "kind": "Prints" } } },
+            "targets": [{ "target": "admission.k8s.gatekeeper.sh", "rego": PRINTS }],
+        },
+    });
+    let kinds = json!([{ "apiGroups": ["", "apps"], "kinds": ["Pod", "Deployment"] }]);
+    let constraint = json!({
+        "apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": "Prints", "metadata": { "name": "elastisys-prints" },
+        "spec": { "match": { "kinds": kinds, "namespaces": [namespace] } },
+    });
+    (template, constraint)
+}
+
+fn mutations(namespace: &str) -> Vec<Value> {
+    let of = |kind: &str, name: &str, applies_to: &str, location: &str, parameters: Value| {
+        let group = if applies_to == "Deployment" { "apps" } else { "" };
+        json!({
+            "apiVersion": "mutations.gatekeeper.sh/v1", "kind": kind, "metadata": { "name": format!("test-{name}") },
+            "spec": {
+                "applyTo": [{ "groups": [group], "versions": ["v1"], "kinds": [applies_to] }],
+                "match": { "namespaces": [namespace] }, "location": location, "parameters": parameters,
+            },
+        })
+    };
+    let unless_there = |path: &str| json!([{ "subPath": path, "condition": "MustNotExist" }]);
+    let drop = "spec.containers[name:*].securityContext.capabilities.drop";
+    let mut owner = of(
+        "AssignMetadata",
+        "owner",
+        "Pod",
+        "metadata.labels.owner",
+        json!({ "assign": { "fromMetadata": { "field": "name" } } }),
+    );
+    owner["spec"].as_object_mut().unwrap().remove("applyTo");
+    vec![
+        of("Assign", "drop", "Pod", drop, json!({ "assign": { "value": ["ALL"] }, "pathTests": unless_there(drop) })),
+        of(
+            "Assign",
+            "pull",
+            "Pod",
+            "spec.containers[name: c1].imagePullPolicy",
+            json!({
+                "assign": { "value": "Never" },
+                "pathTests": [{ "subPath": "spec.containers[name: c1]", "condition": "MustExist" }],
+            }),
+        ),
+        of(
+            "ModifySet",
+            "args",
+            "Pod",
+            "spec.containers[name:*].args",
+            json!({ "operation": "merge", "values": { "fromList": ["--verbose", "--color"] } }),
+        ),
+        of(
+            "ModifySet",
+            "args-off",
+            "Pod",
+            "spec.containers[name:*].args",
+            json!({ "operation": "prune", "values": { "fromList": ["--debug"] } }),
+        ),
+        of(
+            "Assign",
+            "toleration",
+            "Pod",
+            "spec.tolerations[key: dedicated]",
+            json!({ "assign": { "value": { "key": "dedicated", "operator": "Exists" } } }),
+        ),
+        of(
+            "Assign",
+            "template",
+            "Deployment",
+            "spec.template.metadata.labels.changed",
+            json!({ "assign": { "value": "yes" } }),
+        ),
+        owner,
+    ]
+}
+
+fn generated_for_mutations(seed: u64, namespace: &str) -> Value {
+    let mut numbers = Numbers(seed);
+    let mut spec = pod_spec(&mut numbers);
+    for container in spec["containers"].as_array_mut().unwrap() {
+        let args = [json!(null), json!(["--color"]), json!(["--debug", "--verbose"]), json!([])];
+        container["args"] = numbers.of(&args).clone();
+        let contexts =
+            [json!(null), json!({}), json!({ "capabilities": { "drop": ["CHOWN"] } }), json!({ "privileged": false })];
+        container["securityContext"] = numbers.of(&contexts).clone();
+        container.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    }
+    if numbers.below(2) == 0 {
+        spec["tolerations"] = json!([{ "key": "dedicated", "operator": "Equal", "value": "x" }]);
+    }
+    let name = format!("changed-{seed}");
+    let labels = labels(&mut numbers);
+    let mut metadata = json!({ "name": name, "namespace": namespace });
+    if numbers.below(3) == 0 {
+        metadata["labels"] = json!({ "owner": "somebody" });
+    }
+    if numbers.below(3) == 0 {
+        let template = json!({ "metadata": { "labels": labels }, "spec": spec });
+        let spec = json!({ "selector": { "matchLabels": labels }, "template": template });
+        return json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec });
+    }
+    json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec })
+}
+
+/// Where the API server has an object of Gatekeeper's.
+fn path_of(object: &Value) -> String {
+    let (version, kind) = (object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
+    let plural = if kind == "ConstraintTemplate" { "constrainttemplates".to_owned() } else { kind.to_lowercase() };
+    format!("/apis/{version}/{plural}")
+}
+
+#[tokio::test]
+async fn policies_judge_what_mutations_leave() {
+    let client = client(&told("FAIRWAY_TEST_ADMIN_KUBECONFIG")).await;
+    let namespace = format!("mutations-{}", Uuid::new_v4().simple());
+    let own = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } });
+    assert!(create(&client, "/api/v1/namespaces", &own).await.0.is_success());
+    let (template, constraint) = printing_policy(&namespace);
+    let mutations = mutations(&namespace);
+    let of_gatekeeper_itself = || mutations.iter().chain([&template, &constraint]);
+    // Its kind is served a moment after its template is there.
+    for object in of_gatekeeper_itself() {
+        wait_for(async || {
+            let (status, ..) = create(&client, &path_of(object), object).await;
+            (status.is_success() || status == StatusCode::CONFLICT).then_some(())
+        })
+        .await;
+    }
+    let existing: Vec<Manifest> =
+        of_gatekeeper_itself().chain([&own]).map(|object| Manifest::from_value(object.clone()).unwrap()).collect();
+    let objects: Vec<Value> = (0..200).map(|seed| generated_for_mutations(seed, &namespace)).collect();
+    let printed = |said: Said| said.into_iter().find(|(constraint, ..)| constraint == "elastisys-prints");
+    let there = async |object: &Value| of_gatekeeper(&client, &namespace, object).await.map(printed);
+    let here = |object: &Value| printed(of_review(object, &existing));
+    // Each part of Gatekeeper learns of each of these in its own time.
+    for kind in ["Pod", "Deployment"] {
+        let object = objects.iter().find(|object| object["kind"] == kind).unwrap();
+        wait_for(async || (there(object).await == Some(here(object))).then_some(())).await;
+    }
+    let (mut compared, mut differing) = (0, Vec::new());
+    for object in &objects {
+        let Some(there) = there(object).await else { continue };
+        let here = here(object);
+        compared += 1;
+        if there != here || here.is_none() {
+            differing.push(format!("{object}\n  Gatekeeper {there:?}\n  here {here:?}"));
+        }
+    }
+    for object in of_gatekeeper_itself() {
+        let address = format!("{}/{}", path_of(object), object["metadata"]["name"].as_str().unwrap());
+        client.request_text(Request::delete(address).body(Vec::new()).unwrap()).await.unwrap();
+    }
+    assert!(differing.is_empty(), "{} of {compared} differ:\n{}", differing.len(), differing[..1].join("\n"));
+    assert!(compared >= 190, "{compared} compared");
+}

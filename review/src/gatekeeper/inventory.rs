@@ -27,8 +27,8 @@ const CLUSTER_SCOPED: &[&str] = &[
     "ValidatingWebhookConfiguration",
 ];
 
-/// An object as it comes to admission: with its namespace, and with the replicas that the API server fills in.
-/// Other defaults are not filled in.
+/// An object as it comes to admission: with its namespace, with the replicas that the API server fills in, and as the
+/// cluster's mutations leave it. Other defaults are not filled in.
 #[derive(Debug)]
 pub(super) struct Admitted<'a> {
     pub(super) object: Cow<'a, Value>,
@@ -38,22 +38,44 @@ pub(super) struct Admitted<'a> {
     pub(super) path: String,
     /// Whether it is the pod that a workload makes.
     pub(super) is_rendered: bool,
+    /// Why nobody can say what the cluster's mutations make of it.
+    pub(super) doubt: Option<String>,
 }
 
 impl<'a> Admitted<'a> {
-    /// The object itself, and for a workload a pod of it; nothing for policies, which judge and are not judged.
-    pub(super) fn all_of(manifest: &'a Manifest) -> Vec<Self> {
+    /// The object itself, and for a workload a pod of it; nothing for policies, which judge and are not judged. `admit`
+    /// changes each of them as the cluster does.
+    pub(super) fn all_of(manifest: &'a Manifest, admit: impl Fn(&mut Self)) -> Vec<Self> {
         if super::is_policy(manifest) {
             return Vec::new();
         }
-        let itself = Self::of(manifest);
-        let pod = Workload::of(manifest).filter(|workload| workload.makes_pods()).map(|workload| Self {
+        let mut itself = Self::of(manifest);
+        admit(&mut itself);
+        let mut all = vec![itself];
+        if let Some(pod) = all[0].pod() {
+            all.push(pod);
+            admit(&mut all[1]);
+        }
+        all
+    }
+
+    /// A pod of a workload, before it comes to admission itself.
+    fn pod(&self) -> Option<Self> {
+        let manifest = Manifest::from_value(self.object.clone().into_owned()).ok()?;
+        let workload = Workload::of(&manifest).filter(|workload| workload.makes_pods())?;
+        Some(Self {
             object: Cow::Owned(rendered(&workload)),
-            namespace: itself.namespace.clone(),
+            namespace: self.namespace.clone(),
             path: workload.template_path().to_owned(),
             is_rendered: true,
-        });
-        std::iter::once(itself).chain(pod).collect()
+            doubt: self.doubt.clone(),
+        })
+    }
+
+    /// API version and kind of the controller that makes it; nothing where nobody does.
+    pub(super) fn owner(&self) -> Option<(&str, &str)> {
+        let owner = &self.object["metadata"]["ownerReferences"][0];
+        self.is_rendered.then(|| owner["apiVersion"].as_str().zip(owner["kind"].as_str())).flatten()
     }
 
     /// What is there already has all that is filled in here, and is not copied.
@@ -71,7 +93,7 @@ impl<'a> Admitted<'a> {
         if is_scaled && object["spec"].is_object() && object["spec"]["replicas"].is_null() {
             object.to_mut()["spec"]["replicas"] = 1.into();
         }
-        Self { object, namespace, path: String::new(), is_rendered: false }
+        Self { object, namespace, path: String::new(), is_rendered: false, doubt: None }
     }
 
     pub(super) fn kind(&self) -> &str {

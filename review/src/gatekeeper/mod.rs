@@ -3,6 +3,8 @@
 
 mod constraint;
 mod inventory;
+mod mutation;
+mod object_match;
 mod template;
 
 use crate::Context;
@@ -11,8 +13,10 @@ use crate::manifest::Manifest;
 use crate::rego::{Rego, RegoError, RegoPolicy, RegoSession, TIME, TIME_OF_AN_EVALUATION, TIME_OF_EVALUATIONS};
 use crate::rules::Problem;
 use crate::workload::namespace_or_default;
-use constraint::{Applies, Constraint};
+use constraint::Constraint;
 use inventory::{Admitted, Inventory};
+use mutation::Mutations;
+use object_match::Applies;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -23,9 +27,12 @@ const NOT_EVALUATED: &str = "policy/not-evaluated";
 /// The most messages of one policy about one object that are passed on; nobody reads more.
 const MOST_MESSAGES: usize = 100;
 
-/// Whether a manifest is a policy, and not something that policies judge.
+/// Whether a manifest is a policy or a mutation, and not something that policies judge.
 pub(crate) fn is_policy(manifest: &Manifest) -> bool {
-    matches!(manifest.group_version().0, "templates.gatekeeper.sh" | "constraints.gatekeeper.sh")
+    matches!(
+        manifest.group_version().0,
+        "templates.gatekeeper.sh" | "constraints.gatekeeper.sh" | "mutations.gatekeeper.sh"
+    )
 }
 
 /// The findings of each manifest; those about the policies themselves come last, in a list of their own. Only policies
@@ -38,12 +45,18 @@ pub(crate) fn findings(manifests: &[Manifest], context: &Context) -> Vec<Vec<Fin
         return Vec::new();
     }
     let everything: Vec<&Manifest> = context.afterwards(manifests).collect();
-    let judged: Vec<Vec<Admitted<'_>>> = manifests.iter().map(Admitted::all_of).collect();
+    let inventory = Inventory::new(&everything);
+    let existing: Existing<'_> = context.existing.iter().map(|manifest| (manifest.key(), manifest.value())).collect();
+    let mutations = Mutations::of(&context.existing);
+    let judged = manifests.iter().map(|manifest| {
+        let is_new = !existing.contains_key(&manifest.key());
+        Admitted::all_of(manifest, |admitted| mutate(admitted, &mutations, &inventory, is_new))
+    });
     let mut review = Review {
+        judged: judged.collect(),
         manifests,
-        judged,
-        existing: context.existing.iter().map(|manifest| (manifest.key(), manifest.value())).collect(),
-        inventory: Inventory::new(&everything),
+        existing,
+        inventory,
         session: context.rego.session(),
         end: end_of_a_review(&*context.rego, manifests.len() * constraints.len()),
     };
@@ -75,6 +88,19 @@ pub(crate) fn findings(manifests: &[Manifest], context: &Context) -> Vec<Vec<Fin
     found
 }
 
+/// Changes an object as the cluster does before its policies judge it. A pod is always new.
+fn mutate(admitted: &mut Admitted<'_>, mutations: &Mutations<'_>, inventory: &Inventory<'_>, is_new: bool) {
+    let owner = admitted.owner().map_or(Ok(()), |(api_version, kind)| mutations.of_template(api_version, kind));
+    let namespace = inventory.namespace(namespace_or_default(&admitted.namespace));
+    let is_new = is_new || admitted.is_rendered;
+    if let Err(doubt) = owner.and_then(|()| mutations.apply(admitted, namespace, is_new)) {
+        admitted.doubt = Some(doubt.to_string());
+    }
+}
+
+/// What is there already, by what makes it the same object.
+type Existing<'a> = HashMap<(&'a str, &'a str, &'a str, &'a str), &'a Value>;
+
 /// A template of the cluster, with what makes use of it.
 struct Policy<'a> {
     kind: &'a str,
@@ -103,8 +129,7 @@ struct Review<'a> {
     manifests: &'a [Manifest],
     /// Each manifest as policies see it.
     judged: Vec<Vec<Admitted<'a>>>,
-    /// What is there already, by what makes it the same object.
-    existing: HashMap<(&'a str, &'a str, &'a str, &'a str), &'a Value>,
+    existing: Existing<'a>,
     inventory: Inventory<'a>,
     session: Box<dyn RegoSession + 'a>,
     /// When all of it must be over; nothing where it may take any time.
@@ -185,6 +210,9 @@ impl Review<'_> {
                 return vec![unknown(constraint, admitted, &message)];
             }
             Applies::Yes => {}
+        }
+        if let Some(doubt) = &admitted.doubt {
+            return vec![unknown(constraint, admitted, doubt)];
         }
         let input = constraint.input(admitted, old);
         match left.and_then(|left| self.session.violations(&input, left)) {

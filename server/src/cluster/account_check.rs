@@ -7,7 +7,7 @@ use app::ports::ClusterError;
 use serde_json::{Value, json};
 
 /// What the portal cannot do without, as `deploy/rbac.yaml` grants it: group of the API, resources, verbs.
-const NEEDED: [(&str, &[&str], &[&str]); 10] = [
+const NEEDED: [(&str, &[&str], &[&str]); 11] = [
     ("", &["namespaces"], &["get", "list", "watch"]),
     ("rbac.authorization.k8s.io", &["rolebindings", "clusterrolebindings"], &["get", "list", "watch"]),
     ("", &["pods", "services", "replicationcontrollers"], &["list", "watch"]),
@@ -18,6 +18,7 @@ const NEEDED: [(&str, &[&str], &[&str]); 10] = [
     ("authorization.k8s.io", &["subjectaccessreviews"], &["create"]),
     ("templates.gatekeeper.sh", &["constrainttemplates"], &["list"]),
     ("constraints.gatekeeper.sh", &["*"], &["list"]),
+    ("mutations.gatekeeper.sh", &["assign", "assignmetadata", "modifyset", "assignimage"], &["list"]),
 ];
 
 /// What it does for people in any case, where it may act as them only for what is listed.

@@ -119,15 +119,16 @@ impl KubeCluster {
         Ok(Family { workload: Some(found), made, events })
     }
 
-    /// Gatekeeper's ConstraintTemplates, and the Constraints of each. They change rarely, and are the same for
-    /// everyone.
+    /// Gatekeeper's ConstraintTemplates, the Constraints of each, and its mutations. They change rarely, and are the
+    /// same for everyone.
     pub(super) async fn policies(&self) -> Result<NamespaceSnapshot, ClusterError> {
         self.policies.try_get_with((), self.read_policies()).await.map_err(|error| (*error).clone())
     }
 
     async fn read_policies(&self) -> Result<NamespaceSnapshot, ClusterError> {
-        let templates = Served::new("templates.gatekeeper.sh/v1", "ConstraintTemplate", "constrainttemplates");
-        let mut found = gathered(vec![self.list(&templates).await?]);
+        let mut kinds = mutations();
+        kinds.push(Served::new("templates.gatekeeper.sh/v1", "ConstraintTemplate", "constrainttemplates"));
+        let mut found = gathered(try_join_all(kinds.iter().map(|kind| self.list(kind))).await?);
         let kinds: Vec<Served> = found.objects.iter().filter_map(constraints_of).collect();
         let constraints = gathered(try_join_all(kinds.iter().map(|kind| self.list(kind))).await?);
         found.objects.extend(constraints.objects);
@@ -182,6 +183,15 @@ fn gathered(lists: Vec<Result<Vec<Manifest>, String>>) -> NamespaceSnapshot {
         }
     }
     found
+}
+
+/// What Gatekeeper changes of objects before policies judge them.
+fn mutations() -> Vec<Served> {
+    [("v1", "Assign"), ("v1", "AssignMetadata"), ("v1", "ModifySet"), ("v1alpha1", "AssignImage")]
+        .map(|(version, kind)| {
+            Served::new(&format!("mutations.gatekeeper.sh/{version}"), kind, &kind.to_ascii_lowercase())
+        })
+        .into()
 }
 
 /// Where the constraints of a template are: Gatekeeper serves them under the template's kind in small letters.
