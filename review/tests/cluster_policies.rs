@@ -323,3 +323,21 @@ fn what_is_there_already_is_changed_and_not_made() {
     assert!(said(&format!("{policy}\n---\n{}", scaled(2)), &scaled(3)).is_empty());
     assert!(said(&policy, &scaled(2)).is_empty());
 }
+
+#[test]
+fn policies_judge_what_will_be_stored() {
+    let rego = "package test\nviolation[{\"msg\": msg}] { c := input.review.object.spec.containers[_]\n\
+                not c.resources.requests.memory; msg := \"no request\" }\n\
+                violation[{\"msg\": msg}] { not input.review.object.spec.securityContext.runAsNonRoot; msg := \"root\" }";
+    let policy = policy(rego, "{match: {kinds: [{kinds: [Pod]}]}}");
+    let limited = "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop}, \
+                   spec: {containers: [{name: a, image: a/b:1, resources: {limits: {memory: 1Gi}}}]}}";
+    assert_eq!(said(&policy, limited), ["policy/test root"], "limits are requests where there are none");
+    let mutation = "{apiVersion: mutations.gatekeeper.sh/v1, kind: Assign, metadata: {name: set}, spec: {applyTo: \
+                    [{groups: [''], versions: [v1], kinds: [Pod]}], location: spec.securityContext.runAsNonRoot, \
+                    parameters: {assign: {value: true}}}}";
+    assert!(said(&format!("{policy}\n---\n{mutation}"), limited).is_empty());
+    let unknown = mutation.replace("{value: true}", "{externalData: {provider: p}}");
+    let said = said(&format!("{policy}\n---\n{unknown}"), limited);
+    assert!(said[0].starts_with("policy/not-evaluated") && said[0].contains("mutation Assign set"), "{said:?}");
+}

@@ -27,8 +27,8 @@ const CLUSTER_SCOPED: &[&str] = &[
     "ValidatingWebhookConfiguration",
 ];
 
-/// An object as it comes to admission: with its namespace, with the replicas that the API server fills in, and as the
-/// cluster's mutations leave it. Other defaults are not filled in.
+/// An object as policies see it: with its namespace and, where it is judged, with the API server's defaults and as the
+/// cluster's mutations leave it.
 #[derive(Debug)]
 pub(super) struct Admitted<'a> {
     pub(super) object: Cow<'a, Value>,
