@@ -14,7 +14,7 @@ const REVIEWS = 200;
 
 /** Calls back with the stack, its binary, the bare handler's, and a function that gives a page where somebody is signed in. */
 export async function withPortal(measure) {
-  say('building the portal for measuring; usually 15 minutes on 2 cores');
+  say('building the portal for measuring; usually 30 minutes on 2 cores');
   endOnSignals();
   const binary = await buildPortal({ release: true });
   const bareHandler = await buildBareHandler();
