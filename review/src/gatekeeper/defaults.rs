@@ -4,14 +4,16 @@
 
 use crate::image::ImageRef;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
-/// Fills in what an object of a built-in kind leaves out.
-pub(super) fn fill(object: &mut Value) {
+/// Fills in what an object of a built-in kind leaves out; others are not even copied.
+pub(super) fn fill(object: &mut Cow<'_, Value>) {
     let text = |field: &str| object[field].as_str().unwrap_or_default().to_owned();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     if !KINDS.contains(&(api_version.as_str(), kind.as_str())) {
         return;
     }
+    let object = object.to_mut();
     leave_out_what_is_empty(object);
     let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else { return };
     match (api_version.as_str(), kind.as_str()) {

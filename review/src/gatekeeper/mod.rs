@@ -91,7 +91,7 @@ pub(crate) fn findings(manifests: &[Manifest], context: &Context) -> Vec<Vec<Fin
 
 /// Changes an object as the cluster does before its policies judge it. A pod is always new.
 fn mutate(admitted: &mut Admitted<'_>, mutations: &Mutations<'_>, inventory: &Inventory<'_>, is_new: bool) {
-    defaults::fill(admitted.object.to_mut());
+    defaults::fill(&mut admitted.object);
     let owner = admitted.owner().map_or(Ok(()), |(api_version, kind)| mutations.of_template(api_version, kind));
     let namespace = inventory.namespace(namespace_or_default(&admitted.namespace));
     let is_new = is_new || admitted.is_rendered;

@@ -174,22 +174,21 @@ impl<'a> Mutation<'a> {
 
     fn conflicts_with(&self, other: &Self) -> bool {
         let (Ok(own), Ok(others)) = (&self.change, &other.change) else { return false };
-        let kinds = |mutation: &Self| mutation.spec()["applyTo"].clone();
-        let shares_a_kind = self.kind != Kind::AssignMetadata && other.kind != Kind::AssignMetadata && {
-            let [own, others] = [kinds(self), kinds(other)];
-            let has_one = |field: &str, one: &Value, other: &Value| {
-                texts(&one[field]).any(|text| texts(&other[field]).any(|found| found == text))
-            };
-            let pairs = own.as_array().into_iter().flatten();
-            pairs.into_iter().any(|one| {
-                others
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .any(|other| ["groups", "versions", "kinds"].iter().all(|field| has_one(field, one, other)))
-            })
+        own.conflicts_with(others) && self.shares_a_kind_with(other)
+    }
+
+    /// Whether some kind is in both `spec.applyTo`, which AssignMetadata has none of.
+    fn shares_a_kind_with(&self, other: &Self) -> bool {
+        let entries = |mutation: &Self| mutation.spec()["applyTo"].as_array().into_iter().flatten();
+        let share = |field: &str, one: &Value, other: &Value| {
+            texts(&one[field]).any(|text| texts(&other[field]).any(|found| found == text))
         };
-        shares_a_kind && own.conflicts_with(others)
+        let is_shared =
+            |one: &Value, other: &Value| ["groups", "versions", "kinds"].iter().all(|field| share(field, one, other));
+        let is_metadata = |mutation: &Self| mutation.kind == Kind::AssignMetadata;
+        !is_metadata(self)
+            && !is_metadata(other)
+            && entries(self).any(|one| entries(other).any(|other| is_shared(one, other)))
     }
 }
 
