@@ -25,8 +25,8 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use leptos::prelude::LeptosOptions;
 use secrecy::ExposeSecret;
-use sqlx::Executor;
 use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, Executor};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -67,11 +67,25 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How long an idle connection to the database is taken for working.
+const TRUSTED_WHILE_IDLE: Duration = Duration::from_secs(1);
+
 /// The parts behind the portal. The database must be there; the cluster and the provider may come later.
 async fn connect(config: &Config) -> anyhow::Result<AppState> {
     let database = PgPoolOptions::new()
         .max_connections(20)
         .acquire_timeout(Duration::from_secs(3))
+        // A connection that was in use a moment ago need not be asked whether it still works, which takes as long as a
+        // short query.
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for > TRUSTED_WHILE_IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         // Postgres would plan anew for every request what takes longer to plan than to run. Where a plan must fit what
         // is asked for, the query says so.
         .after_connect(|connection, _| {

@@ -21,7 +21,7 @@ use app::access::{Binding, KubeIdentity, KubeName};
 use app::namespaces::{Namespace, NamespaceName};
 use app::ports::{
     Applied, ClusterAccess, ClusterApply, ClusterError, ClusterGrants, ClusterInventory, Drift, Family, Grant,
-    Leftover, NamespaceSnapshot, Right, Run,
+    Leftover, NamespaceSnapshot, Right, Run, SnapshotVersion,
 };
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt};
@@ -62,6 +62,9 @@ const NOBODY: &str = "fairway-asks-for-a-group";
 /// The most answers kept about what somebody may list.
 const MOST_ANSWERS: u64 = 50_000;
 
+/// The most namespaces whose objects are kept together.
+const MOST_NAMESPACES: u64 = 500;
+
 /// Who, which kind, in which namespace.
 type ListQuestion = (KubeIdentity, String, String);
 
@@ -77,6 +80,8 @@ pub struct KubeCluster {
     refused: Cache<(KubeIdentity, Right), u64>,
     may_list: Cache<ListQuestion, bool>,
     policies: Cache<(), NamespaceSnapshot>,
+    /// The objects of a version of a namespace.
+    namespace_objects: Cache<SnapshotVersion, Arc<Vec<Manifest>>>,
     api_server: Cache<(), Option<(Vec<Cidr>, Port)>>,
     /// That the API server answered.
     answers: Cache<(), ()>,
@@ -117,6 +122,7 @@ impl KubeCluster {
             refused: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(REFUSAL_MEMORY).build(),
             may_list: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(SHORT_MEMORY).build(),
             policies: Cache::builder().max_capacity(1).time_to_live(SHORT_MEMORY).build(),
+            namespace_objects: Cache::builder().max_capacity(MOST_NAMESPACES).time_to_idle(SHORT_MEMORY).build(),
             api_server: Cache::builder().max_capacity(1).time_to_live(LONG_MEMORY).build(),
             answers: Cache::builder().max_capacity(1).time_to_live(HEARTBEAT).build(),
         }

@@ -14,6 +14,7 @@ use record::Digest;
 use review::{Manifest, ObjectRef};
 use serde_json::json;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Whether a workload that is shown as well made it, and stands for it. What an operator's own kinds make stands for
 /// itself.
@@ -76,16 +77,20 @@ impl KubeCluster {
         // Policies mean namespaces by their labels. Who may list nothing in it need not know them.
         let own = self.namespaces.get(&reflector::ObjectRef::new(namespace)).filter(|_| !shown.is_empty());
         // Before the objects are read: what changes meanwhile makes another version.
-        let mut version = self.objects.revision(namespace).to_string();
+        let mut version = format!("{namespace}/{}", self.objects.revision(namespace));
         let kinds = shown.iter().map(|kind| kind.kind.as_str());
         for part in kinds.chain(own.as_ref().and_then(|own| own.metadata.resource_version.as_deref())) {
             version.push('/');
             version.push_str(part);
         }
-        let objects = shown.iter().flat_map(|kind| self.objects.of(kind, namespace));
-        let objects = objects.filter(|object| !is_made_by_another(object));
-        let own = own.and_then(|own| as_manifest(&own));
-        Ok(NamespaceSnapshot { objects: objects.chain(own).collect(), unread, version: SnapshotVersion::new(version) })
+        let version = SnapshotVersion::new(version);
+        let gather = async {
+            let objects = shown.iter().flat_map(|kind| self.objects.of(kind, namespace));
+            let objects = objects.filter(|object| !is_made_by_another(object));
+            Arc::new(objects.chain(own.and_then(|own| as_manifest(&own))).collect::<Vec<_>>())
+        };
+        let objects = self.namespace_objects.get_with(version.clone(), gather).await.to_vec();
+        Ok(NamespaceSnapshot { objects, unread, version })
     }
 
     /// Replica sets, jobs and pods that were made for a workload, through however many owners.

@@ -296,7 +296,8 @@ pub async fn load_feature(
         current => store::list_versions_before(&state.database, slug, current).await?,
     };
     let scopes = load_opt_in_scopes(state, actor).await;
-    let opt_ins = load_visible(state, actor, &scopes, Some(slug), after).await?;
+    let mut connection = state.database.acquire().await?;
+    let opt_ins = load_visible(&mut connection, actor, &scopes, Some(slug), after).await?;
     let choices = scopes.map(|scopes| scopes.for_kinds(&feature.current.terms.scopes).cloned().collect());
     Ok(FeatureOffer { feature, earlier, choices, opt_ins })
 }
@@ -311,23 +312,23 @@ pub async fn load_features(
     limit: RowLimit,
     after: Option<Cursor>,
 ) -> Result<(Rows<FeatureSummary>, VisibleOptIns), AppError> {
-    let features = store::list_feature_summaries(&state.database, limit.to_read()).await?;
     let scopes = load_opt_in_scopes(state, actor).await;
-    Ok((limit.cut(features), load_visible(state, actor, &scopes, None, after).await?))
+    let mut connection = state.database.acquire().await?;
+    let features = store::list_feature_summaries(&mut *connection, limit.to_read()).await?;
+    Ok((limit.cut(features), load_visible(&mut connection, actor, &scopes, None, after).await?))
 }
 
 async fn load_visible(
-    state: &AppState,
+    connection: &mut PgConnection,
     actor: &Actor,
     scopes: &Result<OptInScopes, AppError>,
     feature: Option<&str>,
     after: Option<Cursor>,
 ) -> Result<VisibleOptIns, AppError> {
     let viewer = viewer(actor, scopes);
-    let mut connection = state.database.acquire().await?;
     Ok(VisibleOptIns {
-        page: store::list_visible(&mut connection, &viewer, feature, after).await?,
-        ending: load_ending(&mut connection, &viewer, feature).await?,
+        page: store::list_visible(connection, &viewer, feature, after).await?,
+        ending: load_ending(connection, &viewer, feature).await?,
         missing: scopes.as_ref().err().cloned(),
     })
 }

@@ -7,7 +7,7 @@ use crate::preview::summary::FeatureSummary;
 use crate::preview::{Description, Feature, Version};
 use jiff_sqlx::ToSqlx;
 use record::Digest;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 /// All features with their current statements, by name.
 ///
@@ -61,7 +61,7 @@ async fn select_features(database: &PgPool, slug: Option<&str>) -> Result<Vec<Fe
 ///
 /// # Errors
 /// When the database is unavailable.
-pub async fn list_feature_summaries(database: &PgPool, limit: i64) -> sqlx::Result<Vec<FeatureSummary>> {
+pub async fn list_feature_summaries(database: impl PgExecutor<'_>, limit: i64) -> sqlx::Result<Vec<FeatureSummary>> {
     sqlx::query_as!(
         FeatureSummary,
         r#"select f.slug, f.name, f.purpose, f.stage as "stage: Stage" from preview_features f

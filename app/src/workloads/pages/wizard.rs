@@ -29,7 +29,7 @@ pub fn NewWorkloadPage() -> impl IntoView {
         if targets.is_empty() {
             return Ok(Page::new("Add workload", view! { <NoTarget/> }));
         }
-        let drafts = load_drafts(&request.state, actor, &targets, UNFINISHED).await?;
+        let drafts = load_drafts(&request.state.database, actor, &targets, UNFINISHED).await?;
         let namespace = request.query("namespace").unwrap_or_default();
         let import = format!("/workloads/import?{}", super::query(&[("namespace", &namespace)]));
         let running = format!("/workloads?{}#running", super::query(&[("namespace", &namespace)]));

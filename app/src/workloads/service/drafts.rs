@@ -15,6 +15,7 @@ use crate::workloads::known::RunningWorkload;
 use crate::workloads::store;
 use jiff::{SignedDuration, Timestamp};
 use record::Event;
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 /// A draft, for everyone who may run workloads in its namespace; until it has one that its author may run workloads in,
@@ -79,12 +80,12 @@ pub async fn may_deploy(state: &AppState, actor: &Actor, namespace: &str) -> Res
 /// # Errors
 /// When the database is unavailable.
 pub async fn load_drafts(
-    state: &AppState,
+    database: impl PgExecutor<'_>,
     actor: &Actor,
     namespaces: &[String],
     limit: RowLimit,
 ) -> Result<Rows<DraftSummary>, AppError> {
-    let drafts = store::list_drafts(&state.database, actor.person_id, namespaces, limit.to_read()).await?;
+    let drafts = store::list_drafts(database, actor.person_id, namespaces, limit.to_read()).await?;
     Ok(limit.cut(drafts))
 }
 

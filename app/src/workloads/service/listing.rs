@@ -50,12 +50,20 @@ pub async fn load_overview(state: &AppState, actor: &Actor, limits: &OverviewLim
         namespaces_where(state, actor, administer_right),
         load_targets(state, actor),
     )?;
-    let drafts = load_drafts(state, actor, &targets, limits.drafts).await?;
     let reviewed = if actor.administrator().is_ok() { state.cluster.namespace_names()? } else { administered };
-    let (database, limit) = (&state.database, limits.to_review);
-    let waiting = store::list_waiting_submissions(database, actor.person_id, &reviewed, limit.to_read()).await?;
-    let submissions = store::list_submissions(database, &namespaces, limits.submissions.to_read()).await?;
-    Ok(Overview { drafts, submissions: limits.submissions.cut(submissions), to_review: limit.cut(waiting), namespaces })
+    // One connection for all three: each that is taken from the pool is tried out first and afterwards.
+    let mut connection = state.database.acquire().await?;
+    let drafts = load_drafts(&mut *connection, actor, &targets, limits.drafts).await?;
+    let limit = limits.to_review.to_read();
+    let waiting = store::list_waiting_submissions(&mut *connection, actor.person_id, &reviewed, limit).await?;
+    let limit = limits.submissions.to_read();
+    let submissions = store::list_submissions(&mut *connection, &namespaces, limit).await?;
+    Ok(Overview {
+        drafts,
+        submissions: limits.submissions.cut(submissions),
+        to_review: limits.to_review.cut(waiting),
+        namespaces,
+    })
 }
 
 pub struct Listed {
@@ -139,7 +147,8 @@ fn listed(policy: &Policy, rego: Arc<dyn Rego>, around: NamespaceSnapshot, searc
         .into_iter()
         .map(|coverage| (coverage.workload, (coverage.ingress, coverage.egress)))
         .collect();
-    let context = Context { existing: around.objects, every_workload: around.unread.is_empty(), rego };
+    let context =
+        Context { existing: around.objects, every_workload: around.unread.is_empty(), rego };
     let mut found: Vec<(RunningWorkload, Manifest)> = context
         .existing
         .iter()

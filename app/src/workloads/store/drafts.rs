@@ -89,7 +89,7 @@ pub async fn find_draft(database: &PgPool, id: Uuid) -> Result<Draft, AppError> 
 /// # Errors
 /// When the database is unavailable.
 pub async fn list_drafts(
-    database: &PgPool,
+    database: impl PgExecutor<'_>,
     person: Uuid,
     namespaces: &[String],
     limit: i64,

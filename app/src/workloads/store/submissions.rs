@@ -179,7 +179,7 @@ macro_rules! summaries {
 /// # Errors
 /// When the database is unavailable.
 pub async fn list_submissions(
-    database: &PgPool,
+    database: impl PgExecutor<'_>,
     namespaces: &[String],
     limit: i64,
 ) -> sqlx::Result<Vec<SubmissionSummary>> {
@@ -193,7 +193,7 @@ pub async fn list_submissions(
 /// # Errors
 /// When the database is unavailable.
 pub async fn list_waiting_submissions(
-    database: &PgPool,
+    database: impl PgExecutor<'_>,
     reviewer: Uuid,
     namespaces: &[String],
     limit: i64,
