@@ -204,6 +204,25 @@ test('what a policy cuts off is named in the verdict, also where it comes from a
   await expect(closed).toContainText(`every pod in reports to ${namespace}/${name}[Deployment]: TCP 5432`);
 });
 
+test('what a policy names and is not there is a warning, and what the person cannot see is not told', async ({ open }) => {
+  const page = await open('dana');
+  const warnings = async (peer) => {
+    const name = unique('names');
+    const policy = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace: 'shop' }, spec: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{ from: [peer] }] } };
+    await page.goto('/workloads/import?namespace=shop');
+    await page.getByLabel('Manifests').fill(JSON.stringify(policy));
+    await page.getByRole('button', { name: 'Import manifests' }).click();
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+    return page.locator('.finding', { hasText: 'netpol/peer-selects-nothing' }).locator('strong').allInnerTexts();
+  };
+  const called = (name) => ({ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': name } } });
+  expect(await warnings(called('payy'))).toEqual(['There is no namespace payy, so the rule lets nobody through.']);
+  await expect(page.getByText(/^Ready, with \d+ warnings? worth reading\./)).toBeVisible();
+  expect(await warnings({ podSelector: { matchLabels: { app: 'nobody' } } })).toEqual(['No workload fits this peer, so the rule lets nobody through.']);
+  expect(await warnings({ namespaceSelector: { matchLabels: { 'no-such': 'label' } } })).toEqual(['No namespace of the cluster has the labels no-such=label, so the rule lets nobody through.']);
+  expect(await warnings(called('pay'))).toEqual([]);
+});
+
 test('what runs is listed with its coverage, and a policy is written for it alone', async ({ open }) => {
   const name = unique('bare');
   const namespace = await running(name);

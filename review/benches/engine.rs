@@ -74,7 +74,7 @@ fn one_review(criterion: &mut Criterion) {
     let manifests = generate(&answers, &settings);
     let policies = decode("policies", include_str!("../testdata/policies/policies.yaml")).unwrap();
     for (name, existing) in [("review", Vec::new()), ("review with policies", policies)] {
-        let context = Context { existing, every_workload: false, rego: Arc::new(Interpreter) };
+        let context = Context { existing, every_workload: false, namespaces: None, rego: Arc::new(Interpreter) };
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| black_box(review(black_box(&manifests), &context, &settings, Selection::default())));
         });

@@ -6,6 +6,7 @@
 
 mod address_block;
 mod api_versions;
+mod cluster_namespaces;
 mod connections;
 mod coverage;
 mod effect;
@@ -38,6 +39,7 @@ mod uncounted;
 mod workload;
 mod world;
 
+pub use cluster_namespaces::ClusterNamespaces;
 #[cfg(fuzzing)]
 pub use connections::plain;
 pub use connections::{Connection, OneSided, connections, one_sided};
@@ -80,13 +82,16 @@ pub struct Context {
     /// Whether every workload of the namespaces concerned is among the manifests or in `existing`. Only then
     /// can it be said that a selector fits none.
     pub every_workload: bool,
+    /// The namespaces of the cluster that the policies under review speak of, where somebody knows the cluster. Then
+    /// `existing` holds all that is in those whose Namespace it holds.
+    pub namespaces: Option<ClusterNamespaces>,
     /// What evaluates the cluster's own policies.
     pub rego: Arc<dyn Rego>,
 }
 
 impl Default for Context {
     fn default() -> Self {
-        Self { existing: Vec::new(), every_workload: false, rego: Arc::new(NoRego) }
+        Self { existing: Vec::new(), every_workload: false, namespaces: None, rego: Arc::new(NoRego) }
     }
 }
 

@@ -13,6 +13,7 @@
 
 use crate::Context;
 use crate::api_versions::{Standing, standing};
+use crate::cluster_namespaces::ClusterNamespaces;
 use crate::exception::Exceptions;
 use crate::finding::{Finding, Severity};
 use crate::manifest::Manifest;
@@ -145,6 +146,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) pod_security_version: PodSecurityVersion,
     /// Whether the world holds every workload.
     pub(crate) every_workload: bool,
+    /// The namespaces of the cluster that the policies under review speak of, where the cluster is known.
+    pub(crate) namespaces: Option<&'a ClusterNamespaces>,
     /// Every workload that would be there afterwards, by namespace; made when it is first asked for.
     workloads: OnceCell<HashMap<&'a str, Vec<Workload<'a>>>>,
     objects: Vec<&'a Manifest>,
@@ -331,6 +334,7 @@ pub(crate) fn scope<'a>(
         settings,
         pod_security_version: selection.pod_security_version,
         every_workload: context.every_workload,
+        namespaces: context.namespaces.as_ref(),
         world: World::new(objects.iter().copied()),
         workloads: OnceCell::new(),
         under_review: manifests.len(),

@@ -153,6 +153,7 @@ fn a_parenthesis_on_a_new_line_begins_another_expression_of_a_policy() {
     let context = Context {
         existing: manifests(&format!("{case}.cluster.yaml")),
         every_workload: true,
+        namespaces: None,
         rego: Arc::new(Interpreter),
     };
     let objects = manifests(&format!("{case}.yaml"));

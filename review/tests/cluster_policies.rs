@@ -12,8 +12,12 @@ const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {ap
 
 /// The findings of the cluster's policies about `manifests`.
 fn found(policies: &str, manifests: &str) -> Vec<Finding> {
-    let context =
-        Context { existing: decode("policies", policies).unwrap(), every_workload: true, rego: Arc::new(Interpreter) };
+    let context = Context {
+        existing: decode("policies", policies).unwrap(),
+        every_workload: true,
+        namespaces: None,
+        rego: Arc::new(Interpreter),
+    };
     let report = review(&decode("test", manifests).unwrap(), &context, &Settings::default(), Selection::default());
     report.findings.into_iter().filter(|finding| finding.rule.starts_with("policy/")).collect()
 }
@@ -268,6 +272,7 @@ fn an_object_replaces_its_namesake_of_the_same_group_and_namespace_only() {
     let context = |old: &str| Context {
         existing: decode("old", old).unwrap(),
         every_workload: true,
+        namespaces: None,
         rego: Arc::new(Interpreter),
     };
     let selected_by = |old: &str, new: &str| {

@@ -80,6 +80,7 @@ fn judged(policy: &str) -> Verdict {
     let context = Context {
         existing: decode("policy", &objects(policy)).unwrap(),
         every_workload: true,
+        namespaces: None,
         rego: Arc::new(Interpreter),
     };
     let report = review(&decode("input", INPUT).unwrap(), &context, &Settings::default(), Selection::default());

@@ -36,7 +36,12 @@ fn what_gatekeeper_says_of_the_samples_of_its_library_is_said_here_or_nothing_is
             unreadable += 1;
             continue;
         };
-        let context = Context { existing: existing.concat(), every_workload: true, rego: Arc::new(Interpreter) };
+        let context = Context {
+            existing: existing.concat(),
+            every_workload: true,
+            namespaces: None,
+            rego: Arc::new(Interpreter),
+        };
         let report = review(&objects, &context, &Settings::default(), Selection::default());
         let of_policies = report.findings.into_iter().filter(|finding| finding.rule.starts_with("policy/"));
         let (unknown, judged): (Vec<_>, Vec<_>) =

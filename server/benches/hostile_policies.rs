@@ -29,7 +29,7 @@ const POD: &str = "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: 
 fn main() {
     let workers = RegoWorkers::start(env!("CARGO_BIN_EXE_fairway"), 2, Duration::from_millis(400)).unwrap();
     let existing = HOSTILE.iter().enumerate().flat_map(|(number, body)| policy(number, body)).collect();
-    let context = Context { existing, every_workload: true, rego: Arc::new(workers) };
+    let context = Context { existing, every_workload: true, namespaces: None, rego: Arc::new(workers) };
     let manifests = decode("pod", POD).unwrap();
     let times: Vec<f64> = (0..REVIEWS)
         .map(|_| {

@@ -256,7 +256,12 @@ fn said(line: &str, refuses: bool) -> Option<(String, bool, String)> {
 }
 
 fn of_review(object: &Value, existing: &[Manifest]) -> Said {
-    let context = Context { existing: existing.to_vec(), every_workload: true, rego: Arc::new(parts::rego_workers()) };
+    let context = Context {
+        existing: existing.to_vec(),
+        every_workload: true,
+        namespaces: None,
+        rego: Arc::new(parts::rego_workers()),
+    };
     let manifest = Manifest::from_value(object.clone()).unwrap();
     let report = review(&[manifest], &context, &Settings::default(), Selection::default());
     let of_policies = report.findings.into_iter().filter_map(|finding| {

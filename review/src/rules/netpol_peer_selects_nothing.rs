@@ -2,6 +2,7 @@
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
 use crate::network_policy::{NetworkPolicy, Peer};
+use crate::world::NAMESPACE_NAME;
 
 pub(super) const RULE: Rule = Rule {
     id: "netpol/peer-selects-nothing",
@@ -18,18 +19,23 @@ fn check(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
     problems
 }
 
-/// Peers whose namespaces are none of those that are known.
+/// Peers whose namespaces are none of those that are there, or, where the cluster is not known, none of those that are
+/// known.
 fn without_namespace(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
     let peers = policy.placed_rules().flat_map(|placed| {
         placed.rule.peers.iter().enumerate().map(move |(index, peer)| (placed.peer_path(index), peer))
     });
     peers
-        .filter(|(_, peer)| scope.world.fits_no_namespace(peer))
         .filter_map(|(path, peer)| {
             let Peer::Pods { namespaces: Some(selector), .. } = peer else { return None };
-            let message = format!(
-                "No namespace that was given or is known here has the labels {selector}, so the rule lets nobody through."
-            );
+            let among = match scope.namespaces.and_then(|namespaces| namespaces.fitting(selector)) {
+                Some(names) => names.is_empty().then_some("of the cluster")?,
+                None => scope.world.fits_no_namespace(peer).then_some("that was given or is known here")?,
+            };
+            let message = match selector.sole_value_of(NAMESPACE_NAME) {
+                Some(name) => format!("There is no namespace {name}, so the rule lets nobody through."),
+                None => format!("No namespace {among} has the labels {selector}, so the rule lets nobody through."),
+            };
             let fix = match scope.world.nearest_namespace_label(selector) {
                 Some(nearest) => format!("Perhaps {nearest} is meant."),
                 None => "Select by kubernetes.io/metadata.name, which every namespace has.".to_owned(),
@@ -49,25 +55,83 @@ fn without_pods(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
         .flat_map(|placed| {
             placed.rule.peers.iter().enumerate().map(move |(index, peer)| (placed.peer_path(index), peer))
         })
-        .filter(|(_, peer)| peer.is_of_one_namespace())
+        .filter(|(_, peer)| is_known(&policy.namespace, peer, scope))
         .filter(|(_, peer)| {
-            let mut around = world.around(&policy.namespace, peer).peekable();
-            // Of namespaces where nothing is known, nothing can be said.
-            around.peek().is_some() && !around.any(|endpoint| world.is_peer(&policy.namespace, peer, endpoint))
+            !world.around(&policy.namespace, peer).any(|endpoint| world.is_peer(&policy.namespace, peer, endpoint))
         })
         .map(|(path, _)| {
-            Problem::info(
-                path,
-                "No workload that is known here fits this peer, so the rule lets nobody through.",
-                "Compare its labels with those of the pods and namespaces meant.",
-            )
+            let fix = "Compare its labels with those of the pods and namespaces meant.";
+            match scope.namespaces {
+                Some(_) => Problem::warn(path, "No workload fits this peer, so the rule lets nobody through.", fix),
+                None => {
+                    let message = "No workload that is known here fits this peer, so the rule lets nobody through.";
+                    Problem::info(path, message, fix)
+                }
+            }
         })
         .collect()
+}
+
+/// Whether all is known that is in the namespaces that a peer speaks of. Without the cluster, that can be said of one
+/// namespace of which something was given.
+fn is_known(namespace: &str, peer: &Peer, scope: &Scope<'_>) -> bool {
+    let Peer::Pods { namespaces, .. } = peer else { return false };
+    match (scope.namespaces, namespaces) {
+        (Some(_), None) => scope.world.has_namespace(namespace),
+        (Some(cluster), Some(selector)) => cluster
+            .fitting(selector)
+            .is_some_and(|names| !names.is_empty() && names.iter().all(|name| scope.world.has_namespace(name))),
+        (None, _) => peer.is_of_one_namespace() && scope.world.around(namespace, peer).next().is_some(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::rules::testing::{paths_of, pod, policy};
+    use crate::{ClusterNamespaces, Context, Selection, Settings, Severity, decode, review};
+    use std::convert::Infallible;
+
+    /// What is said of a peer where the cluster has the namespaces default, of which all is known, pay, of which
+    /// nothing is, and empty.
+    fn beside_the_cluster(peer: &str) -> Vec<(Severity, String)> {
+        let spec = format!("{{podSelector: {{}}, ingress: [{{from: [{peer}]}}]}}");
+        let manifests = decode("test", &format!("{}{}", pod("", ""), policy("p", &spec))).unwrap();
+        let name = |name: &str| [("kubernetes.io/metadata.name".to_owned(), name.to_owned())].into();
+        let fitting = |selector: &crate::Selector| {
+            let names = ["default", "pay", "empty"].into_iter().filter(|place| selector.selects(&name(place)));
+            Ok::<_, Infallible>(names.map(str::to_owned).collect())
+        };
+        let Ok(namespaces) = ClusterNamespaces::of(&manifests, fitting);
+        let known =
+            ["default", "empty"].map(|name| format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}"));
+        let context = Context {
+            existing: decode("known", &known.join("\n---\n")).unwrap(),
+            every_workload: true,
+            namespaces: Some(namespaces),
+            ..Context::default()
+        };
+        let found = review(&manifests, &context, &Settings::default(), Selection::default()).findings.into_iter();
+        let found = found.filter(|finding| finding.rule == "netpol/peer-selects-nothing");
+        found.map(|finding| (finding.severity, finding.message)).collect()
+    }
+
+    #[test]
+    fn beside_a_cluster_a_peer_that_is_not_there_is_a_warning_and_of_what_cannot_be_seen_nothing_is_said() {
+        let of =
+            |name: &str| format!("{{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {name}}}}}}}");
+        let warned = |message: &str| vec![(Severity::Warn, message.to_owned())];
+        let nobody = "No workload fits this peer, so the rule lets nobody through.";
+        assert_eq!(
+            beside_the_cluster(&of("payy")),
+            warned("There is no namespace payy, so the rule lets nobody through.")
+        );
+        assert_eq!(beside_the_cluster(&of("empty")), warned(nobody));
+        assert_eq!(beside_the_cluster("{podSelector: {matchLabels: {app: wbe}}}"), warned(nobody));
+        for there in ["{podSelector: {matchLabels: {app: web}}}", "{namespaceSelector: {}}", &of("pay"), &of("default")]
+        {
+            assert_eq!(beside_the_cluster(there), [], "{there}");
+        }
+    }
 
     #[test]
     fn a_selector_that_fits_no_namespace_names_the_label_that_is_nearest() {

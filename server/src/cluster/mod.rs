@@ -31,7 +31,7 @@ use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use moka::future::Cache;
-use review::{Cidr, Manifest, ObjectRef, Port};
+use review::{Cidr, Manifest, ObjectRef, Port, Selector};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -225,6 +225,15 @@ impl ClusterInventory for KubeCluster {
         let mut names: Vec<String> = self.namespaces.state().iter().map(|namespace| namespace.name_any()).collect();
         names.sort_unstable();
         Ok(names)
+    }
+
+    fn namespaces_fitting(&self, selector: &Selector) -> Result<Vec<String>, ClusterError> {
+        if !self.namespaces_ready.load(Ordering::Acquire) {
+            return Err(not_yet());
+        }
+        let state = self.namespaces.state();
+        let fitting = state.iter().filter(|namespace| selector.selects(namespace.labels()));
+        Ok(fitting.map(|namespace| namespace.name_any()).collect())
     }
 
     fn caches_are_filled(&self) -> bool {

@@ -148,7 +148,7 @@ fn listed(policy: &Policy, rego: Arc<dyn Rego>, around: NamespaceSnapshot, searc
         .map(|coverage| (coverage.workload, (coverage.ingress, coverage.egress)))
         .collect();
     let context =
-        Context { existing: around.objects, every_workload: around.unread.is_empty(), rego };
+        Context { existing: around.objects, every_workload: around.unread.is_empty(), namespaces: None, rego };
     let mut found: Vec<(RunningWorkload, Manifest)> = context
         .existing
         .iter()

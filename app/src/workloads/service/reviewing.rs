@@ -15,8 +15,8 @@ use crate::workloads::draft::{DraftForm, Written};
 use crate::workloads::known::{Known, RunningWorkload};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use review::{
-    Answers, Context, Effect, Manifest, OneSided, Picture, PodSecurityVersion, Rego, Report, Selection, Verdict,
-    Workload, World, effect, one_sided, picture,
+    Answers, ClusterNamespaces, Context, Effect, Manifest, OneSided, Picture, PodSecurityVersion, Rego, Report,
+    Selection, Verdict, Workload, World, effect, one_sided, picture,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -144,9 +144,9 @@ pub async fn review_draft(
         Ok(written) => written,
         Err(errors) => return Ok(Err(errors)),
     };
-    let snapshot = state.cluster.namespace_snapshot(&actor.kube, &namespace).await?;
+    let surroundings = load_surroundings(state, actor, &namespace, written.bundle.objects()).await?;
     let (policy, rego) = (state.policy.clone(), state.rego.clone());
-    let review = move || review_written(&policy, rego, written, &namespace, snapshot, depth);
+    let review = move || review_written(&policy, rego, written, &namespace, surroundings, depth);
     let reviewed = state.compute.run(review).await?;
     let name = |words: &str| names.get(words).cloned();
     let picture = reviewed.picture.map(|picture| picture.named(name));
@@ -160,11 +160,42 @@ pub(super) async fn review_stored(
     namespace: &str,
     bundle: ManifestBundle,
 ) -> Result<Report, AppError> {
-    let snapshot = state.cluster.namespace_snapshot(&actor.kube, namespace).await?;
+    let surroundings = load_surroundings(state, actor, namespace, bundle.objects()).await?;
     let (policy, rego, namespace) = (state.policy.clone(), state.rego.clone(), namespace.to_owned());
     let written = Written { answers: None, bundle };
-    let review = move || review_written(&policy, rego, written, &namespace, snapshot, Depth::Live);
+    let review = move || review_written(&policy, rego, written, &namespace, surroundings, Depth::Live);
     Ok(state.compute.run(review).await?.report)
+}
+
+/// What is in the cluster around some manifests.
+struct Surroundings {
+    /// The namespace that they are for, with the cluster's policies, and what is known of those that they name.
+    snapshot: NamespaceSnapshot,
+    /// Which namespaces their policies speak of.
+    namespaces: ClusterNamespaces,
+}
+
+/// The most other namespaces that are looked into for a review.
+const MOST_AROUND: usize = 20;
+
+async fn load_surroundings(
+    state: &AppState,
+    actor: &Actor,
+    namespace: &str,
+    manifests: &[Manifest],
+) -> Result<Surroundings, AppError> {
+    let namespaces = ClusterNamespaces::of(manifests, |selector| state.cluster.namespaces_fitting(selector))?;
+    let mut snapshot = state.cluster.namespace_snapshot(&actor.kube, namespace).await?;
+    let reachable = load_namespaces(state, actor)?;
+    let named = namespaces.singled_out();
+    let others = reachable
+        .iter()
+        .map(|reachable| reachable.namespace.name.as_str())
+        .filter(|name| *name != namespace && named.contains(name));
+    let others = objects_of(state, actor, others.take(MOST_AROUND)).await?;
+    // Of one that is shown in part it cannot be said what is not there.
+    snapshot.objects.extend(others.into_iter().filter(|other| other.unread.is_empty()).flat_map(|other| other.objects));
+    Ok(Surroundings { snapshot, namespaces })
 }
 
 fn review_written(
@@ -172,13 +203,14 @@ fn review_written(
     rego: Arc<dyn Rego>,
     written: Written,
     namespace: &str,
-    around: NamespaceSnapshot,
+    around: Surroundings,
     depth: Depth,
 ) -> Reviewed {
     let Written { answers, bundle } = written;
     let manifests = bundle.objects();
-    let NamespaceSnapshot { objects, unread, .. } = around;
-    let context = Context { existing: objects, every_workload: unread.is_empty(), rego };
+    let Surroundings { snapshot: NamespaceSnapshot { objects, unread, .. }, namespaces } = around;
+    let namespaces = Some(namespaces);
+    let context = Context { existing: objects, every_workload: unread.is_empty(), namespaces, rego };
     let pod_security_version = PodSecurityVersion::enforced_in(namespace, &context.existing);
     let selection = Selection { pod_security_version, ..Selection::default() };
     let report = review::review(manifests, &context, &policy.review, selection);

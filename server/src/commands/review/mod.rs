@@ -118,7 +118,7 @@ impl ReviewArguments {
         Ok(Input {
             sources,
             completeness,
-            context: Context { rego: rego(&cluster)?, every_workload: true, existing: cluster },
+            context: Context { rego: rego(&cluster)?, every_workload: true, namespaces: None, existing: cluster },
             settings: self.settings()?,
             selection,
         })
