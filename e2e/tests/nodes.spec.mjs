@@ -67,7 +67,8 @@ test('pods that a quota stops are refused, in the words of the API server', asyn
   const namespace = unique('full');
   await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   await kube.apply({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'admins', namespace }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' }, subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'team-shop' }] });
-  await kube.apply({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'small', namespace }, spec: { hard: { 'requests.cpu': '150m' } } });
+  // Of some pods only, so that the review does not stop it already.
+  await kube.apply({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'small', namespace }, spec: { hard: { 'requests.cpu': '150m' }, scopes: ['NotTerminating'] } });
   const page = await open('dana');
   await expect(async () => expect((await page.request.get(`/workloads?namespace=${namespace}`)).status()).toBe(200)).toPass({ timeout: 20_000 });
   await shows(page, await submitted(page, { namespace, name: unique('full') }), 'exceeded quota: small');

@@ -204,6 +204,28 @@ test('what a policy cuts off is named in the verdict, also where it comes from a
   await expect(closed).toContainText(`every pod in reports to ${namespace}/${name}[Deployment]: TCP 5432`);
 });
 
+test('what the quota and the limit range of the namespace leave no room for is said before anything is sent', async ({ open }) => {
+  const namespace = await running(unique('beside'));
+  await kube.apply({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'team', namespace }, spec: { hard: { pods: '30', 'limits.memory': '4Gi' } } });
+  const page = await open('dana');
+  const said = async (replicas) => {
+    const workload = deployment(unique('many'));
+    workload.metadata.namespace = namespace;
+    workload.spec.replicas = replicas;
+    await page.goto(`/workloads/import?namespace=${namespace}`);
+    await page.getByLabel('Manifests').fill(JSON.stringify(workload));
+    await page.getByRole('button', { name: 'Import manifests' }).click();
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Review');
+    return page.locator('.finding', { hasText: /quota\/|limit-range\// }).locator('strong').allInnerTexts();
+  };
+  const silent = 'Container main does not say its limits of memory, which the quota team counts.';
+  await expect.poll(() => said(60)).toEqual(['It needs 60 pods, and the quota team of its namespace allows 30.', silent]);
+  await page.getByRole('link', { name: /^Why It needs 60 pods/ }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('What do the quota and the limit range of my namespace allow?');
+  await kube.apply({ apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'team', namespace }, spec: { limits: [{ type: 'Container', default: { memory: '64Mi' }, max: { memory: '128Mi' } }] } });
+  await expect.poll(() => said(30)).not.toContain(silent);
+});
+
 test('what a policy names and is not there is a warning, and what the person cannot see is not told', async ({ open }) => {
   const page = await open('dana');
   const warnings = async (peer) => {

@@ -4,6 +4,7 @@
 use crate::manifest::Manifest;
 use crate::network_policy::{NetworkPolicy, Peer};
 use crate::selector::Selector;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 /// The names of a cluster's namespaces that each selector of some policies fits.
@@ -20,9 +21,9 @@ impl ClusterNamespaces {
     pub fn of<E>(manifests: &[Manifest], fitting: impl Fn(&Selector) -> Result<Vec<String>, E>) -> Result<Self, E> {
         let mut found = Self::default();
         for selector in namespace_selectors(manifests) {
-            if !found.fitting.contains_key(&selector) {
-                let names = fitting(&selector)?.into_iter().collect();
-                found.fitting.insert(selector, names);
+            if let Entry::Vacant(place) = found.fitting.entry(selector) {
+                let names = fitting(place.key())?.into_iter().collect();
+                place.insert(names);
             }
         }
         Ok(found)

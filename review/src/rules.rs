@@ -44,6 +44,7 @@ rules! {
     image_invalid_reference,
     image_untrusted_registry,
     kind_not_served,
+    limit_range_violated,
     netpol_allows_all,
     netpol_except_allowed_again,
     netpol_ignored_rules,
@@ -79,6 +80,8 @@ rules! {
     pss_sysctls,
     pss_volume_types,
     pss_windows_host_process,
+    quota_exceeded,
+    quota_needs_resources,
     replicas_too_few,
     resources_missing_requests,
     resources_unknown_name,
@@ -151,6 +154,10 @@ pub(crate) struct Scope<'a> {
     /// Every workload that would be there afterwards, by namespace; made when it is first asked for.
     workloads: OnceCell<HashMap<&'a str, Vec<Workload<'a>>>>,
     objects: Vec<&'a Manifest>,
+    quotas: Vec<&'a Manifest>,
+    limit_ranges: Vec<&'a Manifest>,
+    /// What is there now.
+    before: &'a [Manifest],
     /// Where the last object under review of each kind, namespace and name stands.
     last_of: HashMap<(&'a str, &'a str, &'a str, &'a str), usize>,
     /// How many of the objects are under review; they come first.
@@ -202,6 +209,28 @@ impl<'a> Scope<'a> {
         (last > own).then(|| under_review[last])
     }
 
+    /// The quotas of a namespace.
+    pub(crate) fn quotas_of(&self, namespace: &str) -> impl Iterator<Item = &'a Manifest> {
+        in_namespace(&self.quotas, namespace)
+    }
+
+    /// The limit ranges of a namespace.
+    pub(crate) fn limit_ranges_of(&self, namespace: &str) -> impl Iterator<Item = &'a Manifest> {
+        in_namespace(&self.limit_ranges, namespace)
+    }
+
+    /// The workloads under review for a namespace, in the order in which they were given.
+    pub(crate) fn workloads_under_review(&self, namespace: &str) -> impl DoubleEndedIterator<Item = Workload<'a>> {
+        let workloads = self.objects[..self.under_review].iter().filter_map(|manifest| Workload::of(manifest));
+        workloads.filter(move |workload| workload.namespace() == namespace)
+    }
+
+    /// The workloads of a namespace that are there now and that those under review replace.
+    pub(crate) fn replaced_workloads(&self, namespace: &str) -> impl Iterator<Item = Workload<'a>> {
+        let replaced = self.before.iter().filter(|manifest| self.last_of.contains_key(&manifest.key()));
+        replaced.filter_map(Workload::of).filter(move |workload| workload.namespace() == namespace)
+    }
+
     /// What is there already and stays.
     pub(crate) fn existing(&self) -> &[&Manifest] {
         &self.objects[self.under_review..]
@@ -232,6 +261,10 @@ impl<'a> Scope<'a> {
     pub(crate) fn least_replicas(&self, workload: &Workload<'_>) -> u64 {
         self.autoscaler_of(workload).map_or_else(|| workload.replicas(), |autoscaler| autoscaler.at_least)
     }
+}
+
+fn in_namespace<'a>(objects: &[&'a Manifest], namespace: &str) -> impl Iterator<Item = &'a Manifest> {
+    objects.iter().copied().filter(move |object| namespace_or_default(&object.object().namespace) == namespace)
 }
 
 /// A HorizontalPodAutoscaler of a workload.
@@ -330,6 +363,10 @@ pub(crate) fn scope<'a>(
     selection: Selection,
 ) -> Scope<'a> {
     let objects: Vec<&Manifest> = context.afterwards(manifests).collect();
+    let of_kind = |kind: &str| {
+        let is_it = |object: &&&Manifest| object.object().kind == kind && object.api_version() == "v1";
+        objects.iter().filter(is_it).copied().collect()
+    };
     Scope {
         settings,
         pod_security_version: selection.pod_security_version,
@@ -338,6 +375,9 @@ pub(crate) fn scope<'a>(
         world: World::new(objects.iter().copied()),
         workloads: OnceCell::new(),
         under_review: manifests.len(),
+        quotas: of_kind("ResourceQuota"),
+        limit_ranges: of_kind("LimitRange"),
+        before: &context.existing,
         last_of: manifests.iter().enumerate().map(|(place, manifest)| (manifest.key(), place)).collect(),
         objects,
     }

@@ -51,6 +51,18 @@ pub const ARTICLES: &[Article] = &[
     ),
     article!("image-tags", "Which image tags may I use?", ["uses the :latest tag", "didn't specify an image tag"]),
     article!("resource-requests", "What are resource requests, and why are they needed?", ["has no resource requests"]),
+    article!(
+        "quotas",
+        "What do the quota and the limit range of my namespace allow?",
+        [
+            "failed quota",
+            "must specify",
+            "maximum cpu usage per",
+            "maximum memory usage per",
+            "minimum cpu usage per",
+            "minimum memory usage per"
+        ]
+    ),
     article!("replicas", "Why two replicas?", ["The provided number of replicas is too low"]),
     article!("pod-security", "What does the restricted standard ask for?", ["violates PodSecurity"]),
     article!(

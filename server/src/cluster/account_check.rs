@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const NEEDED: [(&str, &[&str], &[&str]); 11] = [
     ("", &["namespaces"], &["get", "list", "watch"]),
     ("rbac.authorization.k8s.io", &["rolebindings", "clusterrolebindings"], &["get", "list", "watch"]),
-    ("", &["pods", "services", "replicationcontrollers"], &["list", "watch"]),
+    ("", &["pods", "services", "replicationcontrollers", "resourcequotas", "limitranges"], &["list", "watch"]),
     ("apps", &["deployments", "statefulsets", "daemonsets", "replicasets"], &["list", "watch"]),
     ("batch", &["jobs", "cronjobs"], &["list", "watch"]),
     ("policy", &["poddisruptionbudgets"], &["list", "watch"]),

@@ -49,6 +49,8 @@ pub(super) fn kinds_of_a_namespace() -> Vec<Served> {
         ("v1", "Pod", "pods"),
         ("v1", "Service", "services"),
         ("v1", "ReplicationController", "replicationcontrollers"),
+        ("v1", "ResourceQuota", "resourcequotas"),
+        ("v1", "LimitRange", "limitranges"),
         ("apps/v1", "Deployment", "deployments"),
         ("apps/v1", "StatefulSet", "statefulsets"),
         ("apps/v1", "DaemonSet", "daemonsets"),
