@@ -195,9 +195,9 @@ test('what a policy cuts off is named in the verdict, also where it comes from a
     await page.goto(`/workloads?namespace=${namespace}`);
     await expect(page.getByRole('region', { name: 'What runs' }).getByRole('row').filter({ hasText: name })).toContainText('both directions', { timeout: 500 });
   }).toPass({ timeout: 20_000 });
-  await page.getByRole('button', { name: `Write a policy for ${name}` }).click();
-  await goOn(page, 'Who may reach it');
-  await goOn(page, 'What it may reach');
+  await page.getByRole('button', { name: `Change policy for ${name}` }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Who may reach it');
+  await page.getByRole('button', { name: 'Remove source 1' }).click();
   await goOn(page, 'Review');
   await expect(page.getByText(`Ready: the rules find nothing to fix. This closes 1 connection: every pod in reports to ${name}.`)).toBeVisible();
   const closed = page.getByRole('heading', { name: 'Closed (1)' }).locator('..');
@@ -273,6 +273,12 @@ test('what runs is listed with its coverage, and a policy is written for it alon
   expect(policy.spec.podSelector.matchLabels).toEqual({ app: name });
   await page.goto(`/workloads?namespace=${namespace}`);
   await expect(page.getByRole('region', { name: 'What runs' }).getByRole('row').filter({ hasText: name })).toContainText('both directions');
+  await page.getByRole('button', { name: `Change policy for ${name}` }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Who may reach it');
+  await page.getByLabel('Every pod of this namespace').first().uncheck();
+  await goOn(page, 'Review');
+  await expect(page.getByLabel(`Changes of NetworkPolicy/${namespace}/${name}`)).toContainText('-  ingress:');
+  await page.goto(`/workloads?namespace=${namespace}`);
   await page.getByRole('link', { name: 'Who may talk to whom in this namespace' }).click();
   await page.getByRole('region', { name: 'Matrix' }).getByRole('link', { name }).click();
   await expect(page.getByRole('heading', { level: 2, name })).toBeVisible();

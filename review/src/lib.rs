@@ -52,7 +52,7 @@ pub use fixes::{Fixed, fix};
 pub use generate::{
     Answers, AnswersError, Cidr, KeyedObject, Kind, MountPath, MountPathError, Opening, Override, OverrideError,
     ParseAnswersError, ParsedAnswers, Peer, PodAnswers, PodLabels, Port, Protocol, Variable, VariableError,
-    VariableValue, Volume, VolumeSource, apply_overrides, generate, kubectl_commands, parse_answers,
+    VariableValue, Volume, VolumeSource, apply_overrides, generate, kubectl_commands, parse_answers, parse_policy,
 };
 pub use groups::groups;
 pub use image::{ImageRef, ImageRefError};

@@ -58,6 +58,12 @@ impl Selector {
         Self { requirements }
     }
 
+    /// Selects what has all of these labels.
+    pub(crate) fn of_exactly(labels: &Labels) -> Self {
+        let wanted = labels.iter().map(|(key, value)| Requirement::In(key.clone(), vec![value.clone()]));
+        Self { requirements: wanted.collect() }
+    }
+
     /// What keeps labels from being selected, in words.
     pub(crate) fn unmet(&self, labels: &impl Labelled) -> Vec<String> {
         self.requirements.iter().filter(|requirement| !requirement.holds(labels)).map(ToString::to_string).collect()

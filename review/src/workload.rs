@@ -3,9 +3,10 @@
 use crate::generate::{PodLabels, Port};
 use crate::image::ImageRef;
 use crate::manifest::Manifest;
+use crate::network_policy::NetworkPolicy;
 use crate::patch::Edit;
 use crate::pod_labels::WorkloadLabels;
-use crate::selector::{Labels, labels};
+use crate::selector::{Labels, Selector, labels};
 use serde_json::Value;
 use std::fmt;
 
@@ -160,6 +161,17 @@ impl<'a> Workload<'a> {
         let lasting = |labels: Labels| labels.into_iter().filter(|(key, _)| !is_made_up(key)).collect::<Labels>();
         PodLabels::new(if is_whole { lasting(chosen) } else { Labels::new() })
             .or_else(|| PodLabels::new(lasting(self.labels())))
+    }
+
+    /// The policies that are for its pods and for no others, as far as labels can tell: they select by exactly the
+    /// labels that it is selected by.
+    #[must_use]
+    pub fn own_policies<'m>(&self, objects: &'m [Manifest]) -> Vec<&'m Manifest> {
+        let Some(own) = self.selecting_labels().map(Labels::from) else { return Vec::new() };
+        let is_own = |policy: &NetworkPolicy| {
+            policy.namespace == self.namespace() && policy.pod_selector == Selector::of_exactly(&own)
+        };
+        objects.iter().filter(|object| NetworkPolicy::of(object).is_some_and(|policy| is_own(&policy))).collect()
     }
 
     /// The ports that its containers say they listen on, without those of protocols that policies of ours do not

@@ -10,7 +10,7 @@ mod pod_inputs;
 pub use answers::{Answers, AnswersError, Cidr, Kind, Opening, Peer, PodAnswers, PodLabels, Port, Protocol};
 pub use kubectl::kubectl_commands;
 pub use overrides::{Override, OverrideError, apply_overrides};
-pub use parse_answers::{ParseAnswersError, ParsedAnswers, parse_answers};
+pub use parse_answers::{ParseAnswersError, ParsedAnswers, parse_answers, parse_policy};
 pub use pod_inputs::{
     KeyedObject, MountPath, MountPathError, Variable, VariableError, VariableValue, Volume, VolumeSource,
 };

@@ -88,6 +88,35 @@ pub fn parse_answers(manifests: &[Manifest], settings: &Settings) -> Result<Pars
     Ok(ParsedAnswers { answers, overrides, others })
 }
 
+/// Finds the answers that make the policy of a workload that runs. What comes of them again, with the overrides, holds
+/// every field of the policy.
+///
+/// # Errors
+/// [`ParseAnswersError`] where there are none.
+pub fn parse_policy(
+    policy: &Manifest,
+    workload: &Workload<'_>,
+    settings: &Settings,
+) -> Result<ParsedAnswers, ParseAnswersError> {
+    let object = workload.manifest.object();
+    let mut answers = Answers {
+        namespace: workload.namespace().to_owned(),
+        name: object.name.clone(),
+        labels: workload.selecting_labels().ok_or(ParseAnswersError::NoLabels)?,
+        ports: workload.declared_ports(),
+        ingress: Vec::new(),
+        egress: Vec::new(),
+        dns: false,
+        pods: None,
+    };
+    let lossy = || ParseAnswersError::Lossy(policy.object().to_string());
+    (answers.ingress, answers.egress, answers.dns) = openings(policy, &answers, settings).ok_or_else(lossy)?;
+    let generated = generate(&answers, settings);
+    let overrides = overrides_of(&generated, &[policy], &answers);
+    nothing_lost(generated, &overrides, &[policy], &answers)?;
+    Ok(ParsedAnswers { answers, overrides, others: Vec::new() })
+}
+
 /// Makes the objects again, and compares them with the given ones field by field.
 fn nothing_lost(
     generated: Vec<Manifest>,
@@ -537,6 +566,56 @@ mod tests {
             prop_assert_eq!(&again, &made);
             prop_assert!(parsed.others.is_empty() && parsed.overrides.is_empty(), "{:#?}", parsed);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_policy_comes_back_as_the_answers_that_made_it(answers in any_answers()) {
+            let settings = Settings::default();
+            let made = generate(&answers, &settings);
+            let workload = made.iter().find_map(Workload::of);
+            let policy = made.iter().find(|made| made.object().kind == "NetworkPolicy").unwrap();
+            if let Some(workload) = workload {
+                prop_assert_eq!(workload.own_policies(&made), [policy]);
+                let parsed = parse_policy(policy, &workload, &settings).unwrap();
+                let again = apply_overrides(generate(&parsed.answers, &settings), &parsed.overrides).unwrap();
+                prop_assert_eq!(&again[..], std::slice::from_ref(policy));
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_of_another_name_keeps_its_name_and_what_it_says_beside_the_answers() {
+        let objects = read(
+            "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: shop}, spec: {selector: {matchLabels: \
+             {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, ports: \
+             [{containerPort: 80}]}]}}}}\n---\n\
+             {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: front, namespace: shop, labels: \
+             {team: a}}, spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress, Egress], ingress: [{from: \
+             [{podSelector: {}}], ports: [{port: 80, protocol: TCP}]}]}}\n---\n\
+             {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: default-deny, namespace: shop}, spec: \
+             {podSelector: {}}}",
+        );
+        let (settings, workload) = (Settings::default(), Workload::of(&objects[0]).unwrap());
+        let own = workload.own_policies(&objects);
+        assert_eq!(own, [&objects[1]]);
+        let parsed = parse_policy(own[0], &workload, &settings).unwrap();
+        assert_eq!(parsed.answers.ingress, [Opening { peer: Peer::SameNamespace, ports: Vec::new() }]);
+        let again = apply_overrides(generate(&parsed.answers, &settings), &parsed.overrides).unwrap();
+        assert_eq!((again.len(), again[0].object().name.as_str()), (1, "front"));
+        assert_eq!(again[0].value()["metadata"]["labels"]["team"], "a");
+    }
+
+    #[test]
+    fn a_policy_that_answers_cannot_say_is_no_answers() {
+        let objects = read(
+            "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: shop, labels: {app: web}}, spec: {containers: \
+             [{name: c}]}}\n---\n\
+             {apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: web, namespace: shop}, spec: \
+             {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}}",
+        );
+        let parsed = parse_policy(&objects[1], &Workload::of(&objects[0]).unwrap(), &Settings::default());
+        assert_eq!(parsed.unwrap_err(), ParseAnswersError::Lossy("NetworkPolicy/shop/web".to_owned()));
     }
 
     const DEPLOYMENT: &str = r#"

@@ -129,7 +129,8 @@ impl Manifest {
     }
 
     /// What makes it the same object as another: group, kind, namespace and name.
-    pub(crate) fn key(&self) -> (&str, &str, &str, &str) {
+    #[must_use]
+    pub fn key(&self) -> (&str, &str, &str, &str) {
         let ObjectRef { kind, namespace, name } = &self.0.object;
         (self.group_version().0, kind, namespace_or_default(namespace), name)
     }

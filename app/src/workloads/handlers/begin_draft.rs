@@ -2,7 +2,6 @@ use crate::actor::Actor;
 use crate::error::AppError;
 use crate::form::{decode, redirect_to};
 use crate::state::AppState;
-use crate::workloads::draft::Step;
 use crate::workloads::paths;
 use crate::workloads::service::begin_draft;
 use axum::extract::State;
@@ -19,6 +18,6 @@ struct BeginForm {
 
 pub async fn post(State(state): State<AppState>, actor: Actor, body: String) -> Result<Response, AppError> {
     let form: BeginForm = decode(&body)?;
-    let id = begin_draft(&state, &actor, form.namespace, &form.running).await?;
-    Ok(redirect_to(&paths::step(id, Step::Workload)))
+    let (id, first) = begin_draft(&state, &actor, form.namespace, &form.running).await?;
+    Ok(redirect_to(&paths::step(id, first)))
 }

@@ -191,7 +191,7 @@ fn RunningTable(namespace: String, listed: Arc<Listed>) -> impl IntoView {
 }
 
 fn running_row(namespace: &str, listed: &ListedWorkload) -> impl IntoView + use<> {
-    let ListedWorkload { workload, ingress, egress, denied, warned } = listed;
+    let ListedWorkload { workload, ingress, egress, has_policy, denied, warned } = listed;
     let (tone, covered) = match (ingress, egress) {
         (true, true) => (Tone::Good, "both directions"),
         (true, false) => (Tone::Warn, "only what reaches it"),
@@ -213,7 +213,7 @@ fn running_row(namespace: &str, listed: &ListedWorkload) -> impl IntoView + use<
                 <form method="post" action="/workloads/new">
                     <input type="hidden" name="namespace" value=namespace.to_owned()/>
                     <button class="button button--quiet" name="running" value=reference>
-                        "Write a policy"<span class="visually-hidden">" for "{workload.name.clone()}</span>
+                        {if *has_policy { "Change policy" } else { "Write a policy" }}<span class="visually-hidden">" for "{workload.name.clone()}</span>
                     </button>
                 </form>
             </td>

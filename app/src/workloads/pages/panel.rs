@@ -10,7 +10,7 @@ use crate::ui::{Mark, Tone, Yaml};
 use crate::workloads::draft::DraftForm;
 use crate::workloads::service::{Depth, Reviewed, review_draft};
 use leptos::prelude::*;
-use review::{Report, Severity, Verdict};
+use review::{ObjectRef, Report, Severity, Verdict};
 
 pub enum Panel {
     /// All that the review says so far.
@@ -68,6 +68,7 @@ fn SoFar(reviewed: Reviewed) -> impl IntoView {
         (!reviewed.second_person.is_empty()).then(|| view! { <p>"A second person will have to approve this."</p> });
     view! {
         <p class="live__headline">{headline(&reviewed.report, readiness)}</p>
+        <Replaced objects=reviewed.replaces/>
         {picture}
         <Disagreements one_sided=reviewed.one_sided/>
         {(!none).then(|| view! { <h2>"Findings"</h2><ul>{findings}</ul> })}
@@ -78,6 +79,17 @@ fn SoFar(reviewed: Reviewed) -> impl IntoView {
         </details>
     }
     .into_any()
+}
+
+/// A name that is taken is no mistake, but it must not be taken unseen.
+#[component]
+fn Replaced(objects: Vec<ObjectRef>) -> impl IntoView {
+    (!objects.is_empty()).then(|| {
+        let is_policy_alone = objects.iter().all(|object| object.kind == "NetworkPolicy");
+        let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
+        let otherwise = (!is_policy_alone).then_some(" If you meant a new workload, give it another name.");
+        view! { <p>"Changes what is there already: "<strong>{names.join(", ")}</strong>"."{otherwise}</p> }
+    })
 }
 
 /// The findings, at the lines that they are about.

@@ -1,20 +1,24 @@
 //! Beginning, loading, saving and deleting drafts, and who may.
 
 use super::applying::load_submission;
-use super::listing::running_workload;
+use super::importing::{as_they_are, with_all_steps_done};
+use super::listing::{RunningIn, find_running};
+use super::reviewing::essential;
 use crate::actor::Actor;
 use crate::audit::settle;
 use crate::error::AppError;
 use crate::namespaces::{deploy_right, is_dns_label, load_namespace, namespaces_where};
+use crate::policy::Policy;
 use crate::row_limit::{RowLimit, Rows};
 use crate::state::AppState;
-use crate::workloads::draft::{Draft, DraftForm, DraftSummary};
+use crate::workloads::draft::{Draft, DraftForm, DraftSummary, Step};
 use crate::workloads::errors::WorkloadError;
-use crate::workloads::forms::WorkloadForm;
+use crate::workloads::forms::{ManifestsForm, WorkloadForm, draft_of};
 use crate::workloads::known::RunningWorkload;
 use crate::workloads::store;
 use jiff::{SignedDuration, Timestamp};
 use record::Event;
+use review::{Manifest, ParsedAnswers, Workload, parse_policy, to_yaml};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -92,29 +96,57 @@ pub async fn load_drafts(
 /// How long an empty draft may still be open in some window.
 const LEFT_ALONE: SignedDuration = SignedDuration::from_hours(1);
 
-/// Begins a draft: of a new workload, or of the policy of one that runs, as connections write it. Drafts that the
-/// person began long ago and never typed anything into go.
+/// Begins a draft: of a new workload, or of the policy of one that runs, as connections write it, beginning with those
+/// that it has. Gives its id and first step. Drafts that the person began long ago and never typed anything into go.
 ///
 /// # Errors
 /// [`AppError::NotFound`] where the person may run workloads nowhere, or the workload is not there to see.
-pub async fn begin_draft(state: &AppState, actor: &Actor, namespace: String, running: &str) -> Result<Uuid, AppError> {
+pub async fn begin_draft(
+    state: &AppState,
+    actor: &Actor,
+    namespace: String,
+    running: &str,
+) -> Result<(Uuid, Step), AppError> {
     if load_targets(state, actor).await?.is_empty() {
         return Err(AppError::NotFound);
     }
     let form = match running {
         "" => empty_draft(namespace),
-        reference => policy_draft(&running_workload(state, actor, &namespace, reference).await?),
+        reference => policy_draft(&state.policy, find_running(state, actor, &namespace, reference).await?),
     };
     store::delete_untouched_drafts(&state.database, actor.person_id, Timestamp::now() - LEFT_ALONE).await?;
     let shared_with = shared_with(state, actor, &form).await?;
-    store::insert_draft(&state.database, actor.person_id, &shared_with, &form).await
+    // What runs is not asked again where a policy is changed.
+    let is_open = |step: &Step| *step != Step::Workload || !form.is_done(Step::Workload);
+    let first = form.steps().into_iter().find(is_open).unwrap_or(Step::Workload);
+    Ok((store::insert_draft(&state.database, actor.person_id, &shared_with, &form).await?, first))
 }
 
 fn empty_draft(namespace: String) -> DraftForm {
     DraftForm { workload: WorkloadForm { namespace, ..WorkloadForm::default() }, ..DraftForm::default() }
 }
 
-fn policy_draft(workload: &RunningWorkload) -> DraftForm {
+fn policy_draft(policy: &Policy, running: RunningIn) -> DraftForm {
+    let RunningIn { workload, objects } = running;
+    let manifest = objects.iter().find(|object| RunningWorkload::of(object).as_ref() == Some(&workload));
+    let policies = manifest.and_then(Workload::of).map(|found| found.own_policies(&objects)).unwrap_or_default();
+    let written: Vec<Manifest> = policies.into_iter().filter_map(as_written).collect();
+    match (written.as_slice(), manifest.and_then(Workload::of)) {
+        ([], _) | (_, None) => new_policy(&workload),
+        ([one], Some(found)) => match parse_policy(one, &found, &policy.review) {
+            Ok(parsed) => with_all_steps_done(changed_policy(policy, &workload, parsed)),
+            Err(_) => as_they_are(&workload.namespace, to_yaml(&written)),
+        },
+        _ => as_they_are(&workload.namespace, to_yaml(&written)),
+    }
+}
+
+/// An object of the cluster as somebody would have written it.
+fn as_written(object: &Manifest) -> Option<Manifest> {
+    Manifest::from_value(essential(object.value().clone())).ok()
+}
+
+fn new_policy(workload: &RunningWorkload) -> DraftForm {
     let ports: Vec<String> = workload.ports.iter().map(ToString::to_string).collect();
     let form = WorkloadForm {
         namespace: workload.namespace.clone(),
@@ -124,6 +156,13 @@ fn policy_draft(workload: &RunningWorkload) -> DraftForm {
         ..WorkloadForm::default()
     };
     DraftForm { workload: form, ..DraftForm::default() }
+}
+
+fn changed_policy(policy: &Policy, workload: &RunningWorkload, parsed: ParsedAnswers) -> DraftForm {
+    let mut draft = draft_of(&parsed.answers, &policy.places);
+    draft.workload = new_policy(workload).workload;
+    draft.manifests = ManifestsForm { text: String::new(), overrides: parsed.overrides };
+    draft
 }
 
 /// Deletes a draft, for everybody who shared it.

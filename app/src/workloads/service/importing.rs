@@ -86,7 +86,7 @@ fn draft_from(policy: &Policy, namespace: &str, manifests: &[Manifest]) -> Resul
 }
 
 /// Manifests alone: they are reviewed and applied as they are.
-fn as_they_are(namespace: &str, text: String) -> DraftForm {
+pub(super) fn as_they_are(namespace: &str, text: String) -> DraftForm {
     let workload =
         WorkloadForm { namespace: namespace.to_owned(), kind: "manifests".to_owned(), ..WorkloadForm::default() };
     let manifests = ManifestsForm { text, overrides: Vec::new() };
@@ -101,7 +101,7 @@ fn added_since(earlier: &[Manifest], submission: &Submission) -> Vec<String> {
 }
 
 /// Every step was answered, by the manifests.
-fn with_all_steps_done(mut draft: DraftForm) -> DraftForm {
+pub(super) fn with_all_steps_done(mut draft: DraftForm) -> DraftForm {
     for step in draft.steps() {
         if step != Step::Review {
             draft.set_done(step, true);

@@ -16,7 +16,9 @@ use crate::workloads::known::{Known, RunningWorkload};
 use crate::workloads::store;
 use crate::workloads::submission::SubmissionSummary;
 use moka::future::Cache;
-use review::{Context, Manifest, PodSecurityVersion, Rego, Report, Selection, Severity, World, coverage, review};
+use review::{
+    Context, Manifest, PodSecurityVersion, Rego, Report, Selection, Severity, Workload, World, coverage, review,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +86,8 @@ pub struct ListedWorkload {
     pub ingress: bool,
     /// Whether policies limit what it reaches.
     pub egress: bool,
+    /// Whether a policy is for it alone.
+    pub has_policy: bool,
     /// Findings that the platform would refuse today.
     pub denied: usize,
     pub warned: usize,
@@ -162,19 +166,28 @@ fn listed(policy: &Policy, rego: Arc<dyn Rego>, around: NamespaceSnapshot, searc
     let pod_security_version = PodSecurityVersion::enforced_in(namespace, &context.existing);
     let selection = Selection { pod_security_version, ..Selection::default() };
     let report = review(&manifests, &context, &policy.review, selection);
-    let workloads = workloads.into_iter().map(|workload| as_it_runs(workload, &covered, &report)).collect();
+    let has_policy =
+        |manifest| Workload::of(manifest).is_some_and(|workload| !workload.own_policies(&context.existing).is_empty());
+    let with_policy = workloads.into_iter().zip(manifests.iter().map(has_policy));
+    let workloads =
+        with_policy.map(|(workload, has_policy)| as_it_runs(workload, has_policy, &covered, &report)).collect();
     let is_complete = report.findings.iter().all(|finding| finding.rule != "policy/not-evaluated");
     Listed { workloads, all, unread: around.unread, is_complete }
 }
 
-fn as_it_runs(workload: RunningWorkload, covered: &BTreeMap<String, (bool, bool)>, report: &Report) -> ListedWorkload {
+fn as_it_runs(
+    workload: RunningWorkload,
+    has_policy: bool,
+    covered: &BTreeMap<String, (bool, bool)>,
+    report: &Report,
+) -> ListedWorkload {
     let (ingress, egress) = covered.get(&workload.reference()).copied().unwrap_or_default();
     let count = |severity| {
         let is_about_it = |object: &review::ObjectRef| object.kind == workload.kind && object.name == workload.name;
         report.findings.iter().filter(|finding| finding.severity == severity && is_about_it(&finding.object)).count()
     };
     let (denied, warned) = (count(Severity::Deny), count(Severity::Warn));
-    ListedWorkload { workload, ingress, egress, denied, warned }
+    ListedWorkload { workload, ingress, egress, has_policy, denied, warned }
 }
 
 /// Workloads to pick from.
@@ -212,18 +225,24 @@ pub async fn find_picks(state: &AppState, actor: &Actor, namespace: &str, search
     Ok(Found { workloads, all })
 }
 
+/// A workload that runs, and what is in its namespace.
+pub(super) struct RunningIn {
+    pub(super) workload: RunningWorkload,
+    pub(super) objects: Vec<Manifest>,
+}
+
 /// The workload that runs in a namespace under this name.
 ///
 /// # Errors
 /// [`AppError::NotFound`] where there is none that the person may list.
-pub(super) async fn running_workload(
+pub(super) async fn find_running(
     state: &AppState,
     actor: &Actor,
     namespace: &str,
     reference: &str,
-) -> Result<RunningWorkload, AppError> {
-    let found = state.cluster.objects_in(&actor.kube, namespace).await?;
-    let workloads = found.objects.iter().filter_map(RunningWorkload::of);
-    let known = Known::new(namespace.to_owned(), workloads, Vec::new(), None);
-    known.workload(reference).cloned().map_err(|_| AppError::NotFound)
+) -> Result<RunningIn, AppError> {
+    let NamespaceSnapshot { objects, .. } = state.cluster.objects_in(&actor.kube, namespace).await?;
+    let known = Known::new(namespace.to_owned(), objects.iter().filter_map(RunningWorkload::of), Vec::new(), None);
+    let workload = known.workload(reference).cloned().map_err(|_| AppError::NotFound)?;
+    Ok(RunningIn { workload, objects })
 }

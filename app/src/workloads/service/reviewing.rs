@@ -15,8 +15,8 @@ use crate::workloads::draft::{DraftForm, Written};
 use crate::workloads::known::{Known, RunningWorkload};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use review::{
-    Answers, ClusterNamespaces, Context, Effect, Manifest, OneSided, Picture, PodSecurityVersion, Rego, Report,
-    Selection, Verdict, Workload, World, effect, one_sided, picture,
+    Answers, ClusterNamespaces, Context, Effect, Manifest, ObjectRef, OneSided, Picture, PodSecurityVersion, Rego,
+    Report, Selection, Verdict, Workload, World, effect, one_sided, picture,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -35,6 +35,8 @@ pub struct Reviewed {
     pub picture: Option<Picture>,
     /// Workloads that the picture promises and that do not agree.
     pub one_sided: Vec<OneSided>,
+    /// What is there already and is changed or stays, and whether a workload is among it.
+    pub replaces: Vec<ObjectRef>,
     /// What it opens and closes; only where it was asked for.
     pub effect: Effect,
     /// Why a second person must approve it.
@@ -219,6 +221,8 @@ fn review_written(
         Depth::Live => Effect::default(),
         Depth::Full => effect(&World::new(&context.existing), &afterwards),
     };
+    let is_there = |new: &&Manifest| context.existing.iter().any(|old| old.key() == new.key());
+    let replaces = manifests.iter().filter(is_there).map(|manifest| manifest.object().clone()).collect();
     let subject = subject(answers.as_ref(), manifests, &context);
     let picture = subject.as_ref().map(|workload| picture(workload, &context.existing, context.afterwards(manifests)));
     let one_sided = subject.map(|workload| one_sided(&afterwards, &workload.to_string())).unwrap_or_default();
@@ -229,6 +233,7 @@ fn review_written(
         answers,
         bundle,
         report,
+        replaces,
         effect,
         unread,
     }
@@ -317,7 +322,8 @@ fn change_of(now: Value, then: Value) -> String {
     unified_diff(&text(now), &text(then), 3)
 }
 
-fn essential(mut object: Value) -> Value {
+/// An object without what the API server keeps for itself.
+pub(super) fn essential(mut object: Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
     }
