@@ -72,6 +72,7 @@ for (const javaScriptEnabled of [true, false]) {
       await goOn(author, 'Review');
       await author.getByRole('button', { name: 'Send to a second person' }).click();
       await expect(author.getByText('Waiting for a second person.')).toBeVisible();
+      await expect(author.getByRole('heading', { name: 'Reviews of earlier submissions' })).toBeVisible();
       const second = author.url();
       expect(second).not.toBe(first);
       // The earlier bytes are worth nothing any more, whoever approves them.
@@ -81,10 +82,15 @@ for (const javaScriptEnabled of [true, false]) {
       await reviewer.goto(second);
       await reviewer.getByRole('button', { name: 'Approve' }).click();
       await expect(reviewer.getByText('Your review is recorded.')).toBeVisible();
+      await expect(reviewer.getByRole('button', { name: 'Refuse' })).toBeHidden();
+      await reviewer.getByText('Change your decision').click();
+      await expect(reviewer.getByRole('button', { name: 'Refuse' })).toBeVisible();
 
       await author.reload();
+      await expect(author.locator('svg.picture')).toBeVisible();
       await author.getByRole('button', { name: 'Apply workload' }).click();
       await expect(author.getByText('Applied exactly as reviewed.')).toBeVisible();
+      await expect(author.locator('svg.picture')).toBeVisible();
       expect((await kube.get(`/apis/apps/v1/namespaces/shop/deployments/${name}`)).spec.replicas).toBe(3);
       const [{ manifest, digest, approved }] = rows(`select s.manifest, encode(s.digest, 'hex') as digest, encode(r.digest, 'hex') as approved from submissions s join submission_reviews r on r.submission_id = s.id where s.name = '${name}' and r.verdict = 'approved'`);
       expect([digest, approved]).toEqual([createHash('sha256').update(manifest).digest('hex'), digest]);

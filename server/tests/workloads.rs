@@ -145,6 +145,37 @@ fn review(
 }
 
 #[sqlx::test(migrations = "../migrations")]
+async fn what_was_said_of_the_same_bytes_or_an_earlier_version_is_known_to_the_next_reviewer(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let portal = portal_role(options, connect).await;
+    let (dana, lee) = (actor(&portal, "dana", &[]).await, actor(&portal, "lee", &[]).await);
+    let reasons = ["A reason.".to_owned()];
+    let draft = Uuid::now_v7();
+    let new = |manifest, version| NewSubmission {
+        draft,
+        draft_version: version,
+        second_person: &reasons,
+        ..submission(&dana.person_id, manifest, Digest::of(manifest))
+    };
+    let first = submitted(&portal, new("a", 1)).await;
+    let asked = review(first, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::ChangesRequested);
+    reviewed(&portal, asked).await.unwrap();
+    let earlier = async |id| {
+        let found = find_submission(&portal, id).await.unwrap().earlier_reviews.into_iter();
+        found.map(|earlier| (earlier.submission, earlier.is_same, earlier.review.verdict)).collect::<Vec<_>>()
+    };
+    assert!(earlier(first).await.is_empty());
+    let again = submitted(&portal, new("a", 2)).await;
+    assert_eq!(earlier(again).await, [(first, true, ReviewVerdict::ChangesRequested)]);
+    let changed = submitted(&portal, new("b", 3)).await;
+    assert_eq!(earlier(changed).await, [(first, false, ReviewVerdict::ChangesRequested)]);
+    let elsewhere = submitted(&portal, NewSubmission { namespace: "pay", ..new("a", 4) }).await;
+    assert!(earlier(elsewhere).await.is_empty(), "who sees pay need not see shop");
+}
+
+#[sqlx::test(migrations = "../migrations")]
 async fn nobody_reviews_their_own_submission_and_a_review_is_of_these_bytes(
     options: PgPoolOptions,
     connect: PgConnectOptions,

@@ -32,6 +32,8 @@ pub struct Submission {
     pub results: Vec<ApplyResult>,
     /// What reviewers said, in order.
     pub reviews: Vec<Review>,
+    /// What they said of earlier submissions of the same draft, or of the same bytes, in order.
+    pub earlier_reviews: Vec<EarlierReview>,
     /// Comments on its lines, in order.
     pub comments: Vec<Comment>,
     /// How far it has come.
@@ -61,10 +63,19 @@ pub struct SubmissionSummary {
 pub struct Review {
     /// Which the record of an apply names.
     pub id: i64,
+    pub reviewer_id: Uuid,
     pub reviewer_name: String,
     pub verdict: ReviewVerdict,
     pub comment: String,
     pub decided_at: Timestamp,
+}
+
+/// What a reviewer said of an earlier submission.
+pub struct EarlierReview {
+    pub submission: Uuid,
+    /// Whether it was of these very bytes.
+    pub is_same: bool,
+    pub review: Review,
 }
 
 /// A comment on a submission.

@@ -15,8 +15,10 @@ use crate::workloads::draft::Step;
 use crate::workloads::paths;
 use crate::workloads::rollout::{Rollout, Stage, rollout};
 use crate::workloads::service::second_person::{CommentForm, ReviewForm, is_reviewable, may_comment, may_review};
-use crate::workloads::service::{DryRun, draw_submission, load_submission, may_deploy};
-use crate::workloads::submission::{ApplyOutcome, ApplyResult, Comment, Review, Submission, SubmissionState};
+use crate::workloads::service::{DryRun, draw_submission, is_latest, load_submission, may_deploy};
+use crate::workloads::submission::{
+    ApplyOutcome, ApplyResult, Comment, EarlierReview, Review, Submission, SubmissionState,
+};
 use islands::CopyButton;
 use leptos::prelude::*;
 use record::ReviewVerdict;
@@ -46,12 +48,10 @@ pub fn SubmissionPage() -> impl IntoView {
         let readiness = Readiness::of(&report, &dry_run);
         let allowed = allowed(&request, &submission).await;
         let rollouts = rollouts(&request, &submission).await;
-        let picture = match submission.state {
-            SubmissionState::Waiting | SubmissionState::Ready => {
-                draw_submission(&request.state, request.actor()?, &submission).await
-            }
-            _ => None,
-        };
+        let picture = draw_submission(&request.state, request.actor()?, &submission).await;
+        let is_waiting = submission.state == SubmissionState::Waiting;
+        let unanswered = if is_waiting { unanswered(&submission.earlier_reviews) } else { None };
+        let has_decided = submission.reviews.last().map(|last| last.reviewer_id) == Some(request.actor()?.person_id);
         let failed = review.is_some() || comment.is_some();
         let (review, review_errors) = review.map(|sent| (sent.form, sent.errors)).unwrap_or_default();
         let (comment, comment_errors) = comment.map(|sent| (sent.form, sent.errors)).unwrap_or_default();
@@ -71,6 +71,7 @@ pub fn SubmissionPage() -> impl IntoView {
             <h1>{title.clone()}</h1>
             {reviewed}
             <State state=state reviews=reviews_before/>
+            {unanswered.map(|text| view! { <Notice tone=Tone::Warn><p>{text}</p></Notice> })}
             <Next id=submission.id draft=submission.draft_id state=state allowed=allowed.clone()/>
             <Rollouts rollouts=rollouts/>
             <Results results=submission.results/>
@@ -85,8 +86,18 @@ pub fn SubmissionPage() -> impl IntoView {
                 lead="A second person has to look at this submission, because:"
             />
             <Reviews reviews=submission.reviews/>
-            {allowed.review.then(|| view! {
-                <ReviewFields id=submission.id digest=digest after=reviews_before form=review errors=review_errors/>
+            <EarlierReviews earlier=submission.earlier_reviews/>
+            {allowed.review.then(|| {
+                let has_errors = !review_errors.is_empty();
+                let fields = view! {
+                    <ReviewFields id=submission.id digest=digest after=reviews_before form=review errors=review_errors/>
+                };
+                match has_decided && !has_errors {
+                    true => {
+                        view! { <details><summary>"Change your decision"</summary>{fields}</details> }.into_any()
+                    }
+                    false => fields.into_any(),
+                }
             })}
             <h2>"What was reviewed"</h2>
             <Headline report=report.clone() readiness=readiness/>
@@ -127,6 +138,7 @@ async fn allowed(request: &PageRequest, submission: &Submission) -> Allowed {
     };
     let comment = review || may_comment(&request.state, actor, submission).await.unwrap_or_default();
     let undo = submission.state == SubmissionState::Applied
+        && is_latest(&request.state, submission).await.unwrap_or_default()
         && may_deploy(&request.state, actor, &submission.namespace).await.unwrap_or_default();
     Allowed { apply, undo, review, comment }
 }
@@ -311,21 +323,25 @@ fn Results(results: Vec<ApplyResult>) -> impl IntoView {
     })
 }
 
+fn verdict_badge(verdict: ReviewVerdict) -> impl IntoView {
+    let (tone, word) = match verdict {
+        ReviewVerdict::Approved => (Tone::Good, "Approved"),
+        ReviewVerdict::Refused => (Tone::Bad, "Not approved"),
+        ReviewVerdict::ChangesRequested => (Tone::Warn, "Changes asked for"),
+    };
+    view! { <Badge tone=tone text=word/> }
+}
+
 #[component]
 fn Reviews(reviews: Vec<Review>) -> impl IntoView {
     (!reviews.is_empty()).then(|| {
         let items = reviews
             .into_iter()
             .map(|review| {
-                let (tone, word) = match review.verdict {
-                    ReviewVerdict::Approved => (Tone::Good, "Approved"),
-                    ReviewVerdict::Refused => (Tone::Bad, "Not approved"),
-                    ReviewVerdict::ChangesRequested => (Tone::Warn, "Changes asked for"),
-                };
                 view! {
                     <li class="finding">
                         <p>
-                            <Badge tone=tone text=word/>" by "<strong>{review.reviewer_name}</strong>", "
+                            {verdict_badge(review.verdict)}" by "<strong>{review.reviewer_name}</strong>", "
                             <Time at=review.decided_at/>
                         </p>
                         <p>{review.comment}</p>
@@ -335,6 +351,40 @@ fn Reviews(reviews: Vec<Review>) -> impl IntoView {
             .collect_view();
         view! { <h2>"Reviews"</h2><ul class="findings">{items}</ul> }
     })
+}
+
+/// What was said of earlier versions: whoever decides next knows it.
+#[component]
+fn EarlierReviews(earlier: Vec<EarlierReview>) -> impl IntoView {
+    (!earlier.is_empty()).then(|| {
+        let items = earlier
+            .into_iter()
+            .map(|EarlierReview { submission, is_same, review }| {
+                let of = if is_same { " of these very bytes" } else { " of an earlier version" };
+                view! {
+                    <li class="finding">
+                        <p>
+                            {verdict_badge(review.verdict)}" by "<strong>{review.reviewer_name}</strong>", "
+                            <Time at=review.decided_at/>", "<a href=paths::submission(submission)>{of}</a>
+                        </p>
+                        <p>{review.comment}</p>
+                    </li>
+                }
+            })
+            .collect_view();
+        view! { <h2>"Reviews of earlier submissions"</h2><ul class="findings">{items}</ul> }
+    })
+}
+
+/// What somebody else found wrong with the same bytes, and nobody has changed.
+fn unanswered(earlier: &[EarlierReview]) -> Option<String> {
+    let EarlierReview { review, .. } = earlier.iter().rfind(|earlier| earlier.is_same)?;
+    let said = match review.verdict {
+        ReviewVerdict::Approved => return None,
+        ReviewVerdict::Refused => "did not approve exactly these bytes",
+        ReviewVerdict::ChangesRequested => "asked for changes, and nothing was changed since",
+    };
+    Some(format!("{} {said}: {}", review.reviewer_name, review.comment))
 }
 
 #[component]

@@ -226,6 +226,14 @@ pub async fn load_submission(state: &AppState, actor: &Actor, id: Uuid) -> Resul
     }
 }
 
+/// Whether an applied submission is what was applied last for its workload, so that undoing it undoes nothing else.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn is_latest(state: &AppState, submission: &Submission) -> Result<bool, AppError> {
+    Ok(!store::is_overtaken(&state.database, submission).await?)
+}
+
 /// Who may look at workloads may look at what was submitted.
 pub(super) fn look_right(namespace: String) -> Right {
     Right::within(namespace, "get", "apps", "deployments")

@@ -2,7 +2,7 @@
 
 use crate::error::AppError;
 use crate::workloads::errors::WorkloadError;
-use crate::workloads::submission::{Comment, Review};
+use crate::workloads::submission::{Comment, EarlierReview, Review};
 use record::{Digest, ReviewVerdict};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
@@ -92,7 +92,7 @@ pub async fn insert_comment(
 
 pub(super) async fn list_reviews(database: &PgPool, submission: Uuid) -> Result<Vec<Review>, AppError> {
     let rows = sqlx::query!(
-        r#"select r.id, p.name as reviewer_name, r.verdict as "verdict: ReviewVerdict", r.comment,
+        r#"select r.id, r.reviewer_id, p.name as reviewer_name, r.verdict as "verdict: ReviewVerdict", r.comment,
            r.decided_at as "decided_at: jiff_sqlx::Timestamp"
            from submission_reviews r join people p on p.id = r.reviewer_id where r.submission_id = $1 order by r.id"#,
         submission
@@ -103,10 +103,43 @@ pub(super) async fn list_reviews(database: &PgPool, submission: Uuid) -> Result<
         .into_iter()
         .map(|row| Review {
             id: row.id,
+            reviewer_id: row.reviewer_id,
             reviewer_name: row.reviewer_name,
             verdict: row.verdict,
             comment: row.comment,
             decided_at: row.decided_at.to_jiff(),
+        })
+        .collect())
+}
+
+/// Of the same namespace only: who sees a submission need not see those of others.
+pub(super) async fn list_earlier_reviews(database: &PgPool, submission: Uuid) -> Result<Vec<EarlierReview>, AppError> {
+    let rows = sqlx::query!(
+        r#"select s.id as submission, s.digest = this.digest as "is_same!", r.id, r.reviewer_id, p.name as reviewer_name,
+             r.verdict as "verdict: ReviewVerdict", r.comment, r.decided_at as "decided_at: jiff_sqlx::Timestamp"
+           from submissions this
+           join submissions s on s.namespace = this.namespace and s.id <> this.id and s.created_at < this.created_at
+             and (s.draft_id = this.draft_id or s.digest = this.digest)
+           join submission_reviews r on r.submission_id = s.id
+           join people p on p.id = r.reviewer_id
+           where this.id = $1 order by r.id"#,
+        submission
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| EarlierReview {
+            submission: row.submission,
+            is_same: row.is_same,
+            review: Review {
+                id: row.id,
+                reviewer_id: row.reviewer_id,
+                reviewer_name: row.reviewer_name,
+                verdict: row.verdict,
+                comment: row.comment,
+                decided_at: row.decided_at.to_jiff(),
+            },
         })
         .collect())
 }
