@@ -247,7 +247,7 @@ test('what a policy names and is not there is a warning, and what the person can
   expect(await warnings(called('payy'))).toEqual(['There is no namespace payy, so the rule lets nobody through.']);
   await expect(page.getByText(/^Ready, with \d+ warnings? worth reading\./)).toBeVisible();
   expect(await warnings({ podSelector: { matchLabels: { app: 'nobody' } } })).toEqual(['No workload fits this peer, so the rule lets nobody through.']);
-  expect(await warnings({ namespaceSelector: { matchLabels: { 'no-such': 'label' } } })).toEqual(['No namespace of the cluster has the labels no-such=label, so the rule lets nobody through.']);
+  expect(await warnings({ namespaceSelector: { matchLabels: { 'no-such': 'label' } } })).toEqual(['No namespace that was given or is known here has the labels no-such=label, so the rule lets nobody through.']);
   expect(await warnings(called('pay'))).toEqual([]);
 });
 

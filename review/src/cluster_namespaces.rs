@@ -1,52 +1,67 @@
-//! Which namespaces of a cluster policies speak of: known by whoever knows the cluster, and told to nobody who may not
-//! see them.
+//! Which of the namespaces that policies name are there: known by whoever knows the cluster.
 
 use crate::manifest::Manifest;
 use crate::network_policy::{NetworkPolicy, Peer};
-use crate::selector::Selector;
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
+use crate::world::NAMESPACE_NAME;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The names of a cluster's namespaces that each selector of some policies fits.
+/// The namespaces that peers of some policies select by name alone. Labels are not looked up: whether some namespace
+/// has a label would tell about those that a person may not see.
 #[derive(Debug, Clone, Default)]
 pub struct ClusterNamespaces {
-    fitting: HashMap<Selector, BTreeSet<String>>,
+    /// Whether each is there.
+    named: BTreeMap<String, bool>,
+    /// Those of which every workload is known.
+    read: BTreeSet<String>,
 }
 
 impl ClusterNamespaces {
-    /// Asks for each selector by which peers of these policies select namespaces, and gives the first error.
+    /// Asks for each namespace that these policies name whether it is there, and gives the first error.
     ///
     /// # Errors
-    /// Those of `fitting`.
-    pub fn of<E>(manifests: &[Manifest], fitting: impl Fn(&Selector) -> Result<Vec<String>, E>) -> Result<Self, E> {
-        let mut found = Self::default();
-        for selector in namespace_selectors(manifests) {
-            if let Entry::Vacant(place) = found.fitting.entry(selector) {
-                let names = fitting(place.key())?.into_iter().collect();
-                place.insert(names);
+    /// Those of `is_there`.
+    pub fn of<E>(manifests: &[Manifest], is_there: impl Fn(&str) -> Result<bool, E>) -> Result<Self, E> {
+        let policies: Vec<NetworkPolicy> = manifests.iter().filter_map(NetworkPolicy::of).collect();
+        let peers = policies.iter().flat_map(NetworkPolicy::placed_rules).flat_map(|placed| &placed.rule.peers);
+        let mut named = BTreeMap::new();
+        for name in peers.filter_map(name_of) {
+            if !named.contains_key(name) {
+                named.insert(name.to_owned(), is_there(name)?);
             }
         }
-        Ok(found)
+        Ok(Self { named, read: BTreeSet::new() })
     }
 
-    /// The namespaces that some policy singles out. Who speaks of all namespaces means none in particular.
-    pub fn singled_out(&self) -> BTreeSet<&str> {
-        let narrow = self.fitting.iter().filter(|(selector, _)| !selector.is_empty());
-        narrow.flat_map(|(_, names)| names).map(String::as_str).collect()
+    /// The same, where every workload of these namespaces is known.
+    #[must_use]
+    pub fn with_read(self, read: BTreeSet<String>) -> Self {
+        Self { read, ..self }
     }
 
-    /// Those that a selector fits; nothing where that was not asked for.
-    pub(crate) fn fitting(&self, selector: &Selector) -> Option<&BTreeSet<String>> {
-        self.fitting.get(selector)
+    /// The named ones that are there.
+    pub fn there(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().filter(|(_, is_there)| **is_there).map(|(name, _)| name.as_str())
+    }
+
+    /// The name of the namespace that a peer names and that is not there.
+    pub(crate) fn missing<'p>(&self, peer: &'p Peer) -> Option<&'p str> {
+        name_of(peer).filter(|name| self.named.get(*name) == Some(&false))
+    }
+
+    /// Whether every workload is known of the one namespace that a peer of a policy in `namespace` speaks of.
+    pub(crate) fn has_read(&self, namespace: &str, peer: &Peer) -> bool {
+        match peer {
+            Peer::Block { .. } => false,
+            Peer::Pods { namespaces: None, .. } => self.read.contains(namespace),
+            Peer::Pods { .. } => name_of(peer).is_some_and(|name| self.read.contains(name)),
+        }
     }
 }
 
-fn namespace_selectors(manifests: &[Manifest]) -> Vec<Selector> {
-    let policies: Vec<NetworkPolicy> = manifests.iter().filter_map(NetworkPolicy::of).collect();
-    let peers = policies.iter().flat_map(NetworkPolicy::placed_rules).flat_map(|placed| &placed.rule.peers);
-    let selectors = peers.filter_map(|peer| match peer {
-        Peer::Pods { namespaces, .. } => namespaces.clone(),
-        Peer::Block { .. } => None,
-    });
-    selectors.collect()
+/// The one namespace that a peer selects by its name.
+fn name_of(peer: &Peer) -> Option<&str> {
+    match peer {
+        Peer::Pods { namespaces: Some(selector), .. } => selector.sole_value_of(NAMESPACE_NAME),
+        _ => None,
+    }
 }

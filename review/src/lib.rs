@@ -84,8 +84,7 @@ pub struct Context {
     /// Whether every workload of the namespaces concerned is among the manifests or in `existing`. Only then
     /// can it be said that a selector fits none.
     pub every_workload: bool,
-    /// The namespaces of the cluster that the policies under review speak of, where somebody knows the cluster. Then
-    /// `existing` holds all that is in those whose Namespace it holds.
+    /// Which of the namespaces that the policies under review name are there, where somebody knows the cluster.
     pub namespaces: Option<ClusterNamespaces>,
     /// What evaluates the cluster's own policies.
     pub rego: Arc<dyn Rego>,

@@ -149,7 +149,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) pod_security_version: PodSecurityVersion,
     /// Whether the world holds every workload.
     pub(crate) every_workload: bool,
-    /// The namespaces of the cluster that the policies under review speak of, where the cluster is known.
+    /// Which of the namespaces that the policies under review name are there, where the cluster is known.
     pub(crate) namespaces: Option<&'a ClusterNamespaces>,
     /// Every workload that would be there afterwards, by namespace; made when it is first asked for.
     workloads: OnceCell<HashMap<&'a str, Vec<Workload<'a>>>>,

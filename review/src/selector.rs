@@ -83,12 +83,6 @@ impl Selector {
         })
     }
 
-    /// Whether an object with these labels is selected.
-    #[must_use]
-    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.matches(labels)
-    }
-
     /// Whether it asks for another label than this one.
     pub(crate) fn asks_beyond(&self, label: &str) -> bool {
         self.requirements.iter().any(|requirement| match requirement {

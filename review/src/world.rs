@@ -184,11 +184,6 @@ impl World {
         self.unlabelled.iter().map(String::as_str).filter(move |_| by_labels)
     }
 
-    /// Whether a namespace is among those that are known.
-    pub(crate) fn has_namespace(&self, name: &str) -> bool {
-        self.namespaces.contains_key(name)
-    }
-
     /// Whether a peer selects namespaces by labels, which are known of all that are known, and fits none of them.
     pub(crate) fn fits_no_namespace(&self, peer: &Peer) -> bool {
         let Peer::Pods { namespaces: Some(selector), .. } = peer else { return false };

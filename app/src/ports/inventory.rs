@@ -2,7 +2,7 @@ use super::ClusterError;
 use crate::access::KubeIdentity;
 use crate::namespaces::Namespace;
 use async_trait::async_trait;
-use review::{Cidr, Manifest, ObjectRef, Port, Selector};
+use review::{Cidr, Manifest, ObjectRef, Port};
 use serde_json::Value;
 
 /// What there is in the cluster.
@@ -20,13 +20,6 @@ pub trait ClusterInventory: Send + Sync {
     /// # Errors
     /// [`ClusterError::Unavailable`] while the cache has never been filled.
     fn namespace_names(&self) -> Result<Vec<String>, ClusterError>;
-
-    /// The names of all namespaces that a selector fits; answered from a watch cache. They may decide a verdict about
-    /// the selector; whether somebody may see them is for the caller to ask.
-    ///
-    /// # Errors
-    /// [`ClusterError::Unavailable`] while the cache has never been filled.
-    fn namespaces_fitting(&self, selector: &Selector) -> Result<Vec<String>, ClusterError>;
 
     /// Whether the watch caches of namespaces and bindings have been filled once: without them nobody reaches anything.
     fn caches_are_filled(&self) -> bool;
@@ -84,6 +77,8 @@ pub struct NamespaceSnapshot {
     pub objects: Vec<Manifest>,
     /// What the cluster did not show, in words for people.
     pub unread: Vec<String>,
+    /// Whether everything was shown that has pods or says what they may reach.
+    pub every_workload: bool,
     pub version: SnapshotVersion,
 }
 

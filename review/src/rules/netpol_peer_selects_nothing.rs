@@ -2,7 +2,6 @@
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
 use crate::network_policy::{NetworkPolicy, Peer};
-use crate::world::NAMESPACE_NAME;
 
 pub(super) const RULE: Rule = Rule {
     id: "netpol/peer-selects-nothing",
@@ -28,13 +27,14 @@ fn without_namespace(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> 
     peers
         .filter_map(|(path, peer)| {
             let Peer::Pods { namespaces: Some(selector), .. } = peer else { return None };
-            let among = match scope.namespaces.and_then(|namespaces| namespaces.fitting(selector)) {
-                Some(names) => names.is_empty().then_some("of the cluster")?,
-                None => scope.world.fits_no_namespace(peer).then_some("that was given or is known here")?,
-            };
-            let message = match selector.sole_value_of(NAMESPACE_NAME) {
+            let missing = scope.namespaces.and_then(|namespaces| namespaces.missing(peer));
+            let message = match missing {
                 Some(name) => format!("There is no namespace {name}, so the rule lets nobody through."),
-                None => format!("No namespace {among} has the labels {selector}, so the rule lets nobody through."),
+                None if scope.world.fits_no_namespace(peer) => format!(
+                    "No namespace that was given or is known here has the labels {selector}, so the rule lets nobody \
+                     through."
+                ),
+                None => return None,
             };
             let fix = match scope.world.nearest_namespace_label(selector) {
                 Some(nearest) => format!("Perhaps {nearest} is meant."),
@@ -72,16 +72,12 @@ fn without_pods(policy: &NetworkPolicy, scope: &Scope<'_>) -> Vec<Problem> {
         .collect()
 }
 
-/// Whether all is known that is in the namespaces that a peer speaks of. Without the cluster, that can be said of one
-/// namespace of which something was given.
+/// Whether all is known that is in the one namespace that a peer speaks of. Without the cluster, that can be said of one
+/// of which something was given.
 fn is_known(namespace: &str, peer: &Peer, scope: &Scope<'_>) -> bool {
-    let Peer::Pods { namespaces, .. } = peer else { return false };
-    match (scope.namespaces, namespaces) {
-        (Some(_), None) => scope.world.has_namespace(namespace),
-        (Some(cluster), Some(selector)) => cluster
-            .fitting(selector)
-            .is_some_and(|names| !names.is_empty() && names.iter().all(|name| scope.world.has_namespace(name))),
-        (None, _) => peer.is_of_one_namespace() && scope.world.around(namespace, peer).next().is_some(),
+    match scope.namespaces {
+        Some(cluster) => cluster.has_read(namespace, peer),
+        None => peer.is_of_one_namespace() && scope.world.around(namespace, peer).next().is_some(),
     }
 }
 
@@ -96,12 +92,9 @@ mod tests {
     fn beside_the_cluster(peer: &str) -> Vec<(Severity, String)> {
         let spec = format!("{{podSelector: {{}}, ingress: [{{from: [{peer}]}}]}}");
         let manifests = decode("test", &format!("{}{}", pod("", ""), policy("p", &spec))).unwrap();
-        let name = |name: &str| [("kubernetes.io/metadata.name".to_owned(), name.to_owned())].into();
-        let fitting = |selector: &crate::Selector| {
-            let names = ["default", "pay", "empty"].into_iter().filter(|place| selector.selects(&name(place)));
-            Ok::<_, Infallible>(names.map(str::to_owned).collect())
-        };
-        let Ok(namespaces) = ClusterNamespaces::of(&manifests, fitting);
+        let Ok(namespaces) =
+            ClusterNamespaces::of(&manifests, |name| Ok::<_, Infallible>(["default", "pay", "empty"].contains(&name)));
+        let namespaces = namespaces.with_read(["default", "empty"].map(str::to_owned).into());
         let known =
             ["default", "empty"].map(|name| format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}"));
         let context = Context {

@@ -31,7 +31,7 @@ use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use moka::future::Cache;
-use review::{Cidr, Manifest, ObjectRef, Port, Selector};
+use review::{Cidr, Manifest, ObjectRef, Port};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,8 +62,8 @@ const NOBODY: &str = "fairway-asks-for-a-group";
 /// The most answers kept about what somebody may list.
 const MOST_ANSWERS: u64 = 50_000;
 
-/// The most namespaces whose objects are kept together.
-const MOST_NAMESPACES: u64 = 500;
+/// The most versions of namespaces whose objects are kept together.
+const MOST_VERSIONS: u64 = 500;
 
 /// Who, which kind, in which namespace.
 type ListQuestion = (KubeIdentity, String, String);
@@ -122,7 +122,7 @@ impl KubeCluster {
             refused: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(REFUSAL_MEMORY).build(),
             may_list: Cache::builder().max_capacity(MOST_ANSWERS).time_to_live(SHORT_MEMORY).build(),
             policies: Cache::builder().max_capacity(1).time_to_live(SHORT_MEMORY).build(),
-            namespace_objects: Cache::builder().max_capacity(MOST_NAMESPACES).time_to_idle(SHORT_MEMORY).build(),
+            namespace_objects: Cache::builder().max_capacity(MOST_VERSIONS).time_to_live(SHORT_MEMORY).build(),
             api_server: Cache::builder().max_capacity(1).time_to_live(LONG_MEMORY).build(),
             answers: Cache::builder().max_capacity(1).time_to_live(HEARTBEAT).build(),
         }
@@ -225,15 +225,6 @@ impl ClusterInventory for KubeCluster {
         let mut names: Vec<String> = self.namespaces.state().iter().map(|namespace| namespace.name_any()).collect();
         names.sort_unstable();
         Ok(names)
-    }
-
-    fn namespaces_fitting(&self, selector: &Selector) -> Result<Vec<String>, ClusterError> {
-        if !self.namespaces_ready.load(Ordering::Acquire) {
-            return Err(not_yet());
-        }
-        let state = self.namespaces.state();
-        let fitting = state.iter().filter(|namespace| selector.selects(namespace.labels()));
-        Ok(fitting.map(|namespace| namespace.name_any()).collect())
     }
 
     fn caches_are_filled(&self) -> bool {

@@ -30,19 +30,35 @@ fn is_made_by_another(object: &Manifest) -> bool {
     owners.into_iter().any(|owner| owner["controller"] == true && owner["kind"].as_str().is_some_and(is_workload))
 }
 
+/// What of a namespace is shown to somebody.
+#[derive(Default)]
+struct Shown {
+    kinds: Vec<Served>,
+    /// What is not, in words.
+    unread: Vec<String>,
+    /// Whether every kind is that has pods or says what they may reach.
+    every_workload: bool,
+}
+
+impl Shown {
+    fn without(&mut self, kind: &Served, words: String) {
+        self.unread.push(words);
+        self.every_workload &= matches!(kind.kind.as_str(), "ResourceQuota" | "LimitRange");
+    }
+}
+
 impl KubeCluster {
     /// The kinds that the person may list in a namespace, and in words those that are not shown.
-    async fn shown(&self, who: &KubeIdentity, namespace: &str) -> Result<(Vec<Served>, Vec<String>), ClusterError> {
-        let mut shown = Vec::new();
-        let mut unread = Vec::new();
+    async fn shown(&self, who: &KubeIdentity, namespace: &str) -> Result<Shown, ClusterError> {
+        let mut shown = Shown { every_workload: true, ..Shown::default() };
         let mut questions = Vec::new();
         for kind in kinds_of_a_namespace() {
             match self.objects.state(&kind) {
                 None => return Err(super::not_yet()),
                 Some(KindState::NotServed) => {}
-                Some(KindState::NotAllowed) => unread.push(in_words(&kind, namespace)),
+                Some(KindState::NotAllowed) => shown.without(&kind, in_words(&kind, namespace)),
                 Some(KindState::Stale) => {
-                    unread.push(format!("{} since a minute or more", in_words(&kind, namespace)));
+                    shown.without(&kind, format!("{} since a minute or more", in_words(&kind, namespace)));
                     questions.push(kind);
                 }
                 Some(KindState::Filled) => questions.push(kind),
@@ -51,12 +67,12 @@ impl KubeCluster {
         let answers = try_join_all(questions.iter().map(|kind| self.may_list(who, kind, namespace))).await?;
         for (kind, may_list) in questions.into_iter().zip(answers) {
             if may_list {
-                shown.push(kind);
+                shown.kinds.push(kind);
             } else {
-                unread.push(in_words(&kind, namespace));
+                shown.without(&kind, in_words(&kind, namespace));
             }
         }
-        Ok((shown, unread))
+        Ok(shown)
     }
 
     /// Asked anew after a few seconds only: a page asks for a dozen kinds, and the live review for the page's at every
@@ -73,7 +89,7 @@ impl KubeCluster {
         who: &KubeIdentity,
         namespace: &str,
     ) -> Result<NamespaceSnapshot, ClusterError> {
-        let (shown, unread) = self.shown(who, namespace).await?;
+        let Shown { kinds: shown, unread, every_workload } = self.shown(who, namespace).await?;
         // Policies mean namespaces by their labels. Who may list nothing in it need not know them.
         let own = self.namespaces.get(&reflector::ObjectRef::new(namespace)).filter(|_| !shown.is_empty());
         // Before the objects are read: what changes meanwhile makes another version.
@@ -90,12 +106,12 @@ impl KubeCluster {
             Arc::new(objects.chain(own.and_then(|own| as_manifest(&own))).collect::<Vec<_>>())
         };
         let objects = self.namespace_objects.get_with(version.clone(), gather).await.to_vec();
-        Ok(NamespaceSnapshot { objects, unread, version })
+        Ok(NamespaceSnapshot { objects, unread, every_workload, version })
     }
 
     /// Replica sets, jobs and pods that were made for a workload, through however many owners.
     pub(super) async fn family_of(&self, who: &KubeIdentity, workload: &ObjectRef) -> Result<Family, ClusterError> {
-        let (shown, _) = self.shown(who, &workload.namespace).await?;
+        let shown = self.shown(who, &workload.namespace).await?.kinds;
         let objects: Vec<Manifest> = shown.iter().flat_map(|kind| self.objects.of(kind, &workload.namespace)).collect();
         let Some(found) = objects.iter().find(|object| object.object() == workload).cloned() else {
             return Ok(Family::default());

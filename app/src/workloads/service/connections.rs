@@ -59,7 +59,7 @@ pub async fn load_connections(
 /// What is known of one namespace. Where some of it is hidden, a picture names nobody by what may not be theirs alone.
 fn known_in(policy: &Policy, namespace: &str, around: &NamespaceSnapshot) -> Known {
     let running = around.objects.iter().filter_map(RunningWorkload::of);
-    Known::new(namespace.to_owned(), running, policy.places.clone(), None).with_all_workloads(around.unread.is_empty())
+    Known::new(namespace.to_owned(), running, policy.places.clone(), None).with_all_workloads(around.every_workload)
 }
 
 /// The picture of what a submission would change, as far as the person may list what is there now.
@@ -77,7 +77,7 @@ pub async fn draw_submission(state: &AppState, actor: &Actor, submission: &Submi
 
 fn drawn_with(manifests: &[Manifest], name: &str, known: Known, around: NamespaceSnapshot) -> Option<Picture> {
     let names = known.names();
-    let context = Context { existing: around.objects, every_workload: around.unread.is_empty(), ..Context::default() };
+    let context = Context { existing: around.objects, every_workload: around.every_workload, ..Context::default() };
     // A policy alone has the name of the workload that it is for.
     let mut running = context.existing.iter().filter_map(Workload::of);
     let runs = running.find(|workload| workload.manifest.object().name == name);

@@ -151,8 +151,7 @@ fn listed(policy: &Policy, rego: Arc<dyn Rego>, around: NamespaceSnapshot, searc
         .into_iter()
         .map(|coverage| (coverage.workload, (coverage.ingress, coverage.egress)))
         .collect();
-    let context =
-        Context { existing: around.objects, every_workload: around.unread.is_empty(), namespaces: None, rego };
+    let context = Context { existing: around.objects, every_workload: around.every_workload, namespaces: None, rego };
     let mut found: Vec<(RunningWorkload, Manifest)> = context
         .existing
         .iter()

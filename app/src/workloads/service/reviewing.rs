@@ -35,7 +35,7 @@ pub struct Reviewed {
     pub picture: Option<Picture>,
     /// Workloads that the picture promises and that do not agree.
     pub one_sided: Vec<OneSided>,
-    /// What is there already and is changed or stays, and whether a workload is among it.
+    /// What is there already, under the same name.
     pub replaces: Vec<ObjectRef>,
     /// What it opens and closes; only where it was asked for.
     pub effect: Effect,
@@ -100,7 +100,7 @@ pub async fn load_known(state: &AppState, actor: &Actor, form: &DraftForm) -> Re
     let named: BTreeSet<&str> =
         form.other_namespaces().chain([own.as_str()]).filter(|name| is_reachable(name)).collect();
     let found = objects_of(state, actor, named).await?;
-    let is_complete = found.iter().all(|found| found.unread.is_empty());
+    let is_complete = found.iter().all(|found| found.every_workload);
     let workloads = found.iter().flat_map(|found| &found.objects).filter_map(RunningWorkload::of);
     let needs_api_server = form.destinations.kubernetes_api == "yes";
     let api_server = if needs_api_server { state.cluster.api_server().await? } else { None };
@@ -173,7 +173,7 @@ pub(super) async fn review_stored(
 struct Surroundings {
     /// The namespace that they are for, with the cluster's policies, and what is known of those that they name.
     snapshot: NamespaceSnapshot,
-    /// Which namespaces their policies speak of.
+    /// Which of the namespaces that their policies name are there.
     namespaces: ClusterNamespaces,
 }
 
@@ -186,18 +186,24 @@ async fn load_surroundings(
     namespace: &str,
     manifests: &[Manifest],
 ) -> Result<Surroundings, AppError> {
-    let namespaces = ClusterNamespaces::of(manifests, |selector| state.cluster.namespaces_fitting(selector))?;
+    let is_there = |name: &str| state.cluster.namespace(name).map(|found| found.is_some());
+    let namespaces = ClusterNamespaces::of(manifests, is_there)?;
     let mut snapshot = state.cluster.namespace_snapshot(&actor.kube, namespace).await?;
     let reachable = load_namespaces(state, actor)?;
-    let named = namespaces.singled_out();
+    let named: BTreeSet<&str> = namespaces.there().collect();
     let others = reachable
         .iter()
         .map(|reachable| reachable.namespace.name.as_str())
         .filter(|name| *name != namespace && named.contains(name));
-    let others = objects_of(state, actor, others.take(MOST_AROUND)).await?;
+    let others: Vec<&str> = others.take(MOST_AROUND).collect();
+    let found = objects_of(state, actor, others.iter().copied()).await?;
+    let mut read: BTreeSet<String> = snapshot.every_workload.then(|| namespace.to_owned()).into_iter().collect();
     // Of one that is shown in part it cannot be said what is not there.
-    snapshot.objects.extend(others.into_iter().filter(|other| other.unread.is_empty()).flat_map(|other| other.objects));
-    Ok(Surroundings { snapshot, namespaces })
+    for (name, other) in others.into_iter().zip(found).filter(|(_, other)| other.every_workload) {
+        read.insert(name.to_owned());
+        snapshot.objects.extend(other.objects);
+    }
+    Ok(Surroundings { snapshot, namespaces: namespaces.with_read(read) })
 }
 
 fn review_written(
@@ -210,9 +216,9 @@ fn review_written(
 ) -> Reviewed {
     let Written { answers, bundle } = written;
     let manifests = bundle.objects();
-    let Surroundings { snapshot: NamespaceSnapshot { objects, unread, .. }, namespaces } = around;
+    let Surroundings { snapshot: NamespaceSnapshot { objects, unread, every_workload, .. }, namespaces } = around;
     let namespaces = Some(namespaces);
-    let context = Context { existing: objects, every_workload: unread.is_empty(), namespaces, rego };
+    let context = Context { existing: objects, every_workload, namespaces, rego };
     let pod_security_version = PodSecurityVersion::enforced_in(namespace, &context.existing);
     let selection = Selection { pod_security_version, ..Selection::default() };
     let report = review::review(manifests, &context, &policy.review, selection);
@@ -244,7 +250,7 @@ fn subject<'a>(answers: Option<&Answers>, manifests: &'a [Manifest], context: &'
     let runs = |answers: &Answers| {
         let mut workloads = context.existing.iter().filter_map(Workload::of);
         workloads.find(|workload| {
-            let is_named = workload.manifest.object().name == answers.name;
+            let is_named = workload.manifest.object().name == answers.name && workload.namespace() == answers.namespace;
             is_named && workload.selecting_labels().as_ref() == Some(&answers.labels)
         })
     };
