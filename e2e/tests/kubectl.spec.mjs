@@ -126,6 +126,7 @@ const faq = {
   'kubectl run NAME': { args: ['run', 'named', '--image=harbor.example.com/shop/web:1', '--dry-run=client', '-o', 'yaml'], says: /run: named/ },
   'kubectl apply': { args: ({ file }) => ['apply', '-f', file, '--dry-run=server'], says: /networkpolicy.networking.k8s.io\/closed created \(server dry run\)/ },
   'kubectl create secret generic db --from-env-file=db.env': { args: ({ variables }) => ['create', 'secret', 'generic', unique('db'), `--from-env-file=${variables}`, '--dry-run=server'], says: /^secret\/.+ created \(server dry run\)/m },
+  'kubectl describe limitrange': { args: ['describe', 'limitrange'], says: /^Name:/m },
   'kubectl describe quota': { args: ['describe', 'quota'], says: /^Name:/m },
   'kubectl logs --previous POD': { args: ({ pod }) => ['logs', '--previous', pod], says: /read-only file system/ },
   'kubectl delete namespace': { args: ({ namespace }) => ['delete', 'namespace', namespace, '--wait=false'], refuses: /cannot delete resource "namespaces"/ },
@@ -149,6 +150,7 @@ test('every kubectl command of the FAQ does what its article says', async ({ ope
   const labels = encodeURIComponent(`app.kubernetes.io/name=${name}`);
   const pod = await until('a pod', async () => (await kube.get(`/api/v1/namespaces/shop/pods?labelSelector=${labels}`)).items.find(({ status }) => status.phase === 'Running')?.metadata.name);
   await kube.apply({ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: unique('quota'), namespace: 'shop' }, spec: { hard: { 'count/secrets': '100' } } });
+  await kube.apply({ apiVersion: 'v1', kind: 'LimitRange', metadata: { name: unique('volumes'), namespace: 'shop' }, spec: { limits: [{ type: 'PersistentVolumeClaim', max: { storage: '1Ti' } }] } });
   const dana = acting(place, 'dana@example.com', ['team-shop']);
   const file = join(place, 'policy.json');
   writeFileSync(file, JSON.stringify({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'closed' }, spec: { podSelector: {} } }));

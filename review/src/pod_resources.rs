@@ -39,15 +39,21 @@ impl<'w, 'l> PodResources<'w, 'l> {
         self.workload.containers().filter(|container| container.kind != ContainerKind::Ephemeral)
     }
 
-    /// What one pod takes of a resource: its containers together, or what its largest init container takes meanwhile,
-    /// whatever is more (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers, "Resource sharing within
-    /// containers"); with the overhead of its runtime class. Nothing where no container says it.
+    /// What one pod takes of a resource: what it says as a whole, or else its containers together, or what its largest
+    /// init container takes meanwhile, whatever is more (kubernetes.io/docs/concepts/workloads/pods/sidecar-containers,
+    /// "Resource sharing within containers"). Nothing where nobody says it.
     pub(crate) fn of_pod(&self, bound: Bound, resource: &str) -> Option<Quantity> {
-        let spec = self.workload.spec();
-        let overhead = Quantity::of(&spec["overhead"][resource]).unwrap_or_default();
-        if let Some(whole) = self.of_whole_pod(bound, resource) {
-            return Some(whole + overhead);
-        }
+        let whole = |bound: Bound| Quantity::of(&self.workload.spec()["resources"][bound.as_str()][resource]);
+        whole(bound).or_else(|| self.of_containers(bound, resource)).or_else(|| whole(Bound::Limits))
+    }
+
+    /// The same with what its runtime needs beside, where the pod says it.
+    pub(crate) fn of_pod_with_overhead(&self, bound: Bound, resource: &str) -> Option<Quantity> {
+        let overhead = Quantity::of(&self.workload.spec()["overhead"][resource]).unwrap_or_default();
+        self.of_pod(bound, resource).map(|amount| amount + overhead)
+    }
+
+    fn of_containers(&self, bound: Bound, resource: &str) -> Option<Quantity> {
         let (mut main, mut sidecars, mut starting) = (Quantity::default(), Quantity::default(), Quantity::default());
         let mut is_said = false;
         for container in self.containers() {
@@ -59,12 +65,14 @@ impl<'w, 'l> PodResources<'w, 'l> {
                 _ => main = main + amount,
             }
         }
-        is_said.then(|| (main + sidecars).max(starting) + overhead)
+        is_said.then(|| (main + sidecars).max(starting))
     }
 
-    /// What the pod as a whole says (Kubernetes 1.34, pod-level resources).
-    pub(crate) fn of_whole_pod(&self, bound: Bound, resource: &str) -> Option<Quantity> {
-        said(&self.workload.spec()["resources"], bound, resource)
+    /// Whether the pod as a whole says what it takes of CPU, memory or huge pages.
+    pub(crate) fn has_pod_level(&self) -> bool {
+        let resources = &self.workload.spec()["resources"];
+        let named = ["requests", "limits"].iter().filter_map(|list| resources[*list].as_object()).flatten();
+        named.into_iter().any(|(name, _)| ["cpu", "memory"].contains(&name.as_str()) || name.starts_with("hugepages-"))
     }
 
     /// What a container takes: as it says, or as its limit says for its request, or as a limit range fills in.
@@ -88,10 +96,13 @@ fn default_of(limits: &Value, bound: Bound, resource: &str) -> Option<Quantity> 
     fields.iter().find_map(|field| Quantity::of(&limits[*field][resource]))
 }
 
+/// The most items of a limit range that are looked at: one for each type is usual.
+const MOST_ITEMS: usize = 4;
+
 /// The limits that a LimitRange has for a type: `Container` or `Pod`.
 pub(crate) fn limits_for<'a>(range: &'a Manifest, kind: &'static str) -> impl Iterator<Item = &'a Value> {
     let limits = range.value()["spec"]["limits"].as_array().into_iter().flatten();
-    limits.filter(move |limits| limits["type"] == kind)
+    limits.filter(move |limits| limits["type"] == kind).take(MOST_ITEMS)
 }
 
 #[cfg(test)]
@@ -103,7 +114,7 @@ mod tests {
         let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a" }, "spec": spec });
         let pod = Manifest::from_value(pod).unwrap();
         let resources = PodResources::of(Workload::of(&pod).unwrap(), []);
-        resources.of_pod(Bound::Requests, "memory").map(|amount| amount.to_string())
+        resources.of_pod_with_overhead(Bound::Requests, "memory").map(|amount| amount.to_string())
     }
 
     fn container(memory: &str, restart: Option<&str>) -> Value {
@@ -126,8 +137,10 @@ mod tests {
     #[test]
     fn the_pod_as_a_whole_and_the_overhead_count() {
         let main = container("100Mi", None);
-        let whole = json!({ "requests": { "memory": "1Gi" } });
-        assert_eq!(memory(json!({ "containers": [main], "resources": whole })).unwrap(), "1Gi");
+        let whole = |list: &str| json!({ list: { "memory": "1Gi" } });
+        assert_eq!(memory(json!({ "containers": [main], "resources": whole("requests") })).unwrap(), "1Gi");
+        assert_eq!(memory(json!({ "containers": [main], "resources": whole("limits") })).unwrap(), "100Mi");
+        assert_eq!(memory(json!({ "containers": [{}], "resources": whole("limits") })).unwrap(), "1Gi");
         assert_eq!(memory(json!({ "containers": [main], "overhead": { "memory": "28Mi" } })).unwrap(), "128Mi");
     }
 }

@@ -355,6 +355,9 @@ pub(crate) fn is_checked(manifest: &Manifest) -> bool {
         || Uncounted::of(manifest).is_some()
 }
 
+/// The most quotas and limit ranges that are looked at: each is compared with every container.
+const MOST_BOUNDS: usize = 20;
+
 /// What rules may know of these manifests and their context.
 pub(crate) fn scope<'a>(
     manifests: &'a [Manifest],
@@ -365,7 +368,7 @@ pub(crate) fn scope<'a>(
     let objects: Vec<&Manifest> = context.afterwards(manifests).collect();
     let of_kind = |kind: &str| {
         let is_it = |object: &&&Manifest| object.object().kind == kind && object.api_version() == "v1";
-        objects.iter().filter(is_it).copied().collect()
+        objects.iter().filter(is_it).copied().take(MOST_BOUNDS).collect()
     };
     Scope {
         settings,

@@ -23,6 +23,9 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
         let name = &range.object().name;
         for limits in limits_for(range, "Container") {
             for container in pod.containers() {
+                if problems.len() > MOST_PROBLEMS {
+                    return problems;
+                }
                 let amount = |bound, resource: &str| pod.of_container(&container, bound, resource);
                 let found = violations(limits, amount).map(|Violation { bound, said }| {
                     let message = format!("Container {} has {said} by the limit range {name}.", container.name());
@@ -43,6 +46,12 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     problems
 }
 
+/// The most resources of a limit range that are compared.
+const MOST_RESOURCES: usize = 16;
+
+/// Enough to know what is wrong.
+const MOST_PROBLEMS: usize = 200;
+
 const FIX: &str = "Stay inside the limit range, or ask an administrator to change it.";
 
 struct Violation {
@@ -51,26 +60,39 @@ struct Violation {
     said: String,
 }
 
-/// The request must reach the least, and the limit, or else the request, must not pass the most.
+/// Both must be between the least and the most; a request must be there for the one, and a limit for the other
+/// (kubernetes 1.37, plugin/pkg/admission/limitranger, `minConstraint` and `maxConstraint`).
 fn violations(limits: &Value, amount: impl Fn(Bound, &str) -> Option<Quantity>) -> impl Iterator<Item = Violation> {
     let of = |field: &str| {
-        let amounts = limits[field].as_object().into_iter().flatten();
+        let amounts = limits[field].as_object().into_iter().flatten().take(MOST_RESOURCES);
         amounts.filter_map(|(resource, value)| Some((resource.clone(), Quantity::of(value)?))).collect::<Vec<_>>()
     };
     let mut found = Vec::new();
-    let mut tell = |bound: Bound, amount: Quantity, resource: &str, allowed: String| {
-        found.push(Violation { bound, said: format!("{} of {amount} of {resource}, and {allowed}", bound.as_str()) });
+    let mut tell = |bound: Bound, amount: Option<Quantity>, resource: &str, allowed: String| {
+        let said = match amount {
+            Some(amount) => format!("{} of {amount} of {resource}, and {allowed}", bound.as_str()),
+            None => format!("no {} of {resource}, and {allowed}", bound.as_str()),
+        };
+        found.push(Violation { bound, said });
     };
     for (resource, least) in of("min") {
-        if let Some(request) = amount(Bound::Requests, &resource).filter(|request| *request < least) {
-            tell(Bound::Requests, request, &resource, format!("at least {least} are asked for"));
+        let allowed = || format!("at least {least} are asked for");
+        let request = amount(Bound::Requests, &resource);
+        let limit = amount(Bound::Limits, &resource);
+        if request.is_none_or(|request| request < least) {
+            tell(Bound::Requests, request, &resource, allowed());
+        } else if limit.is_some_and(|limit| limit < least) {
+            tell(Bound::Limits, limit, &resource, allowed());
         }
     }
     for (resource, most) in of("max") {
-        let bounds = [Bound::Limits, Bound::Requests].into_iter();
-        let mut amounts = bounds.filter_map(|bound| Some((bound, amount(bound, &resource)?)));
-        if let Some((bound, amount)) = amounts.find(|(_, amount)| *amount > most) {
-            tell(bound, amount, &resource, format!("at most {most} are allowed"));
+        let allowed = || format!("at most {most} are allowed");
+        let request = amount(Bound::Requests, &resource);
+        let limit = amount(Bound::Limits, &resource);
+        if limit.is_none_or(|limit| limit > most) {
+            tell(Bound::Limits, limit, &resource, allowed());
+        } else if request.is_some_and(|request| request > most) {
+            tell(Bound::Requests, request, &resource, allowed());
         }
     }
     found.into_iter()
@@ -98,6 +120,15 @@ mod tests {
             said("type: Pod, min: {cpu: 100m}", "resources: {requests: {cpu: 50m}}"),
             ["A pod has requests of 50m of cpu, and at least 100m are asked for by the limit range team."]
         );
+    }
+
+    #[test]
+    fn a_pod_that_says_nothing_is_refused_where_pods_are_limited() {
+        assert_eq!(
+            said("type: Pod, max: {memory: 1Gi}", "resources: {requests: {memory: 64Mi}}"),
+            ["A pod has no limits of memory, and at most 1Gi are allowed by the limit range team."]
+        );
+        assert!(said("type: Pod, max: {memory: 1Gi}", "resources: {limits: {memory: 64Mi}}").is_empty());
     }
 
     #[test]

@@ -16,6 +16,12 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Workload(check),
 };
 
+/// The most resources of a quota that are compared.
+const MOST_RESOURCES: usize = 32;
+
+/// The most workloads that are counted together.
+const MOST_TOGETHER: usize = 500;
+
 const FIX: &str = "Ask for fewer replicas or for less in each, or ask an administrator for a larger quota.";
 
 fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
@@ -23,10 +29,11 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     quotas
         .flat_map(|quota| {
             let hard = quota.value()["spec"]["hard"].as_object().into_iter().flatten();
-            hard.filter_map(move |(resource, allowed)| Some((quota, resource.as_str(), Quantity::of(allowed)?)))
+            hard.take(MOST_RESOURCES)
+                .filter_map(move |(resource, allowed)| Some((quota, resource.as_str(), Quantity::of(allowed)?)))
         })
         .filter_map(|(quota, resource, allowed)| {
-            let needed = needs(workload, scope, resource)?;
+            let needed = needs(workload, scope, resource).unwrap_or_default();
             if needed > allowed {
                 let (name, needed) = (&quota.object().name, words(needed, resource));
                 let message = format!("It needs {needed}, and the quota {name} of its namespace allows {allowed}.");
@@ -55,6 +62,9 @@ fn together(
     allowed: Quantity,
 ) -> Option<String> {
     let (name, namespace) = (&quota.object().name, workload.namespace());
+    if scope.workloads_in(namespace).nth(MOST_TOGETHER).is_some() {
+        return None;
+    }
     let need = |workload: &Workload<'_>| needs(workload, scope, resource).unwrap_or_default();
     let Some(used) = Quantity::of(&quota.value()["status"]["used"][resource]) else {
         let all: Quantity = scope.workloads_in(namespace).filter(|workload| is_on_its_own(workload)).map(need).sum();
@@ -99,14 +109,17 @@ fn is_on_its_own(workload: &Workload<'_>) -> bool {
 
 /// What a workload takes of what a quota counts; nothing of what is no matter of pods.
 fn needs(workload: &Workload<'_>, scope: &Scope<'_>, resource: &str) -> Option<Quantity> {
-    let pods = pods(workload, scope);
     if matches!(resource, "pods" | "count/pods") {
-        return Some(Quantity::whole(pods));
+        return Some(Quantity::whole(pods(workload, scope)));
     }
     let (bound, resource) = counted(resource)?;
     let limit_ranges = scope.limit_ranges_of(workload.namespace());
-    Some(PodResources::of(*workload, limit_ranges).of_pod(bound, resource)? * pods)
+    let of_pod = PodResources::of(*workload, limit_ranges).of_pod_with_overhead(bound, resource)?;
+    Some(of_pod * pods(workload, scope))
 }
+
+/// Resources that quotas count without `requests.` too, and of which they count limits.
+const NATIVE: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 
 /// What a resource of a quota counts of pods.
 pub(super) fn counted(resource: &str) -> Option<(Bound, &str)> {
@@ -114,19 +127,16 @@ pub(super) fn counted(resource: &str) -> Option<(Bound, &str)> {
         // Of volumes.
         (Some("storage"), _) => None,
         (Some(resource), _) => Some((Bound::Requests, resource)),
-        (_, Some(resource)) => Some((Bound::Limits, resource)),
-        _ if matches!(resource, "cpu" | "memory" | "ephemeral-storage") => Some((Bound::Requests, resource)),
+        (_, Some(resource)) => NATIVE.contains(&resource).then_some((Bound::Limits, resource)),
+        _ if NATIVE.contains(&resource) => Some((Bound::Requests, resource)),
         _ => None,
     }
 }
 
-/// How many pods run at the same time, as far as the object says it: of a DaemonSet, one.
+/// How many pods run at the same time at least: of a DaemonSet one, and a Job gets by with one after the other.
 fn pods(workload: &Workload<'_>, scope: &Scope<'_>) -> u64 {
-    let spec = &workload.manifest.value()["spec"];
     match workload.manifest.object().kind.as_str() {
         "Deployment" | "StatefulSet" | "ReplicaSet" | "ReplicationController" => scope.least_replicas(workload),
-        "Job" => spec["parallelism"].as_u64().unwrap_or(1),
-        "CronJob" => spec["jobTemplate"]["spec"]["parallelism"].as_u64().unwrap_or(1),
         _ => 1,
     }
 }
@@ -180,6 +190,16 @@ mod tests {
             ["b: It takes 4 pods more, and the quota team has 3 of 30 left."]
         );
         assert!(said(&format!("{}{two}", quota("pods: 31", used))).is_empty());
+    }
+
+    #[test]
+    fn what_the_last_workload_does_not_use_is_counted_all_the_same() {
+        let gpu = deployment("a", 2, "1").replace("cpu: 1,", "nvidia.com/gpu: 1,");
+        let used = ", status: {used: {requests.nvidia.com/gpu: '7'}}";
+        assert_eq!(
+            said(&format!("{}{gpu}{}", quota("requests.nvidia.com/gpu: 8", used), deployment("b", 1, "1"))),
+            ["b: It takes 2 of requests.nvidia.com/gpu more, and the quota team has 1 of 8 left."]
+        );
     }
 
     #[test]

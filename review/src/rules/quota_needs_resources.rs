@@ -20,6 +20,10 @@ const MUST_BE_SAID: [&str; 6] = ["cpu", "memory", "requests.cpu", "requests.memo
 fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     let pod = PodResources::of(*workload, scope.limit_ranges_of(workload.namespace()));
     let mut problems = Vec::new();
+    // Then no container need say anything, not even of the other resources.
+    if pod.has_pod_level() {
+        return problems;
+    }
     for quota in scope.quotas_of(workload.namespace()) {
         let spec = &quota.value()["spec"];
         let is_of_some = !spec["scopes"].as_array().is_none_or(Vec::is_empty) || !spec["scopeSelector"].is_null();
@@ -31,9 +35,6 @@ fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
             .map(|(resource, _)| resource.as_str());
         for resource in hard.filter(|resource| MUST_BE_SAID.contains(resource)) {
             let Some((bound, name)) = counted(resource) else { continue };
-            if pod.of_whole_pod(bound, name).is_some() {
-                continue;
-            }
             let silent = pod.containers().filter(|container| pod.of_container(container, bound, name).is_none());
             problems.extend(silent.map(|container| {
                 let message = format!(
@@ -70,6 +71,15 @@ mod tests {
         assert!(paths("limits.memory: 1Gi", "resources: {limits: {memory: 64Mi}}", "").is_empty());
         assert!(paths("requests.memory: 1Gi", "resources: {limits: {memory: 64Mi}}", "").is_empty());
         assert!(paths("pods: 3, requests.ephemeral-storage: 1Gi", "", "").is_empty());
+    }
+
+    #[test]
+    fn a_pod_that_says_anything_as_a_whole_need_say_nothing_else() {
+        let quota =
+            "{apiVersion: v1, kind: ResourceQuota, metadata: {name: team}, spec: {hard: {limits.cpu: 1}}}\n---\n";
+        let whole = pod("resources: {requests: {memory: 64Mi}}", "");
+        assert!(paths_of(RULE, &format!("{whole}{quota}")).is_empty());
+        assert_eq!(paths_of(RULE, &format!("{}{quota}", pod("", ""))).len(), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Drafts from manifests: pasted or uploaded ones, and those of an earlier submission.
 
-use super::applying::load_submission;
+use super::applying::{is_latest, load_submission};
 use super::drafts::may_deploy;
 use crate::actor::Actor;
 use crate::error::AppError;
@@ -113,11 +113,11 @@ pub(super) fn with_all_steps_done(mut draft: DraftForm) -> DraftForm {
 /// A draft that brings back what an applied submission replaced; gives its id.
 ///
 /// # Errors
-/// [`WorkloadError::NothingBefore`] where nothing was applied before it; [`AppError::NotFound`] for who cannot run
-/// workloads there.
+/// [`WorkloadError::NothingBefore`] where nothing was applied before it; [`AppError::NotFound`] where something was
+/// applied since, and for who cannot run workloads there.
 pub async fn undo(state: &AppState, actor: &Actor, id: Uuid) -> Result<Uuid, AppError> {
     let submission = load_submission(state, actor, id).await?;
-    let is_applied = submission.state == SubmissionState::Applied;
+    let is_applied = submission.state == SubmissionState::Applied && is_latest(state, &submission).await?;
     if !is_applied || !may_deploy(state, actor, &submission.namespace).await? {
         return Err(AppError::NotFound);
     }
