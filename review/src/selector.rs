@@ -58,10 +58,13 @@ impl Selector {
         Self { requirements }
     }
 
-    /// Selects what has all of these labels.
-    pub(crate) fn of_exactly(labels: &Labels) -> Self {
-        let wanted = labels.iter().map(|(key, value)| Requirement::In(key.clone(), vec![value.clone()]));
-        Self { requirements: wanted.collect() }
+    /// The labels that it asks for, each with one value; nothing where it asks for anything else.
+    pub(crate) fn plain_labels(&self) -> Option<Labels> {
+        let label = |requirement: &Requirement| match requirement {
+            Requirement::In(key, values) if values.len() == 1 => Some((key.clone(), values[0].clone())),
+            _ => None,
+        };
+        self.requirements.iter().map(label).collect()
     }
 
     /// What keeps labels from being selected, in words.

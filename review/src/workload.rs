@@ -6,7 +6,7 @@ use crate::manifest::Manifest;
 use crate::network_policy::NetworkPolicy;
 use crate::patch::Edit;
 use crate::pod_labels::WorkloadLabels;
-use crate::selector::{Labels, Selector, labels};
+use crate::selector::{Labels, labels};
 use serde_json::Value;
 use std::fmt;
 
@@ -163,13 +163,13 @@ impl<'a> Workload<'a> {
             .or_else(|| PodLabels::new(lasting(self.labels())))
     }
 
-    /// The policies that are for its pods and for no others, as far as labels can tell: they select by exactly the
-    /// labels that it is selected by.
+    /// The policies of its namespace that select by exactly the labels that it is selected by. Whatever else has these
+    /// labels, and more, is selected as well.
     #[must_use]
     pub fn own_policies<'m>(&self, objects: &'m [Manifest]) -> Vec<&'m Manifest> {
         let Some(own) = self.selecting_labels().map(Labels::from) else { return Vec::new() };
         let is_own = |policy: &NetworkPolicy| {
-            policy.namespace == self.namespace() && policy.pod_selector == Selector::of_exactly(&own)
+            policy.namespace == self.namespace() && policy.pod_selector.plain_labels().as_ref() == Some(&own)
         };
         objects.iter().filter(|object| NetworkPolicy::of(object).is_some_and(|policy| is_own(&policy))).collect()
     }
@@ -320,6 +320,29 @@ mod tests {
         let expressions =
             json!({ "matchLabels": { "app": "a" }, "matchExpressions": [{ "key": "b", "operator": "DoesNotExist" }] });
         assert_eq!(selecting(deployment, spec(expressions)).unwrap(), "app=a,version=7");
+    }
+
+    #[test]
+    fn policies_of_its_own_are_known_by_their_labels_in_any_order_and_however_they_are_written() {
+        let labels = json!({ "app": "a", "tier": "b" });
+        let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "a", "labels": labels } });
+        let policy = |selector: Value| {
+            Manifest::from_value(json!({
+                "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": { "name": "p" },
+                "spec": { "podSelector": selector }
+            }))
+            .unwrap()
+        };
+        let pod = Manifest::from_value(pod).unwrap();
+        let is_own = |selector: Value| Workload::of(&pod).unwrap().own_policies(&[policy(selector)]).len() == 1;
+        assert!(is_own(json!({ "matchLabels": { "tier": "b", "app": "a" } })));
+        let expression = json!([{ "key": "tier", "operator": "In", "values": ["b"] }]);
+        assert!(is_own(json!({ "matchLabels": { "app": "a" }, "matchExpressions": expression })));
+        for other in
+            [json!({}), json!({ "matchLabels": { "app": "a" } }), json!({ "matchLabels": { "app": "a", "tier": "c" } })]
+        {
+            assert!(!is_own(other));
+        }
     }
 
     #[test]
