@@ -34,6 +34,7 @@ mod rego;
 mod rewrite;
 mod rules;
 mod schema;
+mod scope;
 mod secret;
 mod selector;
 mod settings;
@@ -73,6 +74,7 @@ pub use uncounted::Uncounted;
 pub use workload::Workload;
 pub use world::{Endpoint, World};
 
+use scope::Scope;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -123,7 +125,7 @@ struct Judgement {
 
 impl Judgement {
     fn of(manifests: &[Manifest], context: &Context, settings: &Settings, selection: Selection) -> Self {
-        let scope = rules::scope(manifests, context, settings, selection);
+        let scope = Scope::of(manifests, context, settings, selection);
         let mut findings = rules::findings(manifests, &scope, selection);
         if !selection.only_pod_security {
             for (place, found) in gatekeeper::findings(manifests, context).into_iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Containers and pods outside what a limit range allows.
 
 use super::{Check, Problem, Rule, RuleSet, Scope};
+use crate::manifest::Manifest;
 use crate::pod_resources::{Bound, PodResources, limits_for};
 use crate::quantity::Quantity;
 use crate::workload::Workload;
@@ -18,32 +19,29 @@ pub(super) const RULE: Rule = Rule {
 fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     let ranges = || scope.limit_ranges_of(workload.namespace());
     let pod = PodResources::of(*workload, ranges());
-    let mut problems = Vec::new();
-    for range in ranges() {
-        let name = &range.object().name;
-        for limits in limits_for(range, "Container") {
-            for container in pod.containers() {
-                if problems.len() > MOST_PROBLEMS {
-                    return problems;
-                }
-                let amount = |bound, resource: &str| pod.of_container(&container, bound, resource);
-                let found = violations(limits, amount).map(|Violation { bound, said }| {
-                    let message = format!("Container {} has {said} by the limit range {name}.", container.name());
-                    Problem::deny(format!("{}.resources.{}", container.path, bound.as_str()), message, FIX)
-                });
-                problems.extend(found);
-            }
-        }
-        for limits in limits_for(range, "Pod") {
-            let found =
-                violations(limits, |bound, resource| pod.of_pod(bound, resource)).map(|Violation { said, .. }| {
-                    let message = format!("A pod has {said} by the limit range {name}.");
-                    Problem::deny(workload.path("containers"), message, FIX)
-                });
-            problems.extend(found);
-        }
-    }
-    problems
+    let problems = ranges().flat_map(|range| of_containers(range, &pod).chain(of_pods(range, &pod, workload)));
+    problems.take(MOST_PROBLEMS).collect()
+}
+
+fn of_containers(range: &Manifest, pod: &PodResources<'_, '_>) -> impl Iterator<Item = Problem> {
+    let pairs = limits_for(range, "Container").flat_map(|limits| pod.containers().map(move |one| (limits, one)));
+    pairs.flat_map(move |(limits, container)| {
+        let found = violations(limits, |bound, resource| pod.of_container(&container, bound, resource));
+        found.into_iter().map(move |Violation { bound, said }| {
+            let (name, range) = (container.name(), &range.object().name);
+            let message = format!("Container {name} has {said} by the limit range {range}.");
+            Problem::deny(format!("{}.resources.{}", container.path, bound.as_str()), message, FIX)
+        })
+    })
+}
+
+fn of_pods(range: &Manifest, pod: &PodResources<'_, '_>, workload: &Workload<'_>) -> impl Iterator<Item = Problem> {
+    let found =
+        limits_for(range, "Pod").flat_map(|limits| violations(limits, |bound, resource| pod.of_pod(bound, resource)));
+    found.map(|Violation { said, .. }| {
+        let message = format!("A pod has {said} by the limit range {}.", range.object().name);
+        Problem::deny(workload.path("containers"), message, FIX)
+    })
 }
 
 /// The most resources of a limit range that are compared.
@@ -62,40 +60,43 @@ struct Violation {
 
 /// Both must be between the least and the most; a request must be there for the one, and a limit for the other
 /// (kubernetes 1.37, plugin/pkg/admission/limitranger, `minConstraint` and `maxConstraint`).
-fn violations(limits: &Value, amount: impl Fn(Bound, &str) -> Option<Quantity>) -> impl Iterator<Item = Violation> {
-    let of = |field: &str| {
-        let amounts = limits[field].as_object().into_iter().flatten().take(MOST_RESOURCES);
-        amounts.filter_map(|(resource, value)| Some((resource.clone(), Quantity::of(value)?))).collect::<Vec<_>>()
-    };
-    let mut found = Vec::new();
-    let mut tell = |bound: Bound, amount: Option<Quantity>, resource: &str, allowed: String| {
-        let said = match amount {
-            Some(amount) => format!("{} of {amount} of {resource}, and {allowed}", bound.as_str()),
-            None => format!("no {} of {resource}, and {allowed}", bound.as_str()),
-        };
-        found.push(Violation { bound, said });
-    };
-    for (resource, least) in of("min") {
-        let allowed = || format!("at least {least} are asked for");
-        let request = amount(Bound::Requests, &resource);
-        let limit = amount(Bound::Limits, &resource);
-        if request.is_none_or(|request| request < least) {
-            tell(Bound::Requests, request, &resource, allowed());
-        } else if limit.is_some_and(|limit| limit < least) {
-            tell(Bound::Limits, limit, &resource, allowed());
-        }
+fn violations(limits: &Value, amount: impl Fn(Bound, &str) -> Option<Quantity>) -> Vec<Violation> {
+    let too_little = amounts(limits, "min").filter_map(|(resource, least)| {
+        let order = [Bound::Requests, Bound::Limits];
+        let (bound, found) = outside(order, |bound| amount(bound, resource), |amount| amount < least)?;
+        Some(violation(bound, found, resource, &format!("at least {least} are asked for")))
+    });
+    let too_much = amounts(limits, "max").filter_map(|(resource, most)| {
+        let order = [Bound::Limits, Bound::Requests];
+        let (bound, found) = outside(order, |bound| amount(bound, resource), |amount| amount > most)?;
+        Some(violation(bound, found, resource, &format!("at most {most} are allowed")))
+    });
+    too_little.chain(too_much).collect()
+}
+
+fn amounts<'l>(limits: &'l Value, field: &str) -> impl Iterator<Item = (&'l str, Quantity)> {
+    let amounts = limits[field].as_object().into_iter().flatten().take(MOST_RESOURCES);
+    amounts.filter_map(|(resource, value)| Some((resource.as_str(), Quantity::of(value)?)))
+}
+
+/// Which of the two is outside, with what it is: the first must be there, the second may.
+fn outside(
+    [must, may]: [Bound; 2],
+    amount: impl Fn(Bound) -> Option<Quantity>,
+    is_outside: impl Fn(Quantity) -> bool,
+) -> Option<(Bound, Option<Quantity>)> {
+    match amount(must) {
+        Some(found) if !is_outside(found) => Some((may, Some(amount(may).filter(|found| is_outside(*found))?))),
+        found => Some((must, found)),
     }
-    for (resource, most) in of("max") {
-        let allowed = || format!("at most {most} are allowed");
-        let request = amount(Bound::Requests, &resource);
-        let limit = amount(Bound::Limits, &resource);
-        if limit.is_none_or(|limit| limit > most) {
-            tell(Bound::Limits, limit, &resource, allowed());
-        } else if request.is_some_and(|request| request > most) {
-            tell(Bound::Requests, request, &resource, allowed());
-        }
-    }
-    found.into_iter()
+}
+
+fn violation(bound: Bound, found: Option<Quantity>, resource: &str, allowed: &str) -> Violation {
+    let said = match found {
+        Some(found) => format!("{} of {found} of {resource}, and {allowed}", bound.as_str()),
+        None => format!("no {} of {resource}, and {allowed}", bound.as_str()),
+    };
+    Violation { bound, said }
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@ use crate::manifest::Manifest;
 use crate::pod_resources::{Bound, PodResources};
 use crate::quantity::Quantity;
 use crate::workload::Workload;
-use serde_json::Value;
 
 pub(super) const RULE: Rule = Rule {
     id: "quota/exceeded",
     meaning: "The quota of the namespace has no room for all pods, so some of them are never made.",
-    source: "kubernetes.io/docs/concepts/policy/resource-quotas; quotas with scopes are not counted",
+    source: "kubernetes.io/docs/concepts/policy/resource-quotas; quotas with scopes are not counted, nor more than 500 workloads together",
     faq: Some("quotas"),
     set: RuleSet::Platform,
     check: Check::Workload(check),
@@ -25,8 +24,8 @@ const MOST_TOGETHER: usize = 500;
 const FIX: &str = "Ask for fewer replicas or for less in each, or ask an administrator for a larger quota.";
 
 fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
-    let quotas = scope.quotas_of(workload.namespace()).filter(|quota| counts_everything(quota.value()));
-    quotas
+    scope
+        .quotas_of(workload.namespace())
         .flat_map(|quota| {
             let hard = quota.value()["spec"]["hard"].as_object().into_iter().flatten();
             hard.take(MOST_RESOURCES)
@@ -95,11 +94,6 @@ fn words(amount: Quantity, resource: &str) -> String {
         "pods" | "count/pods" => format!("{amount} pods"),
         _ => format!("{amount} of {resource}"),
     }
-}
-
-/// A quota that looks at some pods only does not count all of these.
-fn counts_everything(quota: &Value) -> bool {
-    quota["spec"]["scopes"].as_array().is_none_or(Vec::is_empty) && quota["spec"]["scopeSelector"].is_null()
 }
 
 /// What is made by a workload is counted with it.
@@ -200,6 +194,18 @@ mod tests {
             said(&format!("{}{gpu}{}", quota("requests.nvidia.com/gpu: 8", used), deployment("b", 1, "1"))),
             ["b: It takes 2 of requests.nvidia.com/gpu more, and the quota team has 1 of 8 left."]
         );
+    }
+
+    #[test]
+    fn each_of_many_namespaces_has_its_own_quota() {
+        let all: Vec<String> = (0..50)
+            .map(|number| {
+                let place = format!("{{name: team, namespace: n{number}}}");
+                let quota = quota("pods: 1", "").replace("{name: team}", &place);
+                format!("{quota}{}", deployment("a", 2, "1").replace("{name: a}", &place.replace("team", "a")))
+            })
+            .collect();
+        assert_eq!(said(&all.concat()).len(), 50);
     }
 
     #[test]

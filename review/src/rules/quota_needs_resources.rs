@@ -19,20 +19,14 @@ const MUST_BE_SAID: [&str; 6] = ["cpu", "memory", "requests.cpu", "requests.memo
 
 fn check(workload: &Workload<'_>, scope: &Scope<'_>) -> Vec<Problem> {
     let pod = PodResources::of(*workload, scope.limit_ranges_of(workload.namespace()));
-    let mut problems = Vec::new();
     // Then no container need say anything, not even of the other resources.
     if pod.has_pod_level() {
-        return problems;
+        return Vec::new();
     }
+    let mut problems = Vec::new();
     for quota in scope.quotas_of(workload.namespace()) {
-        let spec = &quota.value()["spec"];
-        let is_of_some = !spec["scopes"].as_array().is_none_or(Vec::is_empty) || !spec["scopeSelector"].is_null();
-        let hard = spec["hard"]
-            .as_object()
-            .filter(|_| !is_of_some)
-            .into_iter()
-            .flatten()
-            .map(|(resource, _)| resource.as_str());
+        let hard =
+            quota.value()["spec"]["hard"].as_object().into_iter().flatten().map(|(resource, _)| resource.as_str());
         for resource in hard.filter(|resource| MUST_BE_SAID.contains(resource)) {
             let Some((bound, name)) = counted(resource) else { continue };
             let silent = pod.containers().filter(|container| pod.of_container(container, bound, name).is_none());
