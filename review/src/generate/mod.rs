@@ -2,15 +2,18 @@
 //! selects it and allows what was asked for, and nothing else.
 
 mod answers;
+mod differences;
 mod kubectl;
 mod overrides;
 mod parse_answers;
+mod parse_policy;
 mod pod_inputs;
 
 pub use answers::{Answers, AnswersError, Cidr, Kind, Opening, Peer, PodAnswers, PodLabels, Port, Protocol};
 pub use kubectl::kubectl_commands;
 pub use overrides::{Override, OverrideError, apply_overrides};
-pub use parse_answers::{ParseAnswersError, ParsedAnswers, parse_answers, parse_policy};
+pub use parse_answers::{ParseAnswersError, ParsedAnswers, parse_answers};
+pub use parse_policy::parse_policy;
 pub use pod_inputs::{
     KeyedObject, MountPath, MountPathError, Variable, VariableError, VariableValue, Volume, VolumeSource,
 };
