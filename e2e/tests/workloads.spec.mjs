@@ -167,6 +167,11 @@ test('a change is undone through the same review, and the first one says that th
   await expect(page.locator('main')).toContainText('there is no earlier state to bring back');
   // The second time it also gets a Service.
   await submitted(page, { name, ports: '9090', replicas: '4', service: 'yes' });
+  // What another has replaced is not undone, as that would undo the other as well.
+  await page.goto(first);
+  await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Undo this change' })).toHaveCount(0);
+  expect((await page.request.post(`${first}/undo`)).status()).toBe(409);
   await page.goto('/workloads');
   await page.getByRole('link', { name }).first().click();
   await page.getByRole('button', { name: 'Undo this change' }).click();

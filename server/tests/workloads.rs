@@ -12,8 +12,8 @@ use app::workloads::errors::WorkloadError;
 use app::workloads::service::verify_submissions;
 use app::workloads::store_in_tests::{
     NewReview, NewSubmission, applied_before, begin_apply, delete_draft, end_apply, find_draft, find_submission,
-    insert_apply_result, insert_comment, insert_draft, insert_review, insert_submission, list_drafts, list_submissions,
-    list_waiting_submissions, update_draft,
+    insert_apply_result, insert_comment, insert_draft, insert_review, insert_submission, list_drafts,
+    list_earlier_reviews, list_submissions, list_waiting_submissions, update_draft,
 };
 use app::workloads::submission::{ApplyOutcome, ApplyResult, SubmissionState};
 use parts::{actor, portal_role};
@@ -163,7 +163,8 @@ async fn what_was_said_of_the_same_bytes_or_an_earlier_version_is_known_to_the_n
     let asked = review(first, dana.person_id, lee.person_id, Digest::of("a"), ReviewVerdict::ChangesRequested);
     reviewed(&portal, asked).await.unwrap();
     let earlier = async |id| {
-        let found = find_submission(&portal, id).await.unwrap().earlier_reviews.into_iter();
+        let submission = find_submission(&portal, id).await.unwrap();
+        let found = list_earlier_reviews(&portal, &submission, 20).await.unwrap().into_iter();
         found.map(|earlier| (earlier.submission, earlier.is_same, earlier.review.verdict)).collect::<Vec<_>>()
     };
     assert!(earlier(first).await.is_empty());

@@ -56,7 +56,6 @@ pub const ARTICLES: &[Article] = &[
         "What do the quota and the limit range of my namespace allow?",
         [
             "failed quota",
-            "must specify",
             "maximum cpu usage per",
             "maximum memory usage per",
             "minimum cpu usage per",

@@ -32,8 +32,6 @@ pub struct Submission {
     pub results: Vec<ApplyResult>,
     /// What reviewers said, in order.
     pub reviews: Vec<Review>,
-    /// What they said of earlier submissions of the same draft, or of the same bytes, in order.
-    pub earlier_reviews: Vec<EarlierReview>,
     /// Comments on its lines, in order.
     pub comments: Vec<Comment>,
     /// How far it has come.

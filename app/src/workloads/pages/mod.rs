@@ -10,6 +10,7 @@ mod picture;
 mod review;
 mod step_form;
 mod submission;
+mod submission_reviews;
 mod wizard;
 
 pub use connections::ConnectionsPage;

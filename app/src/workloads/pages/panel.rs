@@ -88,7 +88,7 @@ fn Replaced(objects: Vec<ObjectRef>) -> impl IntoView {
         let is_policy_alone = objects.iter().all(|object| object.kind == "NetworkPolicy");
         let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
         let otherwise = (!is_policy_alone).then_some(" If you meant a new workload, give it another name.");
-        view! { <p>"Changes what is there already: "<strong>{names.join(", ")}</strong>"."{otherwise}</p> }
+        view! { <p>"In the cluster already, and updated by applying: "<strong>{names.join(", ")}</strong>"."{otherwise}</p> }
     })
 }
 

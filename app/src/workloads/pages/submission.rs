@@ -4,24 +4,24 @@ use super::findings::{Conflicts, DryRuns, Findings, Headline, Readiness};
 use super::panel::marks;
 use super::picture::Pictured;
 use super::review::SecondPersonNotice;
+use super::submission_reviews::{CommentFields, Comments, EarlierReviews, ReviewFields, Reviews, unanswered};
 use crate::error::AppError;
 use crate::faq::{Article, diagnose};
-use crate::form::{FormErrors, Rejected};
+use crate::form::Rejected;
 use crate::ui::{
-    Badge, Breadcrumb, ErrorSummary, Fact, Field, Notice, OnEnter, Page, PageRequest, Section, Submit, Table, TextArea,
-    Time, Tone, Yaml, page_with,
+    Badge, Breadcrumb, ErrorSummary, Fact, Notice, Page, PageRequest, Section, Submit, Table, Time, Tone, Yaml,
+    page_with,
 };
 use crate::workloads::draft::Step;
 use crate::workloads::paths;
 use crate::workloads::rollout::{Rollout, Stage, rollout};
-use crate::workloads::service::second_person::{CommentForm, ReviewForm, is_reviewable, may_comment, may_review};
-use crate::workloads::service::{DryRun, draw_submission, is_latest, load_submission, may_deploy};
-use crate::workloads::submission::{
-    ApplyOutcome, ApplyResult, Comment, EarlierReview, Review, Submission, SubmissionState,
+use crate::workloads::service::second_person::{
+    CommentForm, ReviewForm, is_reviewable, load_earlier_reviews, may_comment, may_review,
 };
+use crate::workloads::service::{DryRun, draw_submission, is_overtaken, load_submission, may_deploy};
+use crate::workloads::submission::{ApplyOutcome, ApplyResult, Submission, SubmissionState};
 use islands::CopyButton;
 use leptos::prelude::*;
-use record::ReviewVerdict;
 use review::{Manifest, Report, Workload};
 use uuid::Uuid;
 
@@ -46,11 +46,19 @@ pub fn SubmissionPage() -> impl IntoView {
         let dry_run: Vec<DryRun> = read(&submission.dry_run)?;
         let title = format!("{} in {}", submission.name, submission.namespace);
         let readiness = Readiness::of(&report, &dry_run);
-        let allowed = allowed(&request, &submission).await;
+        let is_overtaken = is_overtaken(&request.state, &submission).await.unwrap_or(true);
+        let allowed = allowed(&request, &submission, is_overtaken).await;
         let rollouts = rollouts(&request, &submission).await;
-        let picture = draw_submission(&request.state, request.actor()?, &submission).await;
+        // Drawn against what runs today: once something else was applied, that is not what was decided on.
+        let picture = match submission.state {
+            SubmissionState::Replaced => None,
+            _ if is_overtaken => None,
+            _ => draw_submission(&request.state, request.actor()?, &submission).await,
+        };
+        // While the cluster cannot be asked, nobody who needs it may decide either.
+        let earlier = load_earlier_reviews(&request.state, request.actor()?, &submission).await.unwrap_or_default();
         let is_waiting = submission.state == SubmissionState::Waiting;
-        let unanswered = if is_waiting { unanswered(&submission.earlier_reviews) } else { None };
+        let unanswered = if is_waiting { unanswered(&earlier) } else { None };
         let has_decided = submission.reviews.last().map(|last| last.reviewer_id) == Some(request.actor()?.person_id);
         let failed = review.is_some() || comment.is_some();
         let (review, review_errors) = review.map(|sent| (sent.form, sent.errors)).unwrap_or_default();
@@ -86,18 +94,16 @@ pub fn SubmissionPage() -> impl IntoView {
                 lead="A second person has to look at this submission, because:"
             />
             <Reviews reviews=submission.reviews/>
-            <EarlierReviews earlier=submission.earlier_reviews/>
-            {allowed.review.then(|| {
-                let has_errors = !review_errors.is_empty();
-                let fields = view! {
-                    <ReviewFields id=submission.id digest=digest after=reviews_before form=review errors=review_errors/>
-                };
-                match has_decided && !has_errors {
-                    true => {
-                        view! { <details><summary>"Change your decision"</summary>{fields}</details> }.into_any()
-                    }
-                    false => fields.into_any(),
-                }
+            <EarlierReviews earlier=earlier/>
+            {allowed.review.then(|| view! {
+                <ReviewFields
+                    id=submission.id
+                    digest=digest
+                    after=reviews_before
+                    has_decided=has_decided
+                    form=review
+                    errors=review_errors
+                />
             })}
             <h2>"What was reviewed"</h2>
             <Headline report=report.clone() readiness=readiness/>
@@ -123,7 +129,7 @@ fn read<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T, 
 }
 
 /// What cannot be asked is not allowed.
-async fn allowed(request: &PageRequest, submission: &Submission) -> Allowed {
+async fn allowed(request: &PageRequest, submission: &Submission, is_overtaken: bool) -> Allowed {
     let Ok(actor) = request.actor() else {
         return Allowed { apply: Ok(false), undo: false, review: false, comment: false };
     };
@@ -138,7 +144,7 @@ async fn allowed(request: &PageRequest, submission: &Submission) -> Allowed {
     };
     let comment = review || may_comment(&request.state, actor, submission).await.unwrap_or_default();
     let undo = submission.state == SubmissionState::Applied
-        && is_latest(&request.state, submission).await.unwrap_or_default()
+        && !is_overtaken
         && may_deploy(&request.state, actor, &submission.namespace).await.unwrap_or_default();
     Allowed { apply, undo, review, comment }
 }
@@ -321,147 +327,4 @@ fn Results(results: Vec<ApplyResult>) -> impl IntoView {
             <Table label="Objects" columns=&["Object", "Outcome", "Message", "Version"]>{rows}</Table>
         }
     })
-}
-
-fn verdict_badge(verdict: ReviewVerdict) -> impl IntoView {
-    let (tone, word) = match verdict {
-        ReviewVerdict::Approved => (Tone::Good, "Approved"),
-        ReviewVerdict::Refused => (Tone::Bad, "Not approved"),
-        ReviewVerdict::ChangesRequested => (Tone::Warn, "Changes asked for"),
-    };
-    view! { <Badge tone=tone text=word/> }
-}
-
-#[component]
-fn Reviews(reviews: Vec<Review>) -> impl IntoView {
-    (!reviews.is_empty()).then(|| {
-        let items = reviews
-            .into_iter()
-            .map(|review| {
-                view! {
-                    <li class="finding">
-                        <p>
-                            {verdict_badge(review.verdict)}" by "<strong>{review.reviewer_name}</strong>", "
-                            <Time at=review.decided_at/>
-                        </p>
-                        <p>{review.comment}</p>
-                    </li>
-                }
-            })
-            .collect_view();
-        view! { <h2>"Reviews"</h2><ul class="findings">{items}</ul> }
-    })
-}
-
-/// What was said of earlier versions: whoever decides next knows it.
-#[component]
-fn EarlierReviews(earlier: Vec<EarlierReview>) -> impl IntoView {
-    (!earlier.is_empty()).then(|| {
-        let items = earlier
-            .into_iter()
-            .map(|EarlierReview { submission, is_same, review }| {
-                let of = if is_same { " of these very bytes" } else { " of an earlier version" };
-                view! {
-                    <li class="finding">
-                        <p>
-                            {verdict_badge(review.verdict)}" by "<strong>{review.reviewer_name}</strong>", "
-                            <Time at=review.decided_at/>", "<a href=paths::submission(submission)>{of}</a>
-                        </p>
-                        <p>{review.comment}</p>
-                    </li>
-                }
-            })
-            .collect_view();
-        view! { <h2>"Reviews of earlier submissions"</h2><ul class="findings">{items}</ul> }
-    })
-}
-
-/// What somebody else found wrong with the same bytes, and nobody has changed.
-fn unanswered(earlier: &[EarlierReview]) -> Option<String> {
-    let EarlierReview { review, .. } = earlier.iter().rfind(|earlier| earlier.is_same)?;
-    let said = match review.verdict {
-        ReviewVerdict::Approved => return None,
-        ReviewVerdict::Refused => "did not approve exactly these bytes",
-        ReviewVerdict::ChangesRequested => "asked for changes, and nothing was changed since",
-    };
-    Some(format!("{} {said}: {}", review.reviewer_name, review.comment))
-}
-
-#[component]
-fn ReviewFields(id: Uuid, digest: String, after: usize, form: ReviewForm, errors: FormErrors) -> impl IntoView {
-    view! {
-        <section aria-labelledby="your-review">
-            <h2 id="your-review">"Your review"</h2>
-            <p>
-                "It counts for exactly these bytes. If the author changes anything, it is submitted and reviewed anew."
-            </p>
-            <form method="post" action=paths::submission_action(id, "approve") class="form">
-                <OnEnter sends=false/>
-                <input type="hidden" name="digest" value=digest/>
-                <input type="hidden" name="after" value=after.to_string()/>
-                <TextArea
-                    name="comment"
-                    label="Comment"
-                    hint="Needed where you do not approve: what should change, and why."
-                    value=form.comment
-                    errors=errors
-                />
-                <div class="buttons">
-                    <Submit label="Approve"/>
-                    <Submit label="Ask for changes" secondary=true to=paths::submission_action(id, "request-changes")/>
-                    <Submit label="Refuse" secondary=true to=paths::submission_action(id, "refuse")/>
-                </div>
-            </form>
-        </section>
-    }
-}
-
-#[component]
-fn Comments(comments: Vec<Comment>) -> impl IntoView {
-    (!comments.is_empty()).then(|| {
-        let items = comments
-            .into_iter()
-            .map(|comment| {
-                let line = comment.line.map(|line| view! { " on "<a href=format!("#line-{line}")>"line "{line}</a> });
-                view! {
-                    <li class="finding">
-                        <p><strong>{comment.author_name}</strong>{line}", "<Time at=comment.written_at/></p>
-                        <p class="said">{comment.body}</p>
-                    </li>
-                }
-            })
-            .collect_view();
-        view! { <h2 id="comments">"Comments"</h2><ul class="findings">{items}</ul> }
-    })
-}
-
-#[component]
-fn CommentFields(id: Uuid, form: CommentForm, errors: FormErrors) -> impl IntoView {
-    let open = !form.body.is_empty() || errors.of("body").is_some() || errors.of("line").is_some();
-    view! {
-        <details open=open>
-            <summary>"Comment on a line"</summary>
-            <form method="post" action=paths::submission_action(id, "comment") class="form">
-                <OnEnter sends=false/>
-                <Field
-                    name="line"
-                    label="Line of the manifest"
-                    optional=true
-                    hint="Its number, or empty for the whole."
-                    value=form.line
-                    kind="number"
-                    width="short"
-                    errors=errors.clone()
-                />
-                <TextArea
-                    name="body"
-                    label="Your comment"
-                    hint="Everyone who may see this submission can read it."
-                    value=form.body
-                    errors=errors
-                />
-                <Submit label="Add comment" secondary=true/>
-            </form>
-        </details>
-    }
 }

@@ -226,12 +226,12 @@ pub async fn load_submission(state: &AppState, actor: &Actor, id: Uuid) -> Resul
     }
 }
 
-/// Whether an applied submission is what was applied last for its workload, so that undoing it undoes nothing else.
+/// Whether something else was applied for the same workload since a submission was made.
 ///
 /// # Errors
 /// When the database is unavailable.
-pub async fn is_latest(state: &AppState, submission: &Submission) -> Result<bool, AppError> {
-    Ok(!store::is_overtaken(&state.database, submission).await?)
+pub async fn is_overtaken(state: &AppState, submission: &Submission) -> Result<bool, AppError> {
+    Ok(store::is_overtaken(&state.database, submission).await?)
 }
 
 /// Who may look at workloads may look at what was submitted.

@@ -112,7 +112,7 @@ pub async fn begin_draft(
     }
     let form = match running {
         "" => empty_draft(namespace),
-        reference => policy_draft(&state.policy, find_running(state, actor, &namespace, reference).await?),
+        reference => policy_draft(&state.policy, &find_running(state, actor, &namespace, reference).await?),
     };
     store::delete_untouched_drafts(&state.database, actor.person_id, Timestamp::now() - LEFT_ALONE).await?;
     let shared_with = shared_with(state, actor, &form).await?;
@@ -126,17 +126,14 @@ fn empty_draft(namespace: String) -> DraftForm {
     DraftForm { workload: WorkloadForm { namespace, ..WorkloadForm::default() }, ..DraftForm::default() }
 }
 
-fn policy_draft(policy: &Policy, running: RunningIn) -> DraftForm {
+fn policy_draft(policy: &Policy, running: &RunningIn) -> DraftForm {
     let RunningIn { workload, objects } = running;
-    let manifest = objects.iter().find(|object| RunningWorkload::of(object).as_ref() == Some(&workload));
-    let policies = manifest.and_then(Workload::of).map(|found| found.own_policies(&objects)).unwrap_or_default();
-    let written: Vec<Manifest> = policies.into_iter().filter_map(as_written).collect();
-    match (written.as_slice(), manifest.and_then(Workload::of)) {
-        ([], _) | (_, None) => new_policy(&workload),
-        ([one], Some(found)) => match parse_policy(one, &found, &policy.review) {
-            Ok(parsed) => with_all_steps_done(changed_policy(policy, &workload, parsed)),
-            Err(_) => as_they_are(&workload.namespace, to_yaml(&written)),
-        },
+    let found = objects.iter().filter_map(Workload::of).find(|found| found.to_string() == workload.reference());
+    let own = found.map(|found| found.own_policies(objects)).unwrap_or_default();
+    let written: Vec<Manifest> = own.into_iter().filter_map(as_written).collect();
+    let (Some(found), [first, others @ ..]) = (found, written.as_slice()) else { return new_policy(workload) };
+    match parse_policy(first, &found, &policy.review) {
+        Ok(parsed) if others.is_empty() => with_all_steps_done(changed_policy(policy, workload, parsed)),
         _ => as_they_are(&workload.namespace, to_yaml(&written)),
     }
 }

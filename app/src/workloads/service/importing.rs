@@ -1,6 +1,6 @@
 //! Drafts from manifests: pasted or uploaded ones, and those of an earlier submission.
 
-use super::applying::{is_latest, load_submission};
+use super::applying::load_submission;
 use super::drafts::may_deploy;
 use crate::actor::Actor;
 use crate::error::AppError;
@@ -113,13 +113,16 @@ pub(super) fn with_all_steps_done(mut draft: DraftForm) -> DraftForm {
 /// A draft that brings back what an applied submission replaced; gives its id.
 ///
 /// # Errors
-/// [`WorkloadError::NothingBefore`] where nothing was applied before it; [`AppError::NotFound`] where something was
-/// applied since, and for who cannot run workloads there.
+/// [`WorkloadError`] where nothing was applied before it, or something was since; [`AppError::NotFound`] for who cannot
+/// run workloads there.
 pub async fn undo(state: &AppState, actor: &Actor, id: Uuid) -> Result<Uuid, AppError> {
     let submission = load_submission(state, actor, id).await?;
-    let is_applied = submission.state == SubmissionState::Applied && is_latest(state, &submission).await?;
+    let is_applied = submission.state == SubmissionState::Applied;
     if !is_applied || !may_deploy(state, actor, &submission.namespace).await? {
         return Err(AppError::NotFound);
+    }
+    if store::is_overtaken(&state.database, &submission).await? {
+        return Err(WorkloadError::Overtaken.into());
     }
     let Some(earlier) = store::applied_before(&state.database, &submission).await? else {
         let Submission { name, namespace, .. } = submission;

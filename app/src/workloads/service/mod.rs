@@ -13,7 +13,7 @@ mod steps;
 mod submitting;
 mod verification;
 
-pub use applying::{apply_stored, is_latest, load_submission};
+pub use applying::{apply_stored, is_overtaken, load_submission};
 pub use connections::{NamespaceConnections, draw_submission, load_connections};
 pub use downloads::{download_kustomize, download_manifest, load_picture};
 pub use drafts::{begin_draft, delete_draft, load_draft, load_drafts, load_targets, may_deploy, submission_of};

@@ -8,7 +8,7 @@ use crate::ports::Right;
 use crate::state::AppState;
 use crate::workloads::errors::WorkloadError;
 use crate::workloads::store::{self, NewReview};
-use crate::workloads::submission::{Submission, SubmissionState};
+use crate::workloads::submission::{EarlierReview, Submission, SubmissionState};
 use record::{Event, ReviewVerdict};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -28,6 +28,26 @@ pub async fn may_review(state: &AppState, actor: &Actor, namespace: &str) -> Res
 /// What tells the role admin from the role edit (Kubernetes, user-facing roles): giving roles to others.
 pub(super) fn administer_right(namespace: String) -> Right {
     Right::within(namespace, "create", "rbac.authorization.k8s.io", "rolebindings")
+}
+
+/// The most reviews of earlier submissions that are shown.
+const MOST_EARLIER: i64 = 20;
+
+/// What was said of earlier submissions of the same draft or the same bytes, for whoever may look at the namespace
+/// today: having written a submission is not enough, as others were made by others.
+///
+/// # Errors
+/// When a dependency is unavailable.
+pub async fn load_earlier_reviews(
+    state: &AppState,
+    actor: &Actor,
+    submission: &Submission,
+) -> Result<Vec<EarlierReview>, AppError> {
+    let right = look_right(submission.namespace.clone());
+    if actor.record_reader().is_err() && !state.cluster.allows(&actor.kube, &right).await? {
+        return Ok(Vec::new());
+    }
+    Ok(store::list_earlier_reviews(&state.database, submission, MOST_EARLIER).await?)
 }
 
 /// Whether a review still counts: what was approved can be refused until all of it is applied.

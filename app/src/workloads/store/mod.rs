@@ -6,7 +6,7 @@ mod submissions;
 mod verification;
 
 pub use drafts::{delete_draft, delete_untouched_drafts, find_draft, insert_draft, list_drafts, update_draft};
-pub use reviews::{NewReview, insert_comment, insert_review};
+pub use reviews::{NewReview, insert_comment, insert_review, list_earlier_reviews};
 pub use submissions::{
     NewSubmission, applied_before, begin_apply, end_apply, find_submission, find_submission_of, insert_apply_result,
     insert_submission, is_overtaken, list_submissions, list_waiting_submissions,

@@ -2,7 +2,7 @@
 
 use crate::error::AppError;
 use crate::workloads::errors::WorkloadError;
-use crate::workloads::submission::{Comment, EarlierReview, Review};
+use crate::workloads::submission::{Comment, EarlierReview, Review, Submission};
 use record::{Digest, ReviewVerdict};
 use sqlx::{PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
@@ -90,58 +90,76 @@ pub async fn insert_comment(
     Ok(())
 }
 
-pub(super) async fn list_reviews(database: &PgPool, submission: Uuid) -> Result<Vec<Review>, AppError> {
-    let rows = sqlx::query!(
-        r#"select r.id, r.reviewer_id, p.name as reviewer_name, r.verdict as "verdict: ReviewVerdict", r.comment,
-           r.decided_at as "decided_at: jiff_sqlx::Timestamp"
-           from submission_reviews r join people p on p.id = r.reviewer_id where r.submission_id = $1 order by r.id"#,
-        submission
-    )
-    .fetch_all(database)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Review {
+struct ReviewRow {
+    submission_id: Uuid,
+    digest: Digest,
+    id: i64,
+    reviewer_id: Uuid,
+    reviewer_name: String,
+    verdict: ReviewVerdict,
+    comment: String,
+    decided_at: jiff_sqlx::Timestamp,
+}
+
+impl From<ReviewRow> for Review {
+    fn from(row: ReviewRow) -> Self {
+        Self {
             id: row.id,
             reviewer_id: row.reviewer_id,
             reviewer_name: row.reviewer_name,
             verdict: row.verdict,
             comment: row.comment,
             decided_at: row.decided_at.to_jiff(),
-        })
-        .collect())
+        }
+    }
 }
 
-/// Of the same namespace only: who sees a submission need not see those of others.
-pub(super) async fn list_earlier_reviews(database: &PgPool, submission: Uuid) -> Result<Vec<EarlierReview>, AppError> {
-    let rows = sqlx::query!(
-        r#"select s.id as submission, s.digest = this.digest as "is_same!", r.id, r.reviewer_id, p.name as reviewer_name,
-             r.verdict as "verdict: ReviewVerdict", r.comment, r.decided_at as "decided_at: jiff_sqlx::Timestamp"
-           from submissions this
-           join submissions s on s.namespace = this.namespace and s.id <> this.id and s.created_at < this.created_at
-             and (s.draft_id = this.draft_id or s.digest = this.digest)
-           join submission_reviews r on r.submission_id = s.id
-           join people p on p.id = r.reviewer_id
-           where this.id = $1 order by r.id"#,
-        submission
-    )
-    .fetch_all(database)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| EarlierReview {
-            submission: row.submission,
-            is_same: row.is_same,
-            review: Review {
-                id: row.id,
-                reviewer_id: row.reviewer_id,
-                reviewer_name: row.reviewer_name,
-                verdict: row.verdict,
-                comment: row.comment,
-                decided_at: row.decided_at.to_jiff(),
-            },
-        })
-        .collect())
+/// Selects the columns of a [`ReviewRow`], with the conditions of one question.
+macro_rules! reviews {
+    ($conditions:literal, $($argument:expr),* $(,)?) => {
+        sqlx::query_as!(
+            ReviewRow,
+            r#"select r.submission_id, r.digest as "digest: Digest", r.id, r.reviewer_id, p.name as reviewer_name,
+                 r.verdict as "verdict: ReviewVerdict", r.comment, r.decided_at as "decided_at: jiff_sqlx::Timestamp"
+               from submission_reviews r join people p on p.id = r.reviewer_id "# + $conditions,
+            $($argument),*
+        )
+    };
+}
+
+pub(super) async fn list_reviews(database: &PgPool, submission: Uuid) -> Result<Vec<Review>, AppError> {
+    let rows = reviews!("where r.submission_id = $1 order by r.id", submission).fetch_all(database).await?;
+    Ok(rows.into_iter().map(Review::from).collect())
+}
+
+/// What reviewers said of earlier submissions of the same draft, or of the same bytes, in order; the latest `limit`.
+/// Only of the same namespace: who sees a submission need not see those of others.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn list_earlier_reviews(
+    database: impl PgExecutor<'_>,
+    submission: &Submission,
+    limit: i64,
+) -> sqlx::Result<Vec<EarlierReview>> {
+    let rows = reviews!(
+        "join submissions s on s.id = r.submission_id
+         where s.namespace = $1 and (s.draft_id = $2 or s.digest = $3)
+           and s.created_at < (select created_at from submissions where id = $4)
+         order by r.id desc limit $5",
+        submission.namespace,
+        submission.draft_id,
+        submission.digest.as_bytes(),
+        submission.id,
+        limit,
+    );
+    // A review is of the bytes of its submission: the database takes no other.
+    let earlier = |row: ReviewRow| EarlierReview {
+        submission: row.submission_id,
+        is_same: row.digest == submission.digest,
+        review: row.into(),
+    };
+    Ok(rows.fetch_all(database).await?.into_iter().rev().map(earlier).collect())
 }
 
 pub(super) async fn list_comments(database: &PgPool, submission: Uuid) -> Result<Vec<Comment>, AppError> {

@@ -1,6 +1,6 @@
 //! SQL of submissions and of what the cluster said about their objects.
 
-use super::reviews::{list_comments, list_earlier_reviews, list_reviews};
+use super::reviews::{list_comments, list_reviews};
 use crate::error::AppError;
 use crate::workloads::submission::{
     ApplyOutcome, ApplyResult, Progress, Submission, SubmissionState, SubmissionSummary,
@@ -116,7 +116,6 @@ pub async fn find_submission(database: &PgPool, id: Uuid) -> Result<Submission, 
         created_at: row.created_at.to_jiff(),
         results,
         reviews,
-        earlier_reviews: list_earlier_reviews(database, id).await?,
         comments: list_comments(database, id).await?,
         state: SubmissionState::new(&progress),
     })
