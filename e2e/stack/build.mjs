@@ -10,22 +10,21 @@ import { wasmBindgen, wasmToolchain } from './tools/rust.mjs';
 const root = join(import.meta.dirname, '../..');
 export const site = join(root, 'target/site');
 
+const offline = { SQLX_OFFLINE: 'true' };
+
 const run = (step, command, args, env = {}) => runShown(step, command, args, { cwd: root, env: { ...process.env, ...env } });
 
-/** Pages as types of their own would be a fifth of the binary, and serve no request faster (leptos, `erase_components`). */
-const RELEASE = { SQLX_OFFLINE: 'true', RUSTFLAGS: [process.env.RUSTFLAGS, '--cfg erase_components'].filter(Boolean).join(' ') };
 
 /** The portal's binary. Queries are checked against the committed `.sqlx`, so no database is needed. */
 export async function buildPortal({ release = false } = {}) {
   say('building the portal; the first time usually takes 5 minutes on 2 cores');
-  const env = release ? RELEASE : { SQLX_OFFLINE: 'true' };
-  await run('building the portal', 'cargo', ['build', '-q', '--bins', ...(release ? ['--release'] : [])], env);
+  await run('building the portal', 'cargo', ['build', '-q', '--bins', ...(release ? ['--release'] : [])], offline);
   return join(root, 'target', release ? 'release' : 'debug', 'fairway');
 }
 
 /** What the pages are measured beside. */
 export async function buildBareHandler() {
-  await run('building the bare handler', 'cargo', ['build', '-q', '--release', '-p', 'fairway', '--example', 'bare_handler'], RELEASE);
+  await run('building the bare handler', 'cargo', ['build', '-q', '--release', '-p', 'fairway', '--example', 'bare_handler'], offline);
   return join(root, 'target/release/examples/bare_handler');
 }
 
