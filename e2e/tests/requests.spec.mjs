@@ -1,4 +1,4 @@
-// What holds for every request, whatever its route; what each route answers each role is in server/tests/authorization.rs.
+// What holds for every request, whatever its route; what each route answers each role is in server/tests/integration/authorization.rs.
 
 import { expect, stack, test } from './portal.mjs';
 

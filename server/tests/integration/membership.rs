@@ -1,14 +1,10 @@
 //! Acting needs membership today, and a second person is somebody else: through the portal's own router, on a real Postgres
 //! and a real API server.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::fixture::Fixture;
+use crate::parts::{actor, identity, portal_role, profile};
 use app::actor::{Actor, RoleGroups};
 use http::StatusCode;
-use parts::fixture::Fixture;
-use parts::{actor, identity, portal_role, profile};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 /// The same person once all groups are lost.

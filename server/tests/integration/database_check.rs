@@ -1,10 +1,6 @@
 //! Whether the portal knows a database that it should not work on.
 
-#![allow(clippy::unwrap_used)]
-
-mod parts;
-
-use parts::portal_role;
+use crate::parts::portal_role;
 use server::database_check::{DatabaseProblem, check_database};
 use sqlx::Executor;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

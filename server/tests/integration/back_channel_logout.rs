@@ -1,14 +1,10 @@
 //! Sessions that end at the provider end here (OpenID Connect Back-Channel Logout 1.0).
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::portal::{get, portal_at, send, session_events, sign_in_without_asking};
+use crate::parts::portal_role;
+use crate::parts::variant_provider::{Signing, VariantProvider, merge, now};
 use axum::Router;
 use http::StatusCode;
-use parts::portal::{get, portal_at, send, session_events, sign_in_without_asking};
-use parts::portal_role;
-use parts::variant_provider::{Signing, VariantProvider, merge, now};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 

@@ -1,9 +1,6 @@
 //! The record on a real Postgres, with the rights of the portal's role.
 
-#![allow(clippy::unwrap_used)]
-
-mod parts;
-
+use crate::parts::{NEVER, actor, cluster, portal_role, profile, state};
 use app::actor::{Actor, Profile};
 use app::audit::store_in_tests::{
     NewRow, RowActor, append, erase_person, list_identities, list_writes, stream_chain, stream_rows, written_end,
@@ -21,7 +18,6 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use parts::{NEVER, actor, cluster, portal_role, profile, state};
 use record::{
     Action, ChainError, ChainVerifier, Digest, Entry, Event, ExportedRow, Head, NamespaceOrigin, Phase, Row,
     SubmissionRef,
@@ -501,7 +497,7 @@ async fn a_write_has_at_most_one_outcome(options: PgPoolOptions, connect: PgConn
 
 /// Runs the program on the database of a test; gives its exit code and what it said.
 fn fairway(database: &PgConnectOptions, arguments: &[&str]) -> (Option<i32>, String) {
-    let mut address = url::Url::parse(&parts::told("DATABASE_URL")).unwrap();
+    let mut address = url::Url::parse(&crate::parts::told("DATABASE_URL")).unwrap();
     address.set_path(database.get_database().unwrap());
     let run = std::process::Command::new(env!("CARGO_BIN_EXE_fairway"))
         .args(arguments)

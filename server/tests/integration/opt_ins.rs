@@ -1,10 +1,8 @@
 //! Opt-ins from the form to the cluster: the portal's own router and reconciler, on a real Postgres and a real API
 //! server.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::fixture::{Fixture, bindings_path, filled, mismatches_of, policy, read, request, succeeded};
+use crate::parts::{NEVER, cluster, portal_role, state};
 use app::audit::store_in_tests::{erase_person, hold_person};
 use app::error::AppError;
 use app::policy::Policy;
@@ -17,8 +15,6 @@ use app::preview::store_in_tests::insert_acceptance;
 use app::state::{AppState, Dependencies};
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use parts::fixture::{Fixture, bindings_path, filled, mismatches_of, policy, read, request, succeeded};
-use parts::{NEVER, cluster, portal_role, state};
 use record::{Action, StatusKind};
 use serde_json::{Value, json};
 use server::cluster::{Clients, KubeCluster};

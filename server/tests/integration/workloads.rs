@@ -1,9 +1,6 @@
 //! Drafts and submissions on a real Postgres, with the rights of the portal's role.
 
-#![allow(clippy::unwrap_used)]
-
-mod parts;
-
+use crate::parts::{actor, portal_role};
 use app::audit::store_in_tests::erase_person;
 use app::audit::{Intent, record_event_in};
 use app::error::AppError;
@@ -16,7 +13,6 @@ use app::workloads::store_in_tests::{
     list_earlier_reviews, list_submissions, list_waiting_submissions, update_draft,
 };
 use app::workloads::submission::{ApplyOutcome, ApplyResult, SubmissionState};
-use parts::{actor, portal_role};
 use record::{Digest, Event, Phase, ReviewVerdict, SubmissionRef};
 use serde_json::json;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

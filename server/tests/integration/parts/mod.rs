@@ -1,7 +1,5 @@
 //! The real parts that these tests run on: `make test` starts them and says where they are.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
-
 pub mod browser;
 pub mod fixture;
 pub mod portal;

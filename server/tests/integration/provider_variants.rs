@@ -1,14 +1,10 @@
 //! Providers as they are: what they send differently from each other, and each time somebody is signed in as who they are.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::variant_provider::{Behaviour, VariantProvider, now};
+use crate::parts::{provider_with, settings_of, sign_in_at, wait_for};
 use app::ports::{Beginning, GroupsClaim, IdentityProvider, Misconfiguration, Prompt, ProviderError, SignedIn};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use parts::variant_provider::{Behaviour, VariantProvider, now};
-use parts::{provider_with, settings_of, sign_in_at, wait_for};
 use serde_json::json;
 use server::config::IdentityProviderSettings;
 use server::identity_provider::{ClientAuthentication, LiveFinding};

@@ -1,10 +1,8 @@
 //! Who may do what: every route of the site for every role, with and without a body that means anything. What each
 //! answers is written down in `snapshots/authorization.txt`; a change there is a change of who may see or do what.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::fixture::{Fixture, policy};
+use crate::parts::{actor, portal_role};
 use app::actor::Actor;
 use app::policy::Policy;
 use app::state::{AppState, Dependencies};
@@ -13,8 +11,6 @@ use axum::Router;
 use axum::body::Body;
 use http::header::LOCATION;
 use http::{Method, Request, StatusCode};
-use parts::fixture::{Fixture, policy};
-use parts::{actor, portal_role};
 use record::Digest;
 use serde_json::json;
 use server::router::site;
@@ -108,9 +104,9 @@ const ROUTES: [(Method, &str); 74] = [
 
 /// Routes that the table leaves out, and why. May only become fewer.
 const EXEMPT: [(&str, &str); 3] = [
-    ("/sign-in", "needs a session: tests/identity_provider.rs and the browser tests"),
-    ("/sign-in/callback", "needs a session: tests/identity_provider.rs and the browser tests"),
-    ("/sign-out", "needs a session: tests/identity_provider.rs and the browser tests"),
+    ("/sign-in", "needs a session: identity_provider.rs and the browser tests"),
+    ("/sign-in/callback", "needs a session: identity_provider.rs and the browser tests"),
+    ("/sign-out", "needs a session: identity_provider.rs and the browser tests"),
 ];
 
 /// Things of the developer's, that everybody asks for.
@@ -246,7 +242,7 @@ async fn every_route_answers_every_role_as_written_down(options: PgPoolOptions, 
         table = format!("{}\n{:<60}{cells}", table.trim_end(), format!("{method} {route}"));
     }
     let table = format!("{}\n", table.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
-    let path = "tests/snapshots/authorization.txt";
+    let path = "tests/integration/snapshots/authorization.txt";
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(path, &table).unwrap();
     }

@@ -1,9 +1,6 @@
 //! Publishing, accepting and deciding on a real Postgres, with the rights of the portal's role.
 
-#![allow(clippy::unwrap_used)]
-
-mod parts;
-
+use crate::parts::{actor, identity, portal_role, profile};
 use app::actor::{Actor, RoleGroups};
 use app::audit::details_of;
 use app::audit::store_in_tests::commit_to;
@@ -19,7 +16,6 @@ use app::preview::store_in_tests::{
 };
 use app::preview::summary::{OptInPage, Viewer};
 use jiff::{Timestamp, Unit};
-use parts::{actor, identity, portal_role, profile};
 use record::StatusKind;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Executor, PgPool};

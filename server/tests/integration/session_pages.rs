@@ -1,14 +1,10 @@
 //! Seeing and ending sessions, one's own and, for administrators, others'.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::portal::{ask, get, portal_with, send, session_events, sign_in};
+use crate::parts::{portal_role, provider};
 use app::actor::RoleGroups;
 use app::policy::Policy;
 use http::{Request, StatusCode};
-use parts::portal::{ask, get, portal_with, send, session_events, sign_in};
-use parts::{portal_role, provider};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::sync::Arc;

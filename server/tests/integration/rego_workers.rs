@@ -1,7 +1,5 @@
 //! Policies in processes of their own: what a hostile one does, and what it does not.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use review::{Rego, RegoError, RegoPolicy, RegoVersion};
 use serde_json::json;
 use server::rego_workers::RegoWorkers;

@@ -1,17 +1,13 @@
 //! The platform's policies, as the review evaluates them and as the real Gatekeeper does: the manifests in the review's
 //! test data and a thousand generated ones, each put to the webhook as a dry run.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::{client, told, wait_for};
 use futures::StreamExt;
 use http::header::{CONTENT_TYPE, WARNING};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
-use parts::{client, told, wait_for};
 use review::{Context, Manifest, Selection, Settings, Severity, decode, review};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -19,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use uuid::Uuid;
 
-const POLICIES: &str = include_str!("../../review/testdata/policies/policies.yaml");
+const POLICIES: &str = include_str!("../../../review/testdata/policies/policies.yaml");
 
 /// How many objects are generated.
 const GENERATED: u64 = 1000;
@@ -260,7 +256,7 @@ fn of_review(object: &Value, existing: &[Manifest]) -> Said {
         existing: existing.to_vec(),
         every_workload: true,
         namespaces: None,
-        rego: Arc::new(parts::rego_workers()),
+        rego: Arc::new(crate::parts::rego_workers()),
     };
     let manifest = Manifest::from_value(object.clone()).unwrap();
     let report = review(&[manifest], &context, &Settings::default(), Selection::default());

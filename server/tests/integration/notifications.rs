@@ -1,15 +1,11 @@
 //! Telling people by e-mail, through a real mail server.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::fixture::{Fixture, succeeded};
+use crate::parts::{portal_role, told};
 use app::error::AppError;
 use app::preview::service::notify;
 use app::state::{AppState, Dependencies};
 use jiff::{SignedDuration, Timestamp};
-use parts::fixture::{Fixture, succeeded};
-use parts::{portal_role, told};
 use record::Action;
 use serde_json::{Value, json};
 use server::config::MailServer;

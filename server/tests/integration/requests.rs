@@ -1,14 +1,10 @@
 //! What holds for every request, whatever its route.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::portal::{ask, get, portal, portal_at, send, sign_in, sign_in_without_asking};
+use crate::parts::portal_role;
+use crate::parts::variant_provider::{ACCESS_TOKEN, REFRESH_TOKEN, VariantProvider};
 use http::header::COOKIE;
 use http::{Request, StatusCode};
-use parts::portal::{ask, get, portal, portal_at, send, sign_in, sign_in_without_asking};
-use parts::portal_role;
-use parts::variant_provider::{ACCESS_TOKEN, REFRESH_TOKEN, VariantProvider};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -1,17 +1,13 @@
 //! The cluster adapter on a real API server with RBAC, the platform's webhook and HNC's interface.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::browser::Browser;
+use crate::parts::{client, clients, cluster, dex, identity, kube_config, told, wait_for};
 use app::access::{IdentityMode, KubeIdentity, KubeToken, Subject};
 use app::policy::{GroupMapping, Policy};
 use app::ports::{
     Beginning, ClusterAccess, ClusterApply, ClusterError, ClusterInventory, Finished, IdentityProvider, Right, Run,
 };
 use kube::config::AuthInfo;
-use parts::browser::Browser;
-use parts::{client, clients, cluster, dex, identity, kube_config, told, wait_for};
 use review::Manifest;
 use serde_json::{Value, json};
 use server::cluster::{Clients, KubeCluster, account_mistakes};

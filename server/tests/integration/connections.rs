@@ -1,11 +1,7 @@
 //! Connections that keep silent, send half of something, or are too many: they end, and everybody else is served.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-mod parts;
-
+use crate::parts::{NEVER, cluster, portal_role, state};
 use app::policy::Policy;
-use parts::{NEVER, cluster, portal_role, state};
 use server::config::Config;
 use server::connections::{ConnectionLimits, serve_connections};
 use server::rate_limits::RateLimits;

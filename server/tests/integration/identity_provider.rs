@@ -1,12 +1,8 @@
 //! Signing in at two real OpenID providers, Dex and the demo provider behind it, the browser's part played by hand.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::browser::Browser;
+use crate::parts::{dex, provider, settings, told};
 use app::ports::{Beginning, Finished, IdentityProvider, Misconfiguration, PendingSignIn, ProviderError, SignedIn};
-use parts::browser::Browser;
-use parts::{dex, provider, settings, told};
 use reqwest::Client;
 use server::config::IdentityProviderSettings;
 use server::identity_provider::OpenIdProvider;

@@ -1,10 +1,6 @@
 //! The session store on a real Postgres, with the rights of the portal's role.
 
-#![allow(clippy::unwrap_used)]
-
-mod parts;
-
-use parts::portal_role;
+use crate::parts::portal_role;
 use server::config::SessionLimits;
 use server::sessions::PgSessionStore;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};

@@ -1,13 +1,9 @@
 //! What a provider may send instead of a good ID token: one case for each name of the OpenID conformance tests for relying
 //! parties, and what the library leaves to its caller.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::variant_provider::{Behaviour, Signing, VariantProvider, now};
+use crate::parts::{settings_of, sign_in_at, wait_for};
 use app::ports::{Beginning, IdentityProvider, Misconfiguration, ProviderError};
-use parts::variant_provider::{Behaviour, Signing, VariantProvider, now};
-use parts::{settings_of, sign_in_at, wait_for};
 use serde_json::json;
 
 type Case = (&'static str, fn(&mut Behaviour), &'static str);
@@ -85,7 +81,7 @@ async fn a_key_that_changed_under_the_same_name_is_found_without_a_restart() {
 async fn a_discovery_document_of_another_issuer_is_the_operators_mistake() {
     let variant = VariantProvider::start().await;
     variant.behave(|provider| provider.metadata = json!({ "issuer": "https://idp.example.net" }));
-    let provider = parts::provider_with(settings_of(&variant));
+    let provider = crate::parts::provider_with(settings_of(&variant));
     let Err(ProviderError::Misconfigured(Misconfiguration { setting, .. })) =
         provider.begin(Beginning::default()).await
     else {
@@ -98,7 +94,7 @@ async fn a_discovery_document_of_another_issuer_is_the_operators_mistake() {
 async fn a_provider_that_hangs_is_asked_once_and_everybody_gets_its_answer() {
     let variant = VariantProvider::start().await;
     variant.behave(|provider| provider.hangs = true);
-    let provider = parts::provider_with(settings_of(&variant));
+    let provider = crate::parts::provider_with(settings_of(&variant));
     let began = std::time::Instant::now();
     let asked = futures::future::join_all((0..20).map(|_| provider.begin(Beginning::default()))).await;
     assert!(asked.iter().all(|answer| matches!(answer, Err(ProviderError::Unavailable(_)))));

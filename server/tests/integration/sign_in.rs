@@ -1,10 +1,8 @@
 //! Signing in through the portal's own router, at a real provider and on a real Postgres: who is let in, and what nobody
 //! can fill.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::portal::{ask, get, portal, portal_with, sign_in};
+use crate::parts::{portal_role, told, wait_for};
 use app::access::IdentityMode;
 use app::actor::RoleGroups;
 use app::policy::Policy;
@@ -15,8 +13,6 @@ use async_trait::async_trait;
 use axum::body::Body;
 use http::header::COOKIE;
 use http::{Request, StatusCode};
-use parts::portal::{ask, get, portal, portal_with, sign_in};
-use parts::{portal_role, told, wait_for};
 use serde_json::json;
 use server::client_address::PeerAddress;
 use server::identity_provider::OpenIdProvider;
@@ -161,7 +157,7 @@ async fn a_provider_that_stays_away_keeps_people_signed_in_only_as_long_as_the_s
 ) {
     let database = portal_role(options, connect).await;
     for (away, stays) in [(Duration::from_secs(3_600), true), (Duration::ZERO, false)] {
-        let provider = AwayAfterwards { provider: parts::provider(), tokens_are_over: false };
+        let provider = AwayAfterwards { provider: crate::parts::provider(), tokens_are_over: false };
         let portal = portal_with(database.clone(), Arc::new(provider), away, Policy::default()).await;
         let person = new_person(&new_address(), json!({})).await;
         let cookie = sign_in(&portal, &person).await.cookie.unwrap();
@@ -177,7 +173,7 @@ async fn with_their_own_tokens_people_see_their_namespaces_and_begin_what_they_m
 ) {
     let database = portal_role(options, connect).await;
     let policy = Policy { identity: IdentityMode::Token, ..Policy::default() };
-    let portal = portal_with(database.clone(), Arc::new(parts::dex()), Duration::from_secs(3_600), policy).await;
+    let portal = portal_with(database.clone(), Arc::new(crate::parts::dex()), Duration::from_secs(3_600), policy).await;
     let mut answer = sign_in(&portal, "dana").await;
     if answer.location.contains("/dex/") {
         // Dex gives a refresh token only to those who ask for it.
@@ -198,7 +194,7 @@ async fn with_their_own_tokens_people_see_their_namespaces_and_begin_what_they_m
 async fn whoever_has_a_token_that_is_over_can_sign_in_again(options: PgPoolOptions, connect: PgConnectOptions) {
     let database = portal_role(options, connect).await;
     let policy = Policy { identity: IdentityMode::Token, ..Policy::default() };
-    let provider = AwayAfterwards { provider: parts::provider(), tokens_are_over: true };
+    let provider = AwayAfterwards { provider: crate::parts::provider(), tokens_are_over: true };
     let portal = portal_with(database, Arc::new(provider), Duration::from_secs(3_600), policy).await;
     let person = new_person(&new_address(), json!({})).await;
     let cookie = sign_in(&portal, &person).await.cookie.unwrap();
@@ -272,7 +268,7 @@ async fn sign_ins_that_fail_are_counted_by_day_and_reason_and_administrators_see
     let database = portal_role(options, connect).await;
     let roles = RoleGroups { administrators: vec!["platform-admins".into()], auditors: Vec::new() };
     let policy = Policy { roles, ..Policy::default() };
-    let provider = Arc::new(parts::provider());
+    let provider = Arc::new(crate::parts::provider());
     let portal = portal_with(database.clone(), provider, Duration::from_secs(3_600), policy).await;
     for number in 0..300 {
         get(&portal, "", &format!("/sign-in/callback?state=guess-{number}&code=x")).await;

@@ -1,12 +1,8 @@
 //! Long lists: their first rows, and the way to the others.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-mod parts;
-
+use crate::parts::portal::{get, portal_with, sign_in};
+use crate::parts::{portal_role, provider};
 use app::policy::Policy;
-use parts::portal::{get, portal_with, sign_in};
-use parts::{portal_role, provider};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::sync::Arc;
