@@ -92,7 +92,8 @@ impl Patch {
     }
 
     /// Whether it touches what `other` touches, so that one must be made anew after the other is done.
-    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
         let within = |one: &str, other: &str| {
             one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };

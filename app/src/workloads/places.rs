@@ -2,7 +2,7 @@
 //! their labels.
 
 use crate::policy::PolicyMistake;
-use review::{Cidr, Opening, Peer, PodLabels, Port};
+use review::{Cidr, Opening, Peer, PlatformSources, PodLabels, Port};
 use serde::{Deserialize, Serialize};
 
 /// Something of the platform that many workloads talk with.
@@ -67,6 +67,16 @@ impl Place {
         };
         Some(PolicyMistake::new(&self.slug, format!("the place {:?} cannot be used: {why}", self.slug)))
     }
+}
+
+/// The sources among the places that proposals know by their slugs.
+#[must_use]
+pub fn platform_sources(places: &[Place]) -> PlatformSources {
+    let source = |slug: &str| {
+        let is_meant = |place: &&Place| place.slug == slug && place.direction == PlaceDirection::Source;
+        places.iter().find(is_meant).map(|place| place.opening().peer)
+    };
+    PlatformSources { ingress_controller: source("ingress-controller"), monitoring: source("monitoring") }
 }
 
 /// What the platforms that Fairway was written for have.

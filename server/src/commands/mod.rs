@@ -4,6 +4,7 @@ mod audit;
 mod connections;
 mod live_check;
 mod manifests;
+mod propose_policies;
 mod review;
 
 use crate::config::Config;
@@ -26,6 +27,8 @@ pub enum Command {
     Review(review::ReviewArguments),
     /// List who may talk to whom.
     Connections(connections::ConnectionsArguments),
+    /// Write a NetworkPolicy for each workload that has none, from what the manifests say of each other.
+    ProposePolicies(propose_policies::ProposePoliciesArguments),
     /// Work with the record of all writes.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -55,6 +58,7 @@ impl Command {
         match self {
             Self::Review(arguments) => arguments.run(),
             Self::Connections(arguments) => arguments.run(),
+            Self::ProposePolicies(arguments) => arguments.run(),
             Self::Config(ConfigCommand::Check { live: true }) => {
                 block_on(async { check_live(Config::from_env()?).await })
             }

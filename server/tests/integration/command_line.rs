@@ -127,6 +127,28 @@ fn connections_are_listed_as_text_and_as_json() {
 }
 
 #[test]
+fn policies_are_proposed_with_what_speaks_for_each_opening() {
+    let pod = |name: &str, container: &str| {
+        format!(
+            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, labels: {{app: {name}}}}}, spec: {{containers: \
+             [{{name: a, image: a, {container}}}]}}}}\n"
+        )
+    };
+    let service = "---\n{apiVersion: v1, kind: Service, metadata: {name: db}, spec: {selector: {app: db}, ports: [{port: \
+        80, targetPort: 5432}]}}\n";
+    let given = [&pod("web", "env: [{name: DB, value: 'db:80'}]"), &pod("db", "ports: []"), service].concat();
+    let output = fairway(&["propose-policies", "-"], &[], &given);
+    assert_eq!(output.status.code(), Some(0));
+    let policies = text(&output);
+    assert!(policies.contains("# From Pod web on 5432: DB of Pod web names db:80.\n"), "{policies}");
+    // Nothing is left to propose for what was proposed for, and nothing names a namespace that the manifests do not.
+    let again = fairway(&["propose-policies", "-"], &[], &format!("{given}---\n{policies}"));
+    assert_eq!(text(&again).trim(), "");
+    assert!(!policies.contains("namespace:"), "{policies}");
+    assert_eq!(fairway(&["propose-policies", "/nowhere"], &[], "").status.code(), Some(2));
+}
+
+#[test]
 fn connections_that_depend_on_unknown_labels_are_said_to() {
     let policy = "{apiVersion: v1, kind: Pod, metadata: {name: web}, \
         spec: {containers: []}}\n---\n{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: p}, \

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use app::policy::Policy;
 use clap::{Args, ValueEnum};
 use review::{Context, Manifest, NoRego, PodSecurityVersion, Profile, Rego, Report, Selection, Settings, Verdict};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,20 +119,21 @@ impl ReviewArguments {
             sources,
             completeness,
             context: Context { rego: rego(&cluster)?, every_workload: true, namespaces: None, existing: cluster },
-            settings: self.settings()?,
+            settings: policy_from(self.config.as_deref())?.review,
             selection,
         })
     }
+}
 
-    fn settings(&self) -> anyhow::Result<Settings> {
-        let Some(path) = &self.config else { return Ok(Settings::default()) };
-        let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        let settings = toml::from_str::<Policy>(&text).with_context(|| path.display().to_string())?.review;
-        if let Some(rule) = settings.unknown_rules().next() {
-            anyhow::bail!("{}: review.levels names {rule}, and there is no such rule", path.display());
-        }
-        Ok(settings)
+/// The settings of a file, or the usual ones.
+pub(super) fn policy_from(file: Option<&Path>) -> anyhow::Result<Policy> {
+    let Some(path) = file else { return Ok(Policy::default()) };
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let policy = toml::from_str::<Policy>(&text).with_context(|| path.display().to_string())?;
+    if let Some(rule) = policy.review.unknown_rules().next() {
+        anyhow::bail!("{}: review.levels names {rule}, and there is no such rule", path.display());
     }
+    Ok(policy)
 }
 
 /// How long all policies together may take for one review: whoever waits for it sees that it is running.
