@@ -23,7 +23,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 /// Where the browser sends no more than an empty form, a handler that lets somebody in says what is missing.
-const ROUTES: [(Method, &str); 74] = [
+const ROUTES: [(Method, &str); 78] = [
     (Method::GET, "/"),
     (Method::GET, "/access"),
     (Method::GET, "/namespaces"),
@@ -66,6 +66,8 @@ const ROUTES: [(Method, &str); 74] = [
     (Method::POST, "/workloads/drafts/:id/:step/search"),
     (Method::POST, "/workloads/drafts/:id/submit"),
     (Method::POST, "/workloads/drafts/:id/fix"),
+    (Method::POST, "/workloads/drafts/:id/fix-all"),
+    (Method::POST, "/workloads/drafts/:id/add-policies"),
     (Method::POST, "/workloads/:id/approve"),
     (Method::POST, "/workloads/:id/request-changes"),
     (Method::POST, "/workloads/:id/refuse"),
@@ -100,6 +102,8 @@ const ROUTES: [(Method, &str); 74] = [
     (Method::GET, "/preview-features/acceptances/:id/export"),
     (Method::GET, "/workloads/drafts/:id/submit"),
     (Method::GET, "/workloads/drafts/:id/fix"),
+    (Method::GET, "/workloads/drafts/:id/fix-all"),
+    (Method::GET, "/workloads/drafts/:id/add-policies"),
 ];
 
 /// Routes that the table leaves out, and why. May only become fewer.

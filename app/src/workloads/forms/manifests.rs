@@ -88,6 +88,18 @@ impl ManifestsForm {
             );
             return None;
         }
+        let is_namespace =
+            |manifest: &&Manifest| manifest.api_version() == "v1" && manifest.object().kind == "Namespace";
+        if let Some(manifest) = found.iter().find(is_namespace) {
+            let name = &manifest.object().name;
+            errors.add(
+                "text",
+                format!(
+                    "Namespaces are not created from manifests. Create {name} under Namespaces, and take it out of the text."
+                ),
+            );
+            return None;
+        }
         // Postgres keeps no text with it.
         if found.iter().any(|manifest| manifest.value().to_string().contains("\\u0000")) {
             errors.add("text", "There is a NUL character in a text. Take it out.");
@@ -163,6 +175,8 @@ mod tests {
         assert!(checked("").unwrap_err().contains("at least one object"));
         assert!(checked("{kind: Pod}").unwrap_err().contains("apiVersion"));
         assert!(checked(&format!("{POD}\n---\n{POD}")).unwrap_err().contains("written twice"));
+        let namespace = format!("{POD}\n---\n{{apiVersion: v1, kind: Namespace, metadata: {{name: shop}}}}");
+        assert!(checked(&namespace).unwrap_err().contains("Create shop under Namespaces"));
         let elsewhere = "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: pay}}";
         assert!(checked(elsewhere).unwrap_err().contains("another namespace than shop"));
     }

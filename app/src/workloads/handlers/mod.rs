@@ -1,5 +1,6 @@
 //! Forms and downloads of this area, one verb a file.
 
+mod add_policies;
 mod add_row;
 mod add_workload;
 mod apply;
@@ -8,6 +9,7 @@ mod begin_draft;
 mod comment;
 mod delete_draft;
 mod fix;
+mod fix_all;
 mod get_kustomize;
 mod get_manifest;
 mod get_picture;
@@ -38,6 +40,8 @@ pub fn routes() -> Router<AppState> {
         .route("/workloads/drafts/{id}/delete", post(delete_draft::post))
         .route("/workloads/drafts/{id}/submit", post(submit::post).get(steps::to_review))
         .route("/workloads/drafts/{id}/fix", post(fix::post).get(steps::to_review))
+        .route("/workloads/drafts/{id}/fix-all", post(fix_all::post).get(steps::to_review))
+        .route("/workloads/drafts/{id}/add-policies", post(add_policies::post).get(steps::to_review))
         .route("/workloads/drafts/{id}/{step}", post(save_step::post))
         .route("/workloads/drafts/{id}/{step}/live-review", post(live_review::post).get(back_to_page))
         .route("/workloads/drafts/{id}/{step}/add-row", post(add_row::post).get(back_to_page))

@@ -1,8 +1,8 @@
-//! What the rules and the cluster say, as people read it.
+//! What the rules say, as people read it.
 
 use super::review::end;
-use crate::ui::{Badge, Diff, Notice, Tone};
-use crate::workloads::service::{DryRun, DryRunAnswer, finding_key, may_apply};
+use crate::ui::{Badge, Notice, Tone};
+use crate::workloads::service::{DryRun, DryRunAnswer, can_fix, can_fix_with_others, finding_key, may_apply};
 use leptos::prelude::*;
 use review::{Connection, Finding, Report, Severity, Verdict};
 
@@ -98,12 +98,18 @@ pub fn headline(report: &Report, readiness: Readiness) -> String {
     }
 }
 
-/// Where a finding is fixed: the form that applies its patch to the draft.
+/// Where findings are fixed: the forms that apply their patches to the draft.
 #[derive(Debug, Clone)]
 pub struct FixForm {
+    /// For one of them.
     pub action: String,
+    /// For all of them, or all of a rule.
+    pub action_for_all: String,
     pub digest: String,
 }
+
+/// More findings of one rule than this are folded.
+const MOST_UNFOLDED: usize = 3;
 
 /// Findings in plain words, the worst first, each with its way out.
 #[component]
@@ -120,37 +126,117 @@ pub fn Findings(
         return view! { <p>"None."</p>{not_checked} }.into_any();
     }
     let groups = [(Severity::Deny, "To fix"), (Severity::Warn, "Worth reading"), (Severity::Info, "Good to know")];
+    let fixable = report.findings.iter().filter(|finding| can_fix_with_others(finding)).count();
+    let fix_all = fix.clone().filter(|_| fixable > 1).map(|fix| {
+        view! { <FixAll fix=fix rule=None label=format!("Fix {fixable} findings at once")/> }
+    });
     let lists = groups
         .into_iter()
         .filter_map(|(severity, title)| {
-            let of_it: Vec<Finding> =
-                report.findings.iter().filter(|finding| finding.severity == severity).cloned().collect();
-            (!of_it.is_empty()).then(|| {
-                let items = of_it
+            let by_rule = by_rule(report.findings.iter().filter(|finding| finding.severity == severity));
+            (!by_rule.is_empty()).then(|| {
+                let items = by_rule
                     .into_iter()
-                    .map(|finding| view! { <FindingItem finding=finding fix=fix.clone()/> })
+                    .map(|findings| view! { <FindingsOfRule findings=findings fix=fix.clone()/> })
                     .collect_view();
                 view! { <section><h3>{title}</h3><ul class="findings">{items}</ul></section> }
             })
         })
         .collect_view();
-    view! { {lists}{not_checked} }.into_any()
+    view! { {fix_all}{lists}{not_checked} }.into_any()
+}
+
+/// Findings by what finds them, in their order. What was accepted stands by itself.
+fn by_rule<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<Finding>> {
+    let mut groups = Vec::<Vec<Finding>>::new();
+    for finding in findings {
+        let is_same =
+            |other: &Finding| other.rule == finding.rule && other.exception.is_none() && finding.exception.is_none();
+        match groups.iter_mut().find(|group| is_same(&group[0])) {
+            Some(group) => group.push(finding.clone()),
+            None => groups.push(vec![finding.clone()]),
+        }
+    }
+    groups
+}
+
+/// One line for a fault that many objects share, and the places behind it.
+#[component]
+fn FindingsOfRule(findings: Vec<Finding>, fix: Option<FixForm>) -> impl IntoView {
+    if findings.len() <= MOST_UNFOLDED {
+        let items = findings.into_iter().map(|finding| view! { <FindingItem finding=finding fix=fix.clone()/> });
+        return items.collect_view().into_any();
+    }
+    let rule = findings[0].rule.clone();
+    let meaning = review::rules().iter().find(|known| known.id == rule).map(|known| known.meaning.to_owned());
+    let (count, objects) = (findings.len(), objects_of(&findings));
+    let fixable = findings.iter().filter(|finding| can_fix_with_others(finding)).count();
+    let button = fix.clone().filter(|_| fixable > 1).map(|fix| {
+        let label = if fixable == count { format!("Fix all {count}") } else { format!("Fix {fixable} of {count}") };
+        view! { <FixAll fix=fix rule=Some(rule.clone()) label=label/> }
+    });
+    let (tone, word) = badge(&findings[0]);
+    let title = meaning.unwrap_or_else(|| findings[0].message.clone());
+    let items = findings.into_iter().map(|finding| view! { <FindingItem finding=finding fix=fix.clone()/> });
+    view! {
+        <li class="finding">
+            <p><Badge tone=tone text=word/>" "<strong>{title}</strong></p>
+            <p>{format!("{} in {objects}.", things(count, "place"))}</p>
+            {button}
+            <details>
+                <summary>"Show all "{count}<span class="visually-hidden">" findings of "{rule}</span></summary>
+                <ul class="findings">{items.collect_view()}</ul>
+            </details>
+        </li>
+    }
+    .into_any()
+}
+
+/// The most objects of a fault named before they are unfolded.
+const MOST_OBJECTS_NAMED: usize = 4;
+
+fn objects_of(findings: &[Finding]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for finding in findings {
+        if !names.contains(&finding.object.name.as_str()) {
+            names.push(&finding.object.name);
+        }
+    }
+    let more = names.len().saturating_sub(MOST_OBJECTS_NAMED);
+    let named = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
 #[component]
-fn FindingItem(finding: Finding, fix: Option<FixForm>) -> impl IntoView {
-    let (tone, word) = match finding.severity {
+fn FixAll(fix: FixForm, rule: Option<String>, label: String) -> impl IntoView {
+    let of_rule = rule.clone().map(|rule| view! { <input type="hidden" name="rule" value=rule/> });
+    let hidden = rule.map(|rule| view! { <span class="visually-hidden">" of "{rule}</span> });
+    view! {
+        <form method="post" action=fix.action_for_all>
+            <input type="hidden" name="digest" value=fix.digest/>
+            {of_rule}
+            <button class="button button--secondary">{label}{hidden}</button>
+        </form>
+    }
+}
+
+fn badge(finding: &Finding) -> (Tone, &'static str) {
+    match finding.severity {
         _ if finding.exception.is_some() => (Tone::Info, "Accepted"),
         Severity::Deny => (Tone::Bad, "Refused"),
         Severity::Warn => (Tone::Warn, "Warning"),
         Severity::Info => (Tone::Info, "Note"),
-    };
-    let key = finding_key(&finding);
+    }
+}
+
+#[component]
+fn FindingItem(finding: Finding, fix: Option<FixForm>) -> impl IntoView {
+    let (tone, word) = badge(&finding);
+    let (key, can_fix) = (finding_key(&finding), can_fix(&finding));
     let why = finding.faq.map(|slug| view! {
         " "<a href=format!("/faq/{slug}")>"Why"<span class="visually-hidden">" " {finding.message.clone()}</span></a>
     });
     let line = finding.line.map(|line| view! { " "<a href=format!("#line-{line}")>"line "{line}</a> });
-    let can_fix = !finding.patch.is_empty() && finding.exception.is_none();
     let button = fix.filter(|_| can_fix).map(|fix| {
         view! {
             <form method="post" action=fix.action>
@@ -172,80 +258,4 @@ fn FindingItem(finding: Finding, fix: Option<FixForm>) -> impl IntoView {
             {button}
         </li>
     }
-}
-
-#[component]
-pub fn DryRuns(
-    /// Object by object.
-    dry_run: Vec<DryRun>,
-) -> impl IntoView {
-    let items = dry_run.into_iter().map(|tried| view! { <Tried tried=tried/> }).collect_view();
-    view! {
-        <p class="quiet">"A dry run of everything, and of the pod that would be made from it. Nothing was stored."</p>
-        <ul class="findings">{items}</ul>
-    }
-}
-
-#[component]
-fn Tried(tried: DryRun) -> impl IntoView {
-    let DryRun { object, answer } = tried;
-    let (tone, word, texts, more) = match answer {
-        DryRunAnswer::Admitted { warnings, change } => {
-            let (tone, word) =
-                if warnings.is_empty() { (Tone::Good, "Admitted") } else { (Tone::Warn, "Admitted with warnings") };
-            let change = change.map(|text| view! { <Changed object=object.clone() text=text/> }.into_any());
-            (tone, word, warnings, change)
-        }
-        DryRunAnswer::Refused(message) => (Tone::Bad, "Refused", vec![message], None),
-        DryRunAnswer::NotSent(message) => (Tone::Bad, "Not sent", vec![message], None),
-        DryRunAnswer::Failed(message) => {
-            let texts = vec!["The API server could not try it, and says:".to_owned(), message];
-            (Tone::Bad, "Failed", texts, None)
-        }
-        DryRunAnswer::WebhookFailed(failure) => (Tone::Bad, "Webhook failed", vec![failure.explained()], None),
-        DryRunAnswer::Conflict { message, fields } => {
-            let fields = view! { <Conflicts fields=fields/> }.into_any();
-            (Tone::Bad, "Conflict", vec![message], Some(fields))
-        }
-        DryRunAnswer::Unknown => (Tone::Bad, "No answer", vec!["The cluster cannot be reached.".to_owned()], None),
-    };
-    let texts = texts.into_iter().map(|text| view! { <p>{text}</p> }).collect_view();
-    view! { <li class="finding"><p><Badge tone=tone text=word/>" "<code>{object}</code></p>{texts}{more}</li> }
-}
-
-#[component]
-fn Changed(object: String, text: String) -> impl IntoView {
-    if text.is_empty() {
-        return view! { <p class="quiet">"It is there already, and stays as it is."</p> }.into_any();
-    }
-    view! {
-        <details open=true>
-            <summary>"What changes of what is there now"</summary>
-            <Diff label=format!("Changes of {object}") text=text/>
-        </details>
-    }
-    .into_any()
-}
-
-/// Fields that others manage, each with who does.
-#[component]
-pub fn Conflicts(fields: Vec<crate::ports::FieldConflict>) -> impl IntoView {
-    (!fields.is_empty()).then(|| {
-        let items = fields
-            .into_iter()
-            .map(|conflict| {
-                view! {
-                    <li><code>{conflict.field}</code>" is managed by "<strong>{conflict.manager}</strong></li>
-                }
-            })
-            .collect_view();
-        view! {
-            <ul>{items}</ul>
-            <p>
-                "Change these where they are managed, or have that tool let go of them. Fairway overwrites nothing \
-                 that is not its own. "
-                <a href="/faq/field-conflicts">"What to do"</a>
-            </p>
-        }
-    })
 }

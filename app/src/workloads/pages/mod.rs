@@ -1,12 +1,14 @@
 //! `/workloads` and everything below it.
 
 mod connections;
+mod dry_runs;
 mod fields;
 mod findings;
 mod import;
 mod panel;
 mod peers;
 mod picture;
+mod proposals;
 mod review;
 mod step_form;
 mod submission;

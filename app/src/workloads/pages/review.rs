@@ -1,8 +1,10 @@
 //! The last step of the wizard: everything that is known before something is sent.
 
-use super::findings::{DryRuns, Findings, FixForm, Headline, Readiness, things};
+use super::dry_runs::DryRuns;
+use super::findings::{Findings, FixForm, Headline, Readiness, things};
 use super::panel::marks;
 use super::picture::{Disagreements, Pictured};
+use super::proposals::Proposals;
 use super::wizard::{DraftFooter, Head, Steps};
 use crate::error::AppError;
 use crate::form::FormErrors;
@@ -12,7 +14,7 @@ use crate::workloads::paths;
 use crate::workloads::service::{Depth, DryRun, DryRunAnswer, Reviewed, dry_run, review_draft};
 use islands::CopyButton;
 use leptos::prelude::*;
-use review::{Answers, Connection, Effect};
+use review::{Answers, Change, Connection, Effect, Line, Picture};
 use uuid::Uuid;
 
 /// The review of a draft.
@@ -53,7 +55,11 @@ fn Incomplete(id: Uuid, form: DraftForm, errors: FormErrors) -> impl IntoView {
 fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoView {
     let readiness = Readiness::of(&reviewed.report, &dry_run);
     let digest = reviewed.bundle.digest().to_string();
-    let fix = FixForm { action: paths::draft_action(id, "fix"), digest: digest.clone() };
+    let fix = FixForm {
+        action: paths::draft_action(id, "fix"),
+        action_for_all: paths::draft_action(id, "fix-all"),
+        digest: digest.clone(),
+    };
     let answers = reviewed.answers.clone();
     let commands = answers.as_ref().map(|answers| review::kubectl_commands(answers, reviewed.bundle.objects()));
     let action =
@@ -61,13 +67,12 @@ fn ReviewBody(id: Uuid, reviewed: Reviewed, dry_run: Vec<DryRun>) -> impl IntoVi
     let marks = marks(&reviewed.report);
     view! {
         <Headline report=reviewed.report.clone() readiness=readiness closed=reviewed.effect.closed.clone()/>
+        <NotSent dry_run=dry_run.clone()/>
         <Unread parts=reviewed.unread.clone()/>
         <Existing dry_run=dry_run.clone()/>
         <SecondPersonNotice reasons=reviewed.second_person.clone()/>
-        {reviewed.picture.clone().map(|picture| view! {
-            <Pictured picture=picture/>
-            <p><a href=paths::draft_action(id, "picture.svg") download="">"Download the picture (SVG)"</a></p>
-        })}
+        <Proposals id=id digest=digest.clone() proposals=reviewed.proposals.clone()/>
+        <Pictures id=id first=reviewed.picture.clone() others=reviewed.other_pictures.clone()/>
         <Disagreements one_sided=reviewed.one_sided.clone()/>
         {answers.map(|answers| view! { <AnswerList id=id answers=answers/> })}
         <h2>"Findings"</h2>
@@ -154,6 +159,60 @@ fn Remaining(objects: Vec<String>) -> impl IntoView {
     })
 }
 
+/// What stops all of it comes before the rest.
+#[component]
+fn NotSent(dry_run: Vec<DryRun>) -> impl IntoView {
+    let is_not_sent = |object: &DryRun| matches!(object.answer, DryRunAnswer::NotSent(_));
+    let objects: Vec<String> = dry_run.into_iter().filter(is_not_sent).map(|object| object.object).collect();
+    (!objects.is_empty()).then(|| {
+        view! {
+            <Notice tone=Tone::Bad>
+                <p>
+                    "Fairway does not apply these: "<strong>{objects.join(", ")}</strong>
+                    ". Take them out of the manifests, and apply them with kubectl if you may."
+                </p>
+            </Notice>
+        }
+    })
+}
+
+/// The picture of the workload; of an application with several, each folded under what it comes to.
+#[component]
+fn Pictures(id: Uuid, first: Option<Picture>, others: Vec<Picture>) -> impl IntoView {
+    if others.is_empty() {
+        return first
+            .map(|picture| {
+                view! {
+                    <Pictured picture=picture/>
+                    <p><a href=paths::draft_action(id, "picture.svg") download="">"Download the picture (SVG)"</a></p>
+                }
+            })
+            .into_any();
+    }
+    let folded = first.into_iter().chain(others).map(|picture| {
+        let ways_in = ends(&picture.ingress, "nobody", "anyone");
+        let ways_out = ends(&picture.egress, "nothing", "anything");
+        let summary = format!("reached by {ways_in}, reaches {ways_out}");
+        view! {
+            <details>
+                <summary><strong>{picture.workload.clone()}</strong>": "{summary}</summary>
+                <Pictured picture=picture/>
+            </details>
+        }
+    });
+    view! { <h2>"Connections of each workload"</h2>{folded.collect_view()} }.into_any()
+}
+
+/// How many others there are afterwards; a direction that no policy governs is open to all.
+fn ends(lines: &[Line], none: &str, all: &str) -> String {
+    let kept: Vec<&Line> = lines.iter().filter(|line| line.change != Change::Removed).collect();
+    match kept.as_slice() {
+        [] => none.to_owned(),
+        lines if lines.iter().any(|line| line.policies.is_empty()) => all.to_owned(),
+        lines => lines.len().to_string(),
+    }
+}
+
 /// A name that is taken is no mistake, but it must not be taken unseen.
 #[component]
 fn Existing(dry_run: Vec<DryRun>) -> impl IntoView {
@@ -230,8 +289,11 @@ fn AnswerList(id: Uuid, answers: Answers) -> impl IntoView {
     }
 }
 
+/// More connections than this are folded.
+const MOST_UNFOLDED: usize = 10;
+
 /// The most connections listed; there may be thousands.
-const MOST_CONNECTIONS: usize = 30;
+const MOST_CONNECTIONS: usize = 200;
 
 /// What opens and what closes.
 #[component]
@@ -259,7 +321,13 @@ fn Connections(title: &'static str, connections: Vec<Connection>) -> impl IntoVi
             .collect_view();
         let more =
             (count > MOST_CONNECTIONS).then(|| view! { <p class="quiet">"And "{count - MOST_CONNECTIONS}" more."</p> });
-        view! { <section><h3>{format!("{title} ({count})")}</h3><ul>{items}</ul>{more}</section> }
+        let list = view! { <ul>{items}</ul>{more} };
+        let list = if count > MOST_UNFOLDED {
+            view! { <details><summary>"Show them"</summary>{list}</details> }.into_any()
+        } else {
+            list.into_any()
+        };
+        view! { <section><h3>{format!("{title} ({count})")}</h3>{list}</section> }
     })
 }
 

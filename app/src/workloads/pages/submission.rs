@@ -1,6 +1,7 @@
 //! `/workloads/{id}`: one submission, from what was reviewed to what runs.
 
-use super::findings::{Conflicts, DryRuns, Findings, Headline, Readiness};
+use super::dry_runs::{Conflicts, DryRuns};
+use super::findings::{Findings, Headline, Readiness};
 use super::panel::marks;
 use super::picture::Pictured;
 use super::review::SecondPersonNotice;

@@ -1,6 +1,6 @@
-//! Changing a draft by the patch of a finding.
+//! Changing a draft by the patches of findings.
 
-use super::reviewing::{Depth, review_draft};
+use super::reviewing::{Depth, Reviewed, review_draft};
 use crate::actor::Actor;
 use crate::error::AppError;
 use crate::state::AppState;
@@ -15,53 +15,132 @@ pub fn finding_key(finding: &Finding) -> String {
     format!("{} {} {}", finding.rule, finding.object, finding.path)
 }
 
+/// Whether there is a patch for it that nobody has decided against.
+#[must_use]
+pub fn can_fix(finding: &Finding) -> bool {
+    !finding.patch.is_empty() && finding.exception.is_none()
+}
+
+/// Whether it may be fixed together with others. Who is reached from outside, and how, is changed by itself only: a
+/// policy that is proposed afterwards would no longer know of it.
+#[must_use]
+pub fn can_fix_with_others(finding: &Finding) -> bool {
+    can_fix(finding) && finding.rule != "service/load-balancer"
+}
+
 /// Applies the patch of a finding of the review that the person saw.
 ///
 /// # Errors
 /// [`WorkloadError::FindingGone`] where the draft, or what the cluster says of it, has changed.
 pub async fn fix_draft(state: &AppState, actor: &Actor, draft: Draft, key: &str, seen: &str) -> Result<(), AppError> {
-    let gone = || AppError::from(WorkloadError::FindingGone);
-    let Ok(reviewed) = review_draft(state, actor, &draft.form, Depth::Live).await? else { return Ok(()) };
-    if reviewed.bundle.digest().to_string() != seen {
-        return Err(gone());
-    }
+    let Some(reviewed) = review_as_seen(state, actor, &draft, Depth::Live, seen).await? else { return Ok(()) };
     // Findings also depend on the cluster, which may have changed: the one that was pressed, or none.
     let is_meant = |finding: &&Finding| !finding.patch.is_empty() && finding_key(finding) == key;
-    let finding = reviewed.report.findings.iter().find(is_meant).ok_or_else(gone)?;
-    let form = fixed(draft.form, finding);
+    let finding = reviewed.report.findings.iter().find(is_meant).ok_or(WorkloadError::FindingGone)?;
+    save(state, actor, &draft, &fixed(draft.form.clone(), &[finding])).await
+}
+
+/// Patches that wait for others touch at most a few levels of one object; this is far above that.
+const MOST_ROUNDS: usize = 16;
+
+/// Applies the patches of all findings of a rule, or of all rules, until none is left that
+/// [`can_fix_with_others`] allows.
+///
+/// # Errors
+/// As [`fix_draft`].
+pub async fn fix_whole_draft(
+    state: &AppState,
+    actor: &Actor,
+    draft: Draft,
+    rule: Option<&str>,
+    seen: &str,
+) -> Result<(), AppError> {
+    let Some(mut reviewed) = review_as_seen(state, actor, &draft, Depth::Live, seen).await? else { return Ok(()) };
+    let mut form = draft.form.clone();
+    for _ in 0..MOST_ROUNDS {
+        let is_meant = |finding: &Finding| can_fix_with_others(finding) && rule.is_none_or(|rule| finding.rule == rule);
+        let mut findings = reviewed.report.findings;
+        findings.retain(is_meant);
+        if findings.is_empty() {
+            break;
+        }
+        let given = form.clone();
+        form = state.compute.run(move || fixed(given, &findings.iter().collect::<Vec<_>>())).await?;
+        let Ok(again) = review_draft(state, actor, &form, Depth::Live).await? else { break };
+        reviewed = again;
+    }
+    save(state, actor, &draft, &form).await
+}
+
+/// The review of a draft, if it is still of the bytes that the person saw; nothing where the draft is not complete.
+///
+/// # Errors
+/// [`WorkloadError::FindingGone`] where it is of others.
+pub(super) async fn review_as_seen(
+    state: &AppState,
+    actor: &Actor,
+    draft: &Draft,
+    depth: Depth,
+    seen: &str,
+) -> Result<Option<Reviewed>, AppError> {
+    let Ok(reviewed) = review_draft(state, actor, &draft.form, depth).await? else { return Ok(None) };
+    if reviewed.bundle.digest().to_string() != seen {
+        return Err(WorkloadError::FindingGone.into());
+    }
+    Ok(Some(reviewed))
+}
+
+/// Saves a draft that was changed by a button.
+///
+/// # Errors
+/// [`WorkloadError::FindingGone`] where somebody else has saved it meanwhile.
+pub(super) async fn save(state: &AppState, actor: &Actor, draft: &Draft, form: &DraftForm) -> Result<(), AppError> {
     let (database, version) = (&state.database, draft.version);
-    match store::update_draft(database, actor.person_id, draft.id, version, &draft.shared_with, &form).await? {
+    match store::update_draft(database, actor.person_id, draft.id, version, &draft.shared_with, form).await? {
         true => Ok(()),
-        false => Err(gone()),
+        false => Err(WorkloadError::FindingGone.into()),
     }
 }
 
-/// The draft with the object of the finding fixed: in its own text where it was pasted, and otherwise as an
-/// override of the answers.
-fn fixed(mut form: DraftForm, finding: &Finding) -> DraftForm {
-    let object = &finding.object;
+/// The draft with the objects of the findings fixed: in their own text where they were pasted, and otherwise as
+/// overrides of the answers. Of patches that touch the same place only the first is applied.
+fn fixed(mut form: DraftForm, findings: &[&Finding]) -> DraftForm {
     let mut pasted = decode("text", &form.manifests.text).unwrap_or_default();
-    let is_meant = |manifest: &Manifest| manifest.object().kind == object.kind && manifest.object().name == object.name;
-    if let Some(place) = pasted.iter().position(is_meant) {
-        pasted[place].patch(&finding.patch);
-        form.manifests.text = rewritten(&form.manifests.text, &pasted, place, &finding.patch);
-        return form;
+    let mut patches = vec![Vec::<Patch>::new(); pasted.len()];
+    let mut generated = Vec::<(&str, &Patch)>::new();
+    for finding in findings {
+        let object = &finding.object;
+        let is_meant =
+            |manifest: &Manifest| manifest.object().kind == object.kind && manifest.object().name == object.name;
+        let overlaps = |done: &Patch| done.overlaps(&finding.patch);
+        match pasted.iter().position(is_meant) {
+            Some(place) if !patches[place].iter().any(overlaps) => {
+                pasted[place].patch(&finding.patch);
+                patches[place].push(finding.patch.clone());
+            }
+            None if !generated.iter().any(|(kind, done)| *kind == object.kind && overlaps(done)) => {
+                generated.push((&object.kind, &finding.patch));
+            }
+            _ => {}
+        }
     }
-    let operations = finding.patch.operations().to_vec();
-    match form.manifests.overrides.iter_mut().find(|own| own.kind == object.kind) {
-        Some(own) => own.operations.extend(operations),
-        None => form.manifests.overrides.push(Override { kind: object.kind.clone(), operations }),
+    if patches.iter().any(|patches| !patches.is_empty()) {
+        form.manifests.text = rewritten(&form.manifests.text, &pasted, &patches);
+    }
+    for (kind, patch) in generated {
+        let operations = patch.operations().to_vec();
+        match form.manifests.overrides.iter_mut().find(|own| own.kind == kind) {
+            Some(own) => own.operations.extend(operations),
+            None => form.manifests.overrides.push(Override { kind: kind.to_owned(), operations }),
+        }
     }
     form
 }
 
-/// The text with one of its manifests fixed. What cannot be changed in place, because it refers to other parts of the
-/// text, is written anew, without its comments.
-fn rewritten(text: &str, fixed: &[Manifest], place: usize, patch: &Patch) -> String {
-    let patches = std::slice::from_ref(patch);
-    let of = |at: usize| if at == place { patches } else { &[] };
-    let changes: Vec<(&Manifest, &[Patch])> =
-        fixed.iter().enumerate().map(|(at, manifest)| (manifest, of(at))).collect();
+/// The text with its manifests fixed. What cannot be changed in place, because it refers to other parts of the text, is
+/// written anew, without its comments.
+fn rewritten(text: &str, fixed: &[Manifest], patches: &[Vec<Patch>]) -> String {
+    let changes: Vec<(&Manifest, &[Patch])> = fixed.iter().zip(patches.iter().map(Vec::as_slice)).collect();
     rewrite("text", text, &changes).unwrap_or_else(|_| to_yaml(fixed))
 }
 
@@ -77,7 +156,7 @@ mod tests {
         let given = decode("text", text).unwrap();
         let report = review(&given, &Context::default(), &Settings::default(), Selection::default());
         let finding = report.findings.iter().find(|finding| finding.rule == "pss/host-namespaces").unwrap();
-        fixed(form, finding).manifests.text
+        fixed(form, &[finding]).manifests.text
     }
 
     #[test]
@@ -87,6 +166,25 @@ mod tests {
         let fixed = fixed_text(text);
         assert!(fixed.starts_with("# ours\n") && !fixed.contains("hostPID: true"), "{fixed}");
         assert!(fixed.contains("kind: ConfigMap"), "{fixed}");
+    }
+
+    #[test]
+    fn all_findings_are_fixed_at_once_each_in_its_own_object() {
+        let pod = |name: &str| {
+            format!(
+                "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  hostPID: true # {name}\n  containers: []\n"
+            )
+        };
+        let text = format!("# ours\n{}---\n{}", pod("a"), pod("b"));
+        let form = DraftForm {
+            manifests: ManifestsForm { text: text.clone(), overrides: Vec::new() },
+            ..DraftForm::default()
+        };
+        let report =
+            review(&decode("text", &text).unwrap(), &Context::default(), &Settings::default(), Selection::default());
+        let findings: Vec<&Finding> = report.findings.iter().filter(|finding| can_fix_with_others(finding)).collect();
+        let fixed = fixed(form, &findings).manifests.text;
+        assert!(fixed.starts_with("# ours\n") && fixed.contains("---") && !fixed.contains("hostPID: true"), "{fixed}");
     }
 
     #[test]

@@ -13,10 +13,11 @@ use crate::text_diff::unified_diff;
 use crate::workloads::bundle::ManifestBundle;
 use crate::workloads::draft::{DraftForm, Written};
 use crate::workloads::known::{Known, RunningWorkload};
+use crate::workloads::places::platform_sources;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use review::{
-    Answers, ClusterNamespaces, Context, Effect, Manifest, ObjectRef, OneSided, Picture, PodSecurityVersion, Rego,
-    Report, Selection, Verdict, Workload, World, effect, one_sided, picture,
+    Answers, ClusterNamespaces, Context, Effect, Manifest, ObjectRef, OneSided, Picture, PodSecurityVersion, Proposal,
+    Rego, Report, Selection, Verdict, Workload, World, effect, one_sided, picture, propose_policies,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -33,6 +34,10 @@ pub struct Reviewed {
     pub report: Report,
     /// Who may talk with the workload, now and afterwards.
     pub picture: Option<Picture>,
+    /// The same for the other workloads, where there are several; only where it was asked for.
+    pub other_pictures: Vec<Picture>,
+    /// Policies for workloads that have none; only where it was asked for.
+    pub proposals: Vec<Proposal>,
     /// Workloads that the picture promises and that do not agree.
     pub one_sided: Vec<OneSided>,
     /// What is there already, under the same name.
@@ -152,7 +157,8 @@ pub async fn review_draft(
     let reviewed = state.compute.run(review).await?;
     let name = |words: &str| names.get(words).cloned();
     let picture = reviewed.picture.map(|picture| picture.named(name));
-    Ok(Ok(Reviewed { picture, effect: reviewed.effect.named(name), ..reviewed }))
+    let other_pictures = reviewed.other_pictures.into_iter().map(|picture| picture.named(name)).collect();
+    Ok(Ok(Reviewed { picture, other_pictures, effect: reviewed.effect.named(name), ..reviewed }))
 }
 
 /// What the rules say today of a bundle that was reviewed before.
@@ -231,9 +237,18 @@ fn review_written(
     let replaces = manifests.iter().filter(is_there).map(|manifest| manifest.object().clone()).collect();
     let subject = subject(answers.as_ref(), manifests, &context);
     let picture = subject.as_ref().map(|workload| picture(workload, &context.existing, context.afterwards(manifests)));
+    let (other_pictures, proposals) = match depth {
+        Depth::Live => (Vec::new(), Vec::new()),
+        Depth::Full => (
+            other_pictures(subject.as_ref(), manifests, &context),
+            propose_policies(manifests, &context.existing, &platform_sources(&policy.places), &policy.review),
+        ),
+    };
     let one_sided = subject.map(|workload| one_sided(&afterwards, &workload.to_string())).unwrap_or_default();
     Reviewed {
         picture,
+        other_pictures,
+        proposals,
         one_sided,
         second_person: policy.second_person.reasons(&report),
         answers,
@@ -255,6 +270,12 @@ fn subject<'a>(answers: Option<&Answers>, manifests: &'a [Manifest], context: &'
         })
     };
     manifests.iter().find_map(Workload::of).or_else(|| answers.and_then(runs))
+}
+
+fn other_pictures(subject: Option<&Workload<'_>>, manifests: &[Manifest], context: &Context) -> Vec<Picture> {
+    let is_drawn = |other: &Workload<'_>| subject.is_some_and(|subject| subject.manifest.key() == other.manifest.key());
+    let others = manifests.iter().filter_map(Workload::of).filter(|workload| !is_drawn(workload));
+    others.map(|workload| picture(&workload, &context.existing, context.afterwards(manifests))).collect()
 }
 
 /// A server-side dry run, as the person, of every object and of the Pod that a controller would make: a Deployment's

@@ -1,0 +1,36 @@
+//! Adding proposed policies to a draft.
+
+use super::fixing::{review_as_seen, save};
+use super::reviewing::Depth;
+use crate::actor::Actor;
+use crate::error::AppError;
+use crate::state::AppState;
+use crate::workloads::draft::Draft;
+use crate::workloads::errors::WorkloadError;
+use review::Proposal;
+
+/// Adds the proposed policies with these names to the draft's manifests.
+///
+/// # Errors
+/// [`WorkloadError::FindingGone`] where the draft has changed, or one of them is not proposed any more.
+pub async fn add_policies(
+    state: &AppState,
+    actor: &Actor,
+    draft: Draft,
+    names: &[String],
+    seen: &str,
+) -> Result<(), AppError> {
+    let Some(reviewed) = review_as_seen(state, actor, &draft, Depth::Full, seen).await? else { return Ok(()) };
+    let mut form = draft.form.clone();
+    for name in names {
+        let is_meant = |proposal: &&Proposal| proposal.policy.object().name == *name;
+        let proposal = reviewed.proposals.iter().find(is_meant).ok_or(WorkloadError::FindingGone)?;
+        let text = &mut form.manifests.text;
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str("---\n");
+        text.push_str(&proposal.to_commented_yaml());
+    }
+    save(state, actor, &draft, &form).await
+}
