@@ -46,7 +46,7 @@ for (const [name, workloads] of [['online-boutique', 12], ['bank-of-anthos', 9],
     await expect(page.getByRole('button', { name: /^Fix \d+ findings/ })).toHaveCount(0);
     await expect(page.getByRole('checkbox')).toHaveCount(workloads);
     await page.screenshot({ path: join(shots, `${name}-2.png`), fullPage: true });
-    await page.getByRole('button', { name: 'Add the chosen policies' }).click();
+    await page.getByRole('button', { name: 'Add selected policies' }).click();
     await expect(page.getByRole('heading', { name: 'Proposed policies' })).toHaveCount(0);
     const fixes = page.getByRole('button', { name: /^Fix it/ });
     for (let left = await fixes.count(); left > 0; left = await fixes.count()) {
@@ -58,7 +58,7 @@ for (const [name, workloads] of [['online-boutique', 12], ['bank-of-anthos', 9],
     await page.screenshot({ path: join(shots, `${name}-375.png`), fullPage: true });
     await page.getByRole('button', { name: 'Apply workload' }).click();
     await expect(page.getByText('Applied exactly as reviewed.')).toBeVisible();
-    // People still reach what they reached by a load balancer, by way of the ingress controller.
+    // What people reached by a load balancer is open to the ingress controller, for the Ingress that takes its place.
     if (given.includes('LoadBalancer')) {
       const frontend = await kube.get(`/apis/networking.k8s.io/v1/namespaces/${namespace}/networkpolicies/frontend`);
       expect(JSON.stringify(frontend.spec.ingress)).toContain('ingress-nginx');

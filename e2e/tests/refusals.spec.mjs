@@ -74,7 +74,7 @@ test('a Secret with values is kept nowhere, and a variable that looks like a cre
   await expect(page.getByRole('alert')).toContainText('take the Secret out of the text');
   await page.getByLabel('Manifests').fill(`apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${unique('plain')}}\n`);
   await page.getByRole('button', { name: 'Import manifests' }).click();
-  await page.getByRole('link', { name: '1. Beside the answers' }).click();
+  await page.getByRole('link', { name: '1. Manifests' }).click();
   await page.getByLabel('Other objects').fill(secret);
   await page.getByRole('button', { name: /^Save and/ }).click();
   await expect(page.getByRole('alert')).toContainText('Fairway stores no Secret that has values');

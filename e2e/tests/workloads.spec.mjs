@@ -113,7 +113,7 @@ for (const javaScriptEnabled of [true, false]) {
         await fixes.first().click();
         await expect(fixes).not.toHaveCount(left);
       }
-      await page.getByRole('link', { name: '1. Beside the answers' }).click();
+      await page.getByRole('link', { name: '1. Manifests' }).click();
       const text = await page.getByLabel('Other objects').inputValue();
       expect(text).toMatch(/^# ours since 2019\n/);
       expect(text).not.toContain('hostPID: true');
@@ -135,7 +135,7 @@ test('an import that the wizard can say becomes its answers, and what it cannot 
   await page.getByRole('link', { name: '1. What runs' }).click();
   await expect(page.getByLabel('Image')).toHaveValue('harbor.example.com/shop/old:1');
   await expect(page.getByLabel('Ports it listens on')).toHaveValue('5432');
-  await page.getByRole('link', { name: '5. Beside the answers' }).click();
+  await page.getByRole('link', { name: '5. Manifests' }).click();
   await expect(page.getByRole('region', { name: 'Fields kept from the import' })).toContainText('Deployment /spec/template/spec/terminationGracePeriodSeconds');
   await goOn(page, 'Review');
   await page.getByRole('button', { name: 'Apply workload' }).click();

@@ -52,7 +52,7 @@ impl Step {
             Self::Sources => "Who may reach it",
             Self::Destinations => "What it may reach",
             Self::Resources => "Resources and safety",
-            Self::Manifests => "Beside the answers",
+            Self::Manifests => "Manifests",
             Self::Review => "Review",
         }
     }

@@ -9,14 +9,15 @@ mod hosts;
 use crate::finding::ObjectRef;
 use crate::generate::{Answers, Opening, Peer, PodLabels, Port, Protocol, generate};
 use crate::manifest::{Manifest, to_yaml};
+use crate::names::is_subdomain;
 use crate::network_policy::NetworkPolicy;
-use crate::selector::{Selector, labels};
+use crate::selector::{Labels, Selector, labels};
 use crate::settings::Settings;
 use crate::workload::{Workload, namespace_or_default};
 use crate::world::World;
 use hosts::{Mention, mentions};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// A policy for one workload, for somebody to confirm.
 #[derive(Debug, Clone)]
@@ -54,17 +55,26 @@ impl Proposal {
     #[must_use]
     pub fn to_commented_yaml(&self) -> String {
         let reason = |preposition: &str, one: &ProposedOpening| {
-            format!("# {preposition} {} on {}: {}\n", one.other_end, one.ports_in_words(), one.because)
+            let text = format!("{preposition} {} on {}: {}", one.other_end, one.ports_in_words(), one.because);
+            format!("# {}\n", on_one_line(&text))
         };
         let sources = self.sources.iter().map(|one| reason("From", one));
         let destinations = self.destinations.iter().map(|one| reason("To", one));
         let reasons: String = sources.chain(destinations).collect();
         let unknown = match self.unknown_hosts.as_slice() {
             [] => String::new(),
-            hosts => format!("# Not opened, as no Service known here has that name: {}\n", hosts.join(", ")),
+            hosts => format!(
+                "# {}\n",
+                on_one_line(&format!("Not opened, because no known Service has this name: {}", hosts.join(", ")))
+            ),
         };
         format!("# Proposed from the manifests.\n{reasons}{unknown}{}", to_yaml(std::slice::from_ref(&self.policy)))
     }
+}
+
+/// Names in manifests may hold anything, and a line break would end the comment.
+fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).collect()
 }
 
 /// Pods of the platform that reach workloads, as far as the operator has said where they are.
@@ -87,6 +97,11 @@ pub fn propose_policies(
     Application::new(manifests, existing, platform).proposals(settings)
 }
 
+/// The most ports of a Service that are followed to its pods, and the most connections that are looked at. An application
+/// that fits into a draft has some hundreds.
+const MOST_PORTS: usize = 100;
+const MOST_EDGES: usize = 5_000;
+
 /// A Service that selects pods.
 struct Service<'a> {
     manifest: &'a Manifest,
@@ -97,7 +112,8 @@ impl<'a> Service<'a> {
     fn of(manifest: &'a Manifest) -> Option<Self> {
         let is_service = manifest.api_version() == "v1" && manifest.object().kind == "Service";
         let selector = Selector::of_labels(&manifest.value()["spec"]["selector"]);
-        (is_service && !selector.is_empty()).then_some(Self { manifest, selector })
+        let is_alias = manifest.value()["spec"]["type"] == "ExternalName";
+        (is_service && !is_alias && !selector.is_empty()).then_some(Self { manifest, selector })
     }
 
     fn name(&self) -> &'a str {
@@ -113,18 +129,23 @@ impl<'a> Service<'a> {
     }
 
     fn ports(&self) -> impl Iterator<Item = &'a Value> {
-        self.manifest.value()["spec"]["ports"].as_array().into_iter().flatten()
+        self.manifest.value()["spec"]["ports"].as_array().into_iter().flatten().take(MOST_PORTS)
     }
 
-    /// The ports of the pods behind its port `number`, or behind all of them where it has none like that.
+    /// The ports of the pods behind its port `number`, or behind all of them where it has none like that. Without an
+    /// address of its own nothing is translated. Where it does not say, what the pods declare.
     fn targets(&self, number: Option<u16>, workload: &Workload<'_>) -> Vec<Port> {
+        let is_headless = self.manifest.value()["spec"]["clusterIP"] == "None";
+        if let (true, Some(number)) = (is_headless, number) {
+            return vec![Port { number, protocol: Protocol::Tcp }];
+        }
         let is_meant = |port: &&Value| number.is_some_and(|number| port["port"] == number);
         let is_one = self.ports().any(|port| is_meant(&port));
         let meant = self.ports().filter(|port| !is_one || is_meant(port));
         let mut found: Vec<Port> = meant.filter_map(|port| target(port, workload)).collect();
         found.sort_by_key(|port| (port.number, port.protocol == Protocol::Udp));
         found.dedup();
-        found
+        if found.is_empty() { workload.declared_ports() } else { found }
     }
 
     /// Whether people come in by it from outside the cluster.
@@ -181,68 +202,121 @@ struct Edge {
 /// Workloads that belong together, and what they say of each other.
 struct Application<'a> {
     manifests: &'a [Manifest],
-    existing: &'a [Manifest],
+    /// All that would be there afterwards, those under review first.
+    objects: Vec<&'a Manifest>,
     platform: &'a PlatformSources,
     /// Those under review come first.
     workloads: Vec<Workload<'a>>,
     services: Vec<Service<'a>>,
+    /// The workloads behind each Service.
+    behind: Vec<Vec<usize>>,
     mentions: Vec<Vec<Mention>>,
     edges: Vec<Edge>,
+    /// Services of which nothing says who uses them.
+    unnamed: BTreeSet<usize>,
 }
 
 impl<'a> Application<'a> {
     fn new(manifests: &'a [Manifest], existing: &'a [Manifest], platform: &'a PlatformSources) -> Self {
-        let is_replaced = |old: &&Manifest| manifests.iter().any(|new| new.key() == old.key());
-        let objects: Vec<&Manifest> = manifests.iter().chain(existing.iter().filter(|old| !is_replaced(old))).collect();
-        let workloads: Vec<Workload<'_>> = objects.iter().filter_map(|object| Workload::of(object)).collect();
+        let new: HashSet<_> = manifests.iter().map(Manifest::key).collect();
+        let objects: Vec<&Manifest> =
+            manifests.iter().chain(existing.iter().filter(|old| !new.contains(&old.key()))).collect();
+        // Policies do not reach pods in the network of their node, nor do they know them by their labels.
+        let is_governed = |workload: &Workload<'_>| !workload.uses_host_network();
+        let workloads: Vec<Workload<'_>> =
+            objects.iter().filter_map(|object| Workload::of(object)).filter(is_governed).collect();
         let services: Vec<Service<'_>> = objects.iter().filter_map(|object| Service::of(object)).collect();
+        let behind = |service: &Service<'_>| {
+            workloads.iter().enumerate().filter(|(_, workload)| service.leads_to(workload)).map(|(at, _)| at).collect()
+        };
+        let behind: Vec<Vec<usize>> = services.iter().map(behind).collect();
         let mentions: Vec<_> = workloads.iter().map(|workload| mentions(workload, &objects)).collect();
+        let edges = Vec::new();
+        let unnamed = BTreeSet::new();
+        let mut application =
+            Self { manifests, objects, platform, workloads, services, behind, mentions, edges, unnamed };
+        application.edges = application.find_edges();
+        application.unnamed = (0..application.services.len()).filter(|at| application.is_unnamed(*at)).collect();
+        application
+    }
+
+    fn find_edges(&self) -> Vec<Edge> {
+        let mut by_name = HashMap::<&str, Vec<usize>>::new();
+        for (at, service) in self.services.iter().enumerate() {
+            by_name.entry(service.name()).or_default().push(at);
+        }
         let mut edges = Vec::new();
-        for (from, (workload, named)) in workloads.iter().zip(&mentions).enumerate() {
+        for (from, (workload, named)) in self.workloads.iter().zip(&self.mentions).enumerate() {
             for mention in named {
-                let meant = services.iter().filter(|service| service.is_named(&mention.host, workload.namespace()));
-                for service in meant {
-                    let behind = workloads.iter().enumerate().filter(|(_, other)| service.leads_to(other));
-                    edges.extend(behind.map(|(to, other)| Edge {
+                let parts = mention.host.split('.').take(2);
+                let known: BTreeSet<usize> = parts.filter_map(|part| by_name.get(part)).flatten().copied().collect();
+                for at in known {
+                    let service = &self.services[at];
+                    if !service.is_named(&mention.host, workload.namespace()) {
+                        continue;
+                    }
+                    let room = MOST_EDGES - edges.len();
+                    edges.extend(self.behind[at].iter().take(room).map(|to| Edge {
                         from,
-                        to,
-                        ports: service.targets(mention.port, other),
+                        to: *to,
+                        ports: service.targets(mention.port, &self.workloads[*to]),
                         because: format!("{} of {} names {}.", mention.place, short(workload), written(mention)),
                     }));
                 }
             }
         }
-        Self { manifests, existing, platform, workloads, services, mentions, edges }
+        edges
     }
 
     fn proposals(&self, settings: &Settings) -> Vec<Proposal> {
-        let objects = || self.manifests.iter().chain(self.existing);
-        let world = World::new(objects());
-        let mut names: BTreeSet<(String, String)> = objects()
-            .filter_map(NetworkPolicy::of)
+        let world = World::new(self.objects.iter().copied());
+        let mut names: BTreeSet<(String, String)> = self
+            .objects
+            .iter()
+            .filter_map(|object| NetworkPolicy::of(object))
             .map(|policy| (policy.namespace.clone(), policy.name.clone()))
             .collect();
         let mut selected = BTreeSet::new();
-        let under_review = self.manifests.iter().filter(|manifest| Workload::of(manifest).is_some()).count();
+        let new: HashSet<_> = self.manifests.iter().map(Manifest::key).collect();
+        let is_new = |workload: &&Workload<'_>| new.contains(&workload.manifest.key());
+        let under_review = self.workloads.iter().take_while(is_new).count();
         let mut found = Vec::new();
-        for (at, workload) in self.workloads.iter().enumerate().take(under_review) {
+        for workload in self.workloads.iter().take(under_review) {
             let Some(labels) = workload.selecting_labels() else { continue };
             let is_new = selected.insert((workload.namespace(), labels.to_string()));
-            if !is_new || workload.uses_host_network() || world.policies_of(workload).next().is_some() {
+            if !is_new || world.policies_of(workload).next().is_some() {
                 continue;
             }
-            let own = &workload.manifest.object().name;
+            // What is made by generateName ends with a hyphen, and no name may.
+            let own = workload.manifest.object().name.trim_end_matches('-').to_owned();
             let is_free = |name: &String| !names.contains(&(workload.namespace().to_owned(), name.clone()));
-            let Some(name) = [own.clone(), format!("{own}-proposed")].into_iter().find(is_free) else { continue };
+            let others = (1..).map(|number| match number {
+                1 => format!("{own}-proposed"),
+                number => format!("{own}-proposed-{number}"),
+            });
+            let mut candidates = std::iter::once(own.clone()).chain(others);
+            let Some(name) = candidates.find(is_free).filter(|name| is_subdomain(name)) else { continue };
             names.insert((workload.namespace().to_owned(), name.clone()));
-            found.extend(self.proposal(at, name, labels, settings));
+            found.extend(self.proposal(workload, name, labels, settings));
         }
         found
     }
 
-    fn proposal(&self, at: usize, name: String, labels: PodLabels, settings: &Settings) -> Option<Proposal> {
-        let workload = &self.workloads[at];
-        let (sources, destinations) = (self.sources(at), self.destinations(at));
+    fn proposal(
+        &self,
+        workload: &Workload<'_>,
+        name: String,
+        labels: PodLabels,
+        settings: &Settings,
+    ) -> Option<Proposal> {
+        let selector = Labels::from(labels.clone());
+        // A policy speaks for everything that has its labels.
+        let has_them = |other: &Workload<'_>| {
+            let own = other.labels();
+            other.namespace() == workload.namespace() && selector.iter().all(|(key, value)| own.get(key) == Some(value))
+        };
+        let group: Vec<usize> = (0..self.workloads.len()).filter(|at| has_them(&self.workloads[*at])).collect();
+        let (sources, destinations) = (self.sources(&group), self.destinations(&group));
         let openings = |proposed: &[ProposedOpening]| proposed.iter().map(|one| one.opening.clone()).collect();
         let answers = Answers {
             namespace: workload.namespace().to_owned(),
@@ -256,29 +330,29 @@ impl<'a> Application<'a> {
         };
         let policy = generate(&answers, settings).into_iter().next()?;
         let policy = as_placed_as(workload.manifest, &policy)?;
-        let unknown_hosts = self.unknown_hosts(at);
+        let unknown_hosts = self.unknown_hosts(&group);
         Some(Proposal { workload: workload.manifest.object().clone(), policy, sources, destinations, unknown_hosts })
     }
 
-    fn sources(&self, at: usize) -> Vec<ProposedOpening> {
-        let workload = &self.workloads[at];
+    fn sources(&self, group: &[usize]) -> Vec<ProposedOpening> {
         let mut found = Vec::new();
-        for edge in self.edges.iter().filter(|edge| edge.to == at) {
+        for edge in self.edges.iter().filter(|edge| group.contains(&edge.to)) {
             let other = &self.workloads[edge.from];
-            add(&mut found, self.peer(other, workload), short(other), &edge.ports, &edge.because);
+            add(&mut found, peer(other, &self.workloads[edge.to]), named(other), &edge.ports, &edge.because);
         }
-        for (service, because) in self.ways_in(workload) {
-            let ports = service.targets(None, workload);
-            if let Some(peer) = &self.platform.ingress_controller {
-                add(&mut found, peer.clone(), "the ingress controller".to_owned(), &ports, &because);
+        for workload in group.iter().map(|at| &self.workloads[*at]) {
+            for (service, port, because) in self.ways_in(workload) {
+                let ports = service.targets(port, workload);
+                if let Some(peer) = &self.platform.ingress_controller {
+                    add(&mut found, peer.clone(), "the ingress controller".to_owned(), &ports, &because);
+                }
             }
-        }
-        if let (Some(ports), Some(peer)) = (scraped(workload), &self.platform.monitoring) {
-            let because = format!("{} has the annotation prometheus.io/scrape.", short(workload));
-            add(&mut found, peer.clone(), "monitoring".to_owned(), &ports, &because);
-        }
-        for service in self.services.iter().filter(|service| service.leads_to(workload)) {
-            if self.is_unnamed(service) {
+            if let (Some(ports), Some(peer)) = (scraped(workload), &self.platform.monitoring) {
+                let because = format!("{} has the annotation prometheus.io/scrape.", short(workload));
+                add(&mut found, peer.clone(), "monitoring".to_owned(), &ports, &because);
+            }
+            let unnamed = self.unnamed.iter().map(|at| &self.services[*at]);
+            for service in unnamed.filter(|service| service.leads_to(workload)) {
                 let because = format!("{} Narrow this down if you know.", unknown_users(service));
                 let everyone = format!("every pod of {}", workload.namespace());
                 add(&mut found, Peer::SameNamespace, everyone, &service.targets(None, workload), &because);
@@ -287,80 +361,96 @@ impl<'a> Application<'a> {
         found
     }
 
-    fn destinations(&self, at: usize) -> Vec<ProposedOpening> {
-        let workload = &self.workloads[at];
+    fn destinations(&self, group: &[usize]) -> Vec<ProposedOpening> {
         let mut found = Vec::new();
-        for edge in self.edges.iter().filter(|edge| edge.from == at) {
+        for edge in self.edges.iter().filter(|edge| group.contains(&edge.from)) {
             let other = &self.workloads[edge.to];
-            add(&mut found, self.peer(other, workload), short(other), &edge.ports, &edge.because);
+            add(&mut found, peer(other, &self.workloads[edge.from]), named(other), &edge.ports, &edge.because);
         }
-        // Whatever is open because nobody names it must be within reach of everybody.
-        let unnamed = self.services.iter().filter(|service| service.namespace() == workload.namespace());
-        for service in unnamed.filter(|service| self.is_unnamed(service) && !service.leads_to(workload)) {
-            let because = format!("{} Take this out if it does not.", unknown_users(service));
-            for other in self.workloads.iter().filter(|other| service.leads_to(other)) {
+        // Whatever of the application is open because nobody names it must be within reach of all of it.
+        let Some(own) = group.first().map(|at| &self.workloads[*at]) else { return found };
+        for at in &self.unnamed {
+            let service = &self.services[*at];
+            let is_own = self.behind[*at].iter().any(|to| group.contains(to));
+            if is_own || service.namespace() != own.namespace() || !self.is_under_review(service) {
+                continue;
+            }
+            let because = format!("{} Remove this if {} does not.", unknown_users(service), short(own));
+            for other in self.behind[*at].iter().map(|to| &self.workloads[*to]) {
                 let ports = service.targets(None, other);
-                add(&mut found, self.peer(other, workload), short(other), &ports, &because);
+                add(&mut found, peer(other, own), named(other), &ports, &because);
             }
         }
         found
     }
 
-    /// How the policy of `own` means another workload.
-    fn peer(&self, other: &Workload<'_>, own: &Workload<'_>) -> Peer {
-        let namespace = (other.namespace() != own.namespace()).then(|| other.namespace().to_owned());
-        match other.selecting_labels().or_else(|| PodLabels::new(other.labels())) {
-            Some(labels) => Peer::Pods { namespace, labels },
-            None => namespace.map_or(Peer::SameNamespace, Peer::Namespace),
+    fn is_under_review(&self, service: &Service<'_>) -> bool {
+        self.manifests.iter().any(|manifest| std::ptr::eq(manifest, service.manifest))
+    }
+
+    /// The Services by which people come in to a workload, on which of their ports, and what says so.
+    fn ways_in(&self, workload: &Workload<'_>) -> Vec<(&Service<'a>, Option<u16>, String)> {
+        let mut found = Vec::new();
+        for service in self.services.iter().filter(|service| service.leads_to(workload)) {
+            for (name, port) in self.ingresses_to(service) {
+                found.push((service, port, format!("The Ingress {name} leads to the Service {}.", service.name())));
+            }
+            if found.is_empty() && service.is_public() {
+                let kind = service.manifest.value()["spec"]["type"].as_str().unwrap_or_default();
+                let because = format!(
+                    "The Service {} is of type {kind}. Here people come in by an Ingress instead, which is still to be \
+                     written.",
+                    service.name()
+                );
+                found.push((service, None, because));
+            }
         }
+        found
     }
 
-    /// The Services by which people come in to a workload, each with what says so.
-    fn ways_in(&self, workload: &Workload<'_>) -> Vec<(&Service<'a>, String)> {
-        let leading = self.services.iter().filter(|service| service.leads_to(workload));
-        leading
-            .filter_map(|service| {
-                let public = service.is_public().then(|| {
-                    let kind = service.manifest.value()["spec"]["type"].as_str().unwrap_or_default();
-                    format!("The Service {} is of type {kind}, so people come in by it.", service.name())
-                });
-                let because = self
-                    .ingress_to(service)
-                    .map(|name| format!("The Ingress {name} leads to the Service {}.", service.name()));
-                Some((service, because.or(public)?))
-            })
-            .collect()
-    }
-
-    fn ingress_to(&self, service: &Service<'_>) -> Option<&'a str> {
-        let ingresses = self.manifests.iter().chain(self.existing).filter(|object| {
-            object.object().kind == "Ingress" && namespace_or_default(&object.object().namespace) == service.namespace()
+    /// The Ingresses that lead to a Service, each with the port, unless it means it by a name.
+    fn ingresses_to(&self, service: &Service<'_>) -> Vec<(&'a str, Option<u16>)> {
+        let ingresses = self.objects.iter().filter(|object| {
+            let (own, is_ingress) = (object.object(), object.api_version() == "networking.k8s.io/v1");
+            is_ingress && own.kind == "Ingress" && namespace_or_default(&own.namespace) == service.namespace()
         });
-        let mut leading = ingresses.filter(|ingress| {
+        let mut found = Vec::new();
+        for ingress in ingresses {
             let spec = &ingress.value()["spec"];
             let rules = spec["rules"].as_array().into_iter().flatten();
             let paths = rules.flat_map(|rule| rule["http"]["paths"].as_array().into_iter().flatten());
-            let backends = paths.map(|path| &path["backend"]).chain([&spec["defaultBackend"]]);
-            backends.into_iter().any(|backend| backend["service"]["name"] == *service.name())
-        });
-        leading.next().map(|ingress| ingress.object().name.as_str())
+            let backends = paths.map(|path| &path["backend"]["service"]).chain([&spec["defaultBackend"]["service"]]);
+            for backend in backends.filter(|backend| backend["name"] == *service.name()) {
+                let named =
+                    service.ports().find(|port| port["name"].is_string() && port["name"] == backend["port"]["name"]);
+                let number = named.map_or(&backend["port"]["number"], |port| &port["port"]).as_u64();
+                let way = (ingress.object().name.as_str(), number.and_then(|number| u16::try_from(number).ok()));
+                if !found.contains(&way) {
+                    found.push(way);
+                }
+            }
+        }
+        found
     }
 
-    /// Whether nothing says who uses a Service.
-    fn is_unnamed(&self, service: &Service<'_>) -> bool {
-        let behind = |at: usize| service.leads_to(&self.workloads[at]);
-        let is_named = self.edges.iter().any(|edge| behind(edge.to) && !behind(edge.from));
-        !is_named && !service.is_public() && self.ingress_to(service).is_none()
+    /// Whether nothing says who uses a Service that leads to pods.
+    fn is_unnamed(&self, at: usize) -> bool {
+        let (service, behind) = (&self.services[at], &self.behind[at]);
+        let is_named = self.edges.iter().any(|edge| behind.contains(&edge.to) && !behind.contains(&edge.from));
+        !behind.is_empty() && !is_named && !service.is_public() && self.ingresses_to(service).is_empty()
     }
 
-    fn unknown_hosts(&self, at: usize) -> Vec<String> {
-        let namespace = self.workloads[at].namespace();
-        let is_known = |host: &str| self.services.iter().any(|service| service.is_named(host, namespace));
+    fn unknown_hosts(&self, group: &[usize]) -> Vec<String> {
         let is_itself = |host: &str| host == "localhost" || host.starts_with("127.");
-        let is_host = |mention: &&Mention| mention.port.is_some() || mention.host.contains('.');
-        let others = self.mentions[at].iter().filter(is_host);
-        let named = others.filter(|mention| !is_itself(&mention.host) && !is_known(&mention.host));
-        named.map(written).collect::<BTreeSet<_>>().into_iter().collect()
+        let mut found = BTreeSet::new();
+        for at in group {
+            let namespace = self.workloads[*at].namespace();
+            let is_known = |host: &str| self.services.iter().any(|service| service.is_named(host, namespace));
+            let others = self.mentions[*at].iter().filter(|mention| mention.is_sure);
+            let named = others.filter(|mention| !is_itself(&mention.host) && !is_known(&mention.host));
+            found.extend(named.map(written));
+        }
+        found.into_iter().collect()
     }
 }
 
@@ -397,6 +487,23 @@ fn scraped(workload: &Workload<'_>) -> Option<Vec<Port>> {
 fn short(workload: &Workload<'_>) -> String {
     let object = workload.manifest.object();
     format!("{} {}", object.kind, object.name)
+}
+
+/// How the policy of `own` means another workload.
+fn peer(other: &Workload<'_>, own: &Workload<'_>) -> Peer {
+    let namespace = (other.namespace() != own.namespace()).then(|| other.namespace().to_owned());
+    match other.selecting_labels() {
+        Some(labels) => Peer::Pods { namespace, labels },
+        None => namespace.map_or(Peer::SameNamespace, Peer::Namespace),
+    }
+}
+
+/// Whom a policy means that means a workload: by its labels, or else everyone around it.
+fn named(workload: &Workload<'_>) -> String {
+    match workload.selecting_labels() {
+        Some(_) => short(workload),
+        None => format!("every pod of {}", workload.namespace()),
+    }
 }
 
 fn written(mention: &Mention) -> String {

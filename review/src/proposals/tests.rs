@@ -114,6 +114,91 @@ fn a_workload_that_a_policy_selects_needs_none_and_no_policy_is_overwritten() {
     assert_eq!(beside[0].policy.object().name, "web-proposed");
 }
 
+#[test]
+fn a_policy_speaks_for_everything_that_has_its_labels() {
+    let web = |name: &str, container: &str| {
+        deployment("web", container).replacen("name: web, namespace", &format!("name: {name}, namespace"), 1)
+    };
+    let found = proposed(
+        &[
+            web("web-blue", "ports: []"),
+            web("web-green", "env: [{name: A, value: 'cart:80'}]"),
+            deployment("cart", "ports: []"),
+            service("cart", "{port: 80}", ""),
+        ]
+        .concat(),
+    );
+    assert_eq!(found.len(), 2);
+    assert_eq!(ways(&found[0].destinations), ["Deployment cart on 80"]);
+}
+
+#[test]
+fn a_name_with_a_line_break_stays_inside_its_comment() {
+    let web = deployment("web", "env: [{name: \"A\\n---\\nkind: Pod\", value: 'cart:80'}]");
+    let found = proposed(&[web, deployment("cart", "ports: []"), service("cart", "{port: 80}", "")].concat());
+    let text = found[0].to_commented_yaml();
+    assert!(text.contains("# To Deployment cart on 80: A --- kind: Pod of Deployment web"), "{text}");
+    assert_eq!(decode("test", &text).unwrap().len(), 1);
+}
+
+#[test]
+fn a_headless_service_is_reached_on_the_very_port_that_is_named() {
+    let kafka = [
+        deployment("kafka", "ports: [{containerPort: 9092}]"),
+        service("kafka", "", ", clusterIP: None"),
+        deployment("web", "env: [{name: BROKERS, value: 'kafka-0.kafka:9093'}]"),
+    ];
+    assert_eq!(ways(&proposed(&kafka.concat())[1].destinations), ["Deployment kafka on 9093"]);
+}
+
+#[test]
+fn an_ingress_opens_only_the_port_that_it_leads_to() {
+    let ingress = "---\n{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: shop, namespace: shop}, spec: \
+                   {rules: [{http: {paths: [{backend: {service: {name: web, port: {name: http}}}}]}}]}}\n";
+    let ports = "{name: http, port: 80, targetPort: 8080}, {name: admin, port: 9000}";
+    let web = [deployment("web", "ports: []"), service("web", ports, ""), ingress.to_owned()];
+    assert_eq!(ways(&proposed(&web.concat())[0].sources), ["the ingress controller on 8080"]);
+}
+
+#[test]
+fn pods_in_the_network_of_their_node_are_no_ends_of_a_policy() {
+    let agent = deployment("agent", "env: [{name: A, value: 'cart:80'}]")
+        .replace("{containers", "{hostNetwork: true, containers");
+    let found = proposed(&[agent, deployment("cart", "ports: []"), service("cart", "{port: 80}", "")].concat());
+    assert_eq!(found.len(), 1);
+    assert_eq!(ways(&found[0].sources), ["every pod of shop on 80"]);
+}
+
+#[test]
+fn hostile_sizes_are_bounded() {
+    let many: String = (0..20_000).map(|port| format!("a:{},", port % 60_000 + 1)).collect();
+    let ports: String = (1..2_000).map(|port| format!("{{port: {port}, targetPort: p{port}}},")).collect();
+    let readers = "envFrom: [".to_owned() + &"{configMapRef: {name: many}},".repeat(100) + "]";
+    let config = format!(
+        "---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: many, namespace: shop}}, data: {{A: '{many}'}}}}\n"
+    );
+    let behind: String = (0..40)
+        .map(|n| deployment("a", &readers[..readers.len()]).replacen("name: a,", &format!("name: a-{n},"), 1))
+        .collect();
+    let found = proposed(&[config, behind, service("a", &ports, "")].concat());
+    assert!(found[0].sources.len() <= 40 * 200);
+}
+
+#[test]
+fn what_runs_already_counts_and_does_not_become_part_of_the_application() {
+    let old = [
+        deployment("old", "env: [{name: A, value: 'web:80'}]"),
+        deployment("lonely", "ports: []"),
+        service("lonely", "{port: 80}", ""),
+    ];
+    let new = [deployment("web", "ports: []"), service("web", "{port: 80}", "")];
+    let decoded = |texts: &[String]| decode("test", &texts.concat()).unwrap();
+    let found = propose_policies(&decoded(&new), &decoded(&old), &platform(), &Settings::default());
+    assert_eq!(found.len(), 1);
+    assert_eq!(ways(&found[0].sources), ["Deployment old on 80"]);
+    assert!(found[0].destinations.is_empty(), "nothing says that it uses what runs beside it");
+}
+
 /// Of each application that stands beside the project: every workload gets a policy, both ends agree, and what the
 /// policies are missing is nothing.
 #[test]

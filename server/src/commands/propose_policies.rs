@@ -29,7 +29,7 @@ impl ProposePoliciesArguments {
         match self.propose() {
             Ok((proposals, completeness)) => {
                 if proposals.is_empty() {
-                    eprintln!("fairway: a policy selects each workload, so there is nothing to propose.");
+                    eprintln!("fairway: there is no workload without a policy that one could be proposed for.");
                 }
                 let texts: Vec<String> = proposals.iter().map(Proposal::to_commented_yaml).collect();
                 say(texts.join("---\n").trim_end());

@@ -19,10 +19,10 @@ pub fn DryRuns(
     let is_warned =
         |tried: &DryRun| matches!(&tried.answer, DryRunAnswer::Admitted { warnings, .. } if !warnings.is_empty());
     let (warned, admitted): (Vec<DryRun>, Vec<DryRun>) = quiet.into_iter().partition(is_warned);
-    let items = shown.into_iter().map(|tried| view! { <Tried tried=tried/> }).collect_view();
+    let items: Vec<_> = shown.into_iter().map(|tried| view! { <Tried tried=tried/> }).collect();
     view! {
         <p class="quiet">"A dry run of everything, and of the pod that would be made from it. Nothing was stored."</p>
-        <ul class="findings">{items}</ul>
+        {(!items.is_empty()).then(|| view! { <ul class="findings">{items}</ul> })}
         <Folded dry_run=warned admitted="admitted with warnings"/>
         <Folded dry_run=admitted admitted="admitted"/>
     }

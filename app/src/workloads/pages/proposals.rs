@@ -16,21 +16,21 @@ pub fn Proposals(
     proposals: Vec<Proposal>,
 ) -> impl IntoView {
     (!proposals.is_empty()).then(|| {
-        let without = things(proposals.len(), "workload");
+        let count = proposals.len();
         let items = proposals.into_iter().map(|proposal| view! { <ProposalItem proposal=proposal/> }).collect_view();
         view! {
             <section>
                 <h2>"Proposed policies"</h2>
                 <p>
-                    {format!("No policy selects {without}. ")}
-                    "Fairway proposes these from the Services, ports, variables and ConfigMaps in your manifests. They \
+                    {format!("{} without a policy that Fairway knows of. ", things(count, "workload"))}
+                    "Fairway proposes these policies from the Services, ports, variables and ConfigMaps in your manifests. They \
                      are not part of the draft until you add them. A program may also use hosts that its manifests do \
                      not name, so read what each one lets through."
                 </p>
                 <form method="post" action=paths::draft_action(id, "add-policies")>
                     <input type="hidden" name="digest" value=digest/>
                     <ul class="findings">{items}</ul>
-                    <button class="button button--secondary">"Add the chosen policies"</button>
+                    <button class="button button--secondary">"Add selected policies"</button>
                 </form>
             </section>
         }
@@ -45,17 +45,16 @@ fn ProposalItem(proposal: Proposal) -> impl IntoView {
     let unknown = (!unknown_hosts.is_empty()).then(|| {
         view! {
             <p>
-                "It also names "{unknown_hosts.join(", ")}
-                ", which is no Service known here. The policy does not let it reach that: add the addresses if it needs it."
+                "Not opened, because no known Service has this name: "{unknown_hosts.join(", ")}
+                ". Add the addresses if it needs them."
             </p>
         }
     });
-    let count = |openings: &[ProposedOpening], none: &str| match openings.len() {
-        0 => none.to_owned(),
-        count => count.to_string(),
+    let count = |openings: &[ProposedOpening], word: &str| match openings.len() {
+        0 => format!("no {word}"),
+        count => things(count, word),
     };
-    let summary =
-        format!("Reached by {}, reaches {}", count(&sources, "nobody"), count(&destinations, "nothing but DNS"));
+    let summary = format!("{}, DNS and {}", count(&sources, "source"), count(&destinations, "destination"));
     view! {
         <li class="finding">
             <div class="checkbox">
@@ -66,7 +65,7 @@ fn ProposalItem(proposal: Proposal) -> impl IntoView {
             <details>
                 <summary>{summary}<span class="visually-hidden">" by the policy of "{workload.name.clone()}</span></summary>
                 <Openings title="May be reached by" openings=sources/>
-                <Openings title="May reach, beside DNS" openings=destinations/>
+                <Openings title="May also reach (besides DNS)" openings=destinations/>
                 <Yaml label=format!("Policy of {}", workload.name) text=to_yaml(&[policy])/>
             </details>
         </li>

@@ -190,8 +190,8 @@ fn Pictures(id: Uuid, first: Option<Picture>, others: Vec<Picture>) -> impl Into
             .into_any();
     }
     let folded = first.into_iter().chain(others).map(|picture| {
-        let ways_in = ends(&picture.ingress, "nobody", "anyone");
-        let ways_out = ends(&picture.egress, "nothing", "anything");
+        let ways_in = ends(&picture.ingress, "source", "nobody", "anyone");
+        let ways_out = ends(&picture.egress, "destination", "nothing", "anything");
         let summary = format!("reached by {ways_in}, reaches {ways_out}");
         view! {
             <details>
@@ -204,12 +204,12 @@ fn Pictures(id: Uuid, first: Option<Picture>, others: Vec<Picture>) -> impl Into
 }
 
 /// How many others there are afterwards; a direction that no policy governs is open to all.
-fn ends(lines: &[Line], none: &str, all: &str) -> String {
+fn ends(lines: &[Line], word: &str, none: &str, all: &str) -> String {
     let kept: Vec<&Line> = lines.iter().filter(|line| line.change != Change::Removed).collect();
     match kept.as_slice() {
         [] => none.to_owned(),
         lines if lines.iter().any(|line| line.policies.is_empty()) => all.to_owned(),
-        lines => lines.len().to_string(),
+        lines => things(lines.len(), word),
     }
 }
 

@@ -41,7 +41,7 @@ pub async fn fix_draft(state: &AppState, actor: &Actor, draft: Draft, key: &str,
 }
 
 /// Patches that wait for others touch at most a few levels of one object; this is far above that.
-const MOST_ROUNDS: usize = 16;
+const MOST_ROUNDS: usize = 6;
 
 /// Applies the patches of all findings of a rule, or of all rules, until none is left that
 /// [`can_fix_with_others`] allows.
@@ -65,9 +65,13 @@ pub async fn fix_whole_draft(
             break;
         }
         let given = form.clone();
-        form = state.compute.run(move || fixed(given, &findings.iter().collect::<Vec<_>>())).await?;
-        let Ok(again) = review_draft(state, actor, &form, Depth::Live).await? else { break };
-        reviewed = again;
+        let next = state.compute.run(move || fixed(given, &findings.iter().collect::<Vec<_>>())).await?;
+        if next == form {
+            break;
+        }
+        // What does not hold afterwards is not kept.
+        let Ok(again) = review_draft(state, actor, &next, Depth::Live).await? else { break };
+        (form, reviewed) = (next, again);
     }
     save(state, actor, &draft, &form).await
 }

@@ -7,7 +7,8 @@ use crate::error::AppError;
 use crate::state::AppState;
 use crate::workloads::draft::Draft;
 use crate::workloads::errors::WorkloadError;
-use review::Proposal;
+use review::{Proposal, decode, to_yaml};
+use std::collections::BTreeSet;
 
 /// Adds the proposed policies with these names to the draft's manifests.
 ///
@@ -22,10 +23,15 @@ pub async fn add_policies(
 ) -> Result<(), AppError> {
     let Some(reviewed) = review_as_seen(state, actor, &draft, Depth::Full, seen).await? else { return Ok(()) };
     let mut form = draft.form.clone();
-    for name in names {
+    let text = &mut form.manifests.text;
+    // After objects of JSON that follow each other there is no place for a comment.
+    if decode("text", &format!("{text}\n---\n")).is_err() {
+        let objects = decode("text", text).map_err(|_| WorkloadError::FindingGone)?;
+        *text = to_yaml(&objects);
+    }
+    for name in names.iter().collect::<BTreeSet<_>>() {
         let is_meant = |proposal: &&Proposal| proposal.policy.object().name == *name;
         let proposal = reviewed.proposals.iter().find(is_meant).ok_or(WorkloadError::FindingGone)?;
-        let text = &mut form.manifests.text;
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
